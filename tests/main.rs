@@ -1,0 +1,1 @@
+//! Everything a user sees, in one binary.
