@@ -1,0 +1,14 @@
+//! The rooms that own what no other room may touch: time, chance, tasks and the wire's client.
+//!
+//! Everything above takes them as arguments, so an operator with one seed, on paused time, is one run.
+
+mod chance;
+mod client;
+mod clock;
+mod tasks;
+
+pub use chance::Chance;
+pub use client::FromEnvironmentError;
+pub(crate) use client::{FromEnvironment, from_environment};
+pub use clock::Clock;
+pub(crate) use tasks::{Ended, Task, panic_message, spawn};
