@@ -22,3 +22,5 @@ pub mod testing;
 pub mod prelude;
 #[doc(hidden)]
 pub mod __private;
+
+pub use supervisor::{Restart, Shutdown};
