@@ -5,23 +5,23 @@
 //! controllers would.
 
 // The modules stand in the order in which a request meets them.
-mod front;
-mod faults;
-mod view;
-mod server;
 mod catalog;
-mod discovery;
-mod openapi;
-mod table;
-mod kinds;
-mod protobuf;
-mod field;
-mod schema;
 mod crd;
+mod discovery;
+mod faults;
+mod field;
+mod front;
+mod kinds;
+mod openapi;
 mod patch;
+mod protobuf;
+mod schema;
 mod selector;
+mod server;
 mod status;
 mod store;
+mod table;
+mod view;
 mod world;
 
 mod cluster;
