@@ -1,1 +1,124 @@
-//! .
+//! Owns the trait that the attribute moves a user's callbacks into, and what stands beside it.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+use crate::descriptor::Descriptor;
+use crate::outcome::IntoOutcome;
+
+/// A controller: callbacks for the objects of one kind.
+///
+/// Write it with the [`controller`](macro@crate::controller) attribute. By hand it is this trait and
+/// [`Described`], as the example `by_hand` shows. A callback that is not written does nothing; which callback
+/// an event goes to is decided from [`Described::DESCRIPTOR`], so `add` and `modify` go to `reconcile` where
+/// only that is written.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller",
+    label = "no `#[controller]` on an impl of this type",
+    note = "write `#[controller(api_version = \"v1\", kind = \"Pod\")]` above `impl {Self} {{ .. }}`"
+)]
+pub trait Controller: Sized + Send + Sync + 'static {
+    /// What callbacks are given: a built-in type, a custom resource, a struct of the fields wanted, or
+    /// `serde_json::Value`. It is decoded once for each call, from the bytes that the watch keeps.
+    type Object: DeserializeOwned + Send + Sync + 'static;
+
+    /// The object appeared after the first sync, or came back with a new uid.
+    fn add(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+        let _ = (obj, cx);
+        async {}
+    }
+
+    /// The object has a new resourceVersion. [`Context::previous`] is the version delivered before.
+    fn modify(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+        let _ = (obj, cx);
+        async {}
+    }
+
+    /// The object is gone; `obj` is its last version seen.
+    fn delete(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+        let _ = (obj, cx);
+        async {}
+    }
+
+    /// The object was found at start, the resync tick came, or a requeue is due.
+    fn reconcile(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+        let _ = (obj, cx);
+        async {}
+    }
+}
+
+/// The data about a controller, which the attribute writes beside its callbacks.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller",
+    label = "no `#[controller]` on an impl of this type",
+    note = "write `#[controller(api_version = \"v1\", kind = \"Pod\")]` above `impl {Self} {{ .. }}`"
+)]
+pub trait Described: Controller {
+    /// Name, kind, options and callbacks.
+    const DESCRIPTOR: Descriptor;
+
+    /// What can't be a constant, such as a schema made from a type.
+    fn declare(declare: &mut Declare<Self>) {
+        let _ = declare;
+    }
+}
+
+/// Collects what a controller declares beyond its [`Descriptor`].
+pub struct Declare<C> {
+    schema_of_type: Option<fn() -> serde_json::Value>,
+    controller: PhantomData<fn() -> C>,
+}
+
+impl<C: Described> Declare<C> {
+    pub(crate) fn of() -> Self {
+        let mut declare = Self { schema_of_type: None, controller: PhantomData };
+        C::declare(&mut declare);
+        declare
+    }
+
+    /// Makes the schema from the object type, where `schema = derive` asks for it.
+    pub(crate) fn schema_value(&self) -> Option<serde_json::Value> {
+        self.schema_of_type.map(|make| make())
+    }
+}
+
+#[cfg(feature = "derive")]
+impl<C: Controller> Declare<C> {
+    /// `schema = derive`: the schema is that of the object type.
+    pub fn schema_of_type(&mut self)
+    where
+        C::Object: schemars::JsonSchema,
+    {
+        self.schema_of_type = Some(|| schemars::schema_for!(C::Object).to_value());
+    }
+}
+
+#[cfg(not(feature = "derive"))]
+impl<C: Controller> Declare<C> {
+    /// `schema = derive` needs the feature `derive`.
+    pub fn schema_of_type(&mut self)
+    where
+        C: DeriveFeature,
+    {
+        let _ = &mut self.schema_of_type;
+    }
+}
+
+/// Implemented by nothing: it carries the message for `schema = derive` without its feature.
+#[cfg(not(feature = "derive"))]
+#[diagnostic::on_unimplemented(
+    message = "`schema = derive` needs the feature `derive` of controller-core",
+    label = "a schema can't be made from a type without it",
+    note = "in Cargo.toml: controller-core = {{ version = \"..\", features = [\"derive\"] }}"
+)]
+pub trait DeriveFeature {}
+
+impl<C> fmt::Debug for Declare<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Declare").finish_non_exhaustive()
+    }
+}

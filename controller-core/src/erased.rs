@@ -1,1 +1,91 @@
-//! .
+//! Owns the place where generics end: above it a controller has a type, below it callbacks are one shape.
+//!
+//! So the watch, the cache, the queue and the supervisor are compiled once, whatever the number of controllers.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::context::{Context, Effects, Reach, RunFacts};
+use crate::controller::{Controller, Declare, Described};
+use crate::descriptor::{Callback, Descriptor};
+use crate::outcome::{IntoOutcome, Outcome};
+
+/// A controller without its type.
+pub(crate) trait ErasedController: Send + Sync + 'static {
+    /// What the attribute says about it.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// The schema made from the object type, where the controller asks for one.
+    fn schema_of_type(&self) -> Option<serde_json::Value>;
+
+    /// Decodes the object and calls one callback.
+    ///
+    /// Nothing runs before the future is polled. The object lives as long as the future.
+    fn call<'a>(
+        &'a self,
+        callback: Callback,
+        object: Arc<[u8]>,
+        facts: RunFacts,
+        reach: Arc<dyn Reach>,
+    ) -> BoxFuture<'a, Called>;
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) enum Called {
+    /// The bytes do not decode into the object type: the callback was not called.
+    Undecodable(serde_json::Error),
+    /// The callback answered, and left these effects.
+    Answered { outcome: Outcome, effects: Effects },
+}
+
+/// Gives a controller its erased shape. Restarts share the value.
+pub(crate) struct Erased<C> {
+    controller: Arc<C>,
+    descriptor: Descriptor,
+}
+
+impl<C: Described> Erased<C> {
+    pub(crate) fn new(controller: Arc<C>) -> Self {
+        Self { controller, descriptor: C::DESCRIPTOR }
+    }
+}
+
+impl<C: Described> ErasedController for Erased<C> {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn schema_of_type(&self) -> Option<serde_json::Value> {
+        Declare::<C>::of().schema_value()
+    }
+
+    fn call<'a>(
+        &'a self,
+        callback: Callback,
+        object: Arc<[u8]>,
+        facts: RunFacts,
+        reach: Arc<dyn Reach>,
+    ) -> BoxFuture<'a, Called> {
+        Box::pin(async move {
+            let object: C::Object = match serde_json::from_slice(&object) {
+                Ok(object) => object,
+                Err(error) => return Called::Undecodable(error),
+            };
+            let cx = Context::<C>::new(facts, reach);
+            let outcome = answer(&*self.controller, callback, &object, &cx).await;
+            Called::Answered { outcome, effects: cx.take_effects() }
+        })
+    }
+}
+
+/// Calls the callback that `callback` names.
+async fn answer<C: Controller>(controller: &C, callback: Callback, object: &C::Object, cx: &Context<C>) -> Outcome {
+    match callback {
+        Callback::Add => controller.add(object, cx).await.into_outcome(),
+        Callback::Modify => controller.modify(object, cx).await.into_outcome(),
+        Callback::Delete => controller.delete(object, cx).await.into_outcome(),
+        Callback::Reconcile => controller.reconcile(object, cx).await.into_outcome(),
+    }
+}

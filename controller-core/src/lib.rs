@@ -1,6 +1,6 @@
 //! Kubernetes operators as annotated impl blocks.
 
-// The modules stand in the order in which the data meets them; arrows point up this list, never down.
+// The modules stand in the order in which the data meets them; arrows point up this list.
 pub mod env;
 mod error;
 mod key;
@@ -23,4 +23,16 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod __private;
 
+pub use context::{Cause, Context, Event, Operation, Severity};
+#[cfg(not(feature = "derive"))]
+#[doc(hidden)]
+pub use controller::DeriveFeature;
+pub use controller::{Controller, Declare, Described};
+pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
+pub use error::{Error, Failure, Result, ResultExt};
+pub use key::Key;
+pub use outcome::{Action, IntoOutcome};
 pub use supervisor::{Restart, Shutdown};
+
+pub use k8s_openapi;
+pub use kube;
