@@ -1,1 +1,3 @@
-//! Everything a user sees, in one binary.
+//! What a user sees, and the rules of the house, in one binary.
+
+mod tidy;

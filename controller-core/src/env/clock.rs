@@ -30,6 +30,7 @@ pub struct Clock {
 impl Clock {
     /// The machine's wall clock, read once here and carried on by tokio's clock.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this room owns time")]
     pub fn system() -> Self {
         Self::starting_at(Timestamp::now())
     }
