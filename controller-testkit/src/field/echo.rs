@@ -31,9 +31,7 @@ pub(crate) fn quote(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{b}' => out.push_str("\\v"),
-            c if c < ' ' || c == '\u{7f}' => {
-                push(&mut out, format_args!("\\x{:02x}", u32::from(c)))
-            }
+            c if c < ' ' || c == '\u{7f}' => push(&mut out, format_args!("\\x{:02x}", u32::from(c))),
             c if is_printable(c) => out.push(c),
             c if u32::from(c) < 0x1_0000 => push(&mut out, format_args!("\\u{:04x}", u32::from(c))),
             c => push(&mut out, format_args!("\\U{:08x}", u32::from(c))),

@@ -118,15 +118,8 @@ impl FieldError {
         value: &(impl Serialize + ?Sized),
         supported: impl IntoIterator<Item = S>,
     ) -> Self {
-        let quoted: Vec<String> = supported
-            .into_iter()
-            .map(|value| echo::quote(value.as_ref()))
-            .collect();
-        let detail = if quoted.is_empty() {
-            String::new()
-        } else {
-            format!("supported values: {}", quoted.join(", "))
-        };
+        let quoted: Vec<String> = supported.into_iter().map(|value| echo::quote(value.as_ref())).collect();
+        let detail = if quoted.is_empty() { String::new() } else { format!("supported values: {}", quoted.join(", ")) };
         Self::with_value(Cause::NotSupported, field, value, detail)
     }
 
@@ -138,22 +131,13 @@ impl FieldError {
     /// A text that is too long. The text itself is left out of the message.
     pub(crate) fn too_long(field: impl fmt::Display, max: i64) -> Self {
         let unit = if max == 1 { "byte" } else { "bytes" };
-        Self::without_value(
-            Cause::TooLong,
-            field,
-            format!("may not be more than {max} {unit}"),
-        )
+        Self::without_value(Cause::TooLong, field, format!("may not be more than {max} {unit}"))
     }
 
     /// A list or map with more entries than `max`.
     pub(crate) fn too_many(field: impl fmt::Display, actual: usize, max: i64) -> Self {
         let unit = if max == 1 { "item" } else { "items" };
-        Self::with_value(
-            Cause::TooMany,
-            field,
-            &actual,
-            format!("must have at most {max} {unit}"),
-        )
+        Self::with_value(Cause::TooMany, field, &actual, format!("must have at most {max} {unit}"))
     }
 
     /// The field was changed although it may never change.
@@ -171,14 +155,9 @@ impl FieldError {
         value: &(impl Serialize + ?Sized),
         detail: impl AsRef<str>,
     ) -> Self {
-        let shown = serde_json::to_value(value)
-            .map_or_else(|_| "<unprintable>".to_owned(), |value| echo::value(&value));
-        Self::new(
-            cause,
-            field,
-            format!("{}: {shown}", cause.opening()),
-            detail.as_ref(),
-        )
+        let shown =
+            serde_json::to_value(value).map_or_else(|_| "<unprintable>".to_owned(), |value| echo::value(&value));
+        Self::new(cause, field, format!("{}: {shown}", cause.opening()), detail.as_ref())
     }
 
     fn new(cause: Cause, field: impl fmt::Display, mut message: String, detail: &str) -> Self {
@@ -186,11 +165,7 @@ impl FieldError {
             message.push_str(": ");
             message.push_str(detail);
         }
-        Self {
-            cause,
-            field: field.to_string(),
-            message,
-        }
+        Self { cause, field: field.to_string(), message }
     }
 }
 

@@ -60,11 +60,7 @@ pub(crate) fn qualified(key: &str) -> Vec<String> {
             if prefix.is_empty() {
                 wrong.push("prefix part must be non-empty".to_owned());
             } else {
-                wrong.extend(
-                    dns1123_subdomain(prefix)
-                        .into_iter()
-                        .map(|text| format!("prefix part {text}")),
-                );
+                wrong.extend(dns1123_subdomain(prefix).into_iter().map(|text| format!("prefix part {text}")));
             }
             *name
         }
@@ -105,11 +101,7 @@ pub(crate) fn path_segment(name: &str) -> Vec<String> {
     if name == "." || name == ".." {
         return vec![format!("may not be '{name}'")];
     }
-    ['/', '%']
-        .into_iter()
-        .filter(|c| name.contains(*c))
-        .map(|c| format!("may not contain '{c}'"))
-        .collect()
+    ['/', '%'].into_iter().filter(|c| name.contains(*c)).map(|c| format!("may not contain '{c}'")).collect()
 }
 
 fn at_most(name: &str, max: usize) -> Vec<String> {
@@ -120,8 +112,7 @@ fn at_most(name: &str, max: usize) -> Vec<String> {
 }
 
 fn is_dns1123_label(name: &str) -> bool {
-    name.chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && !name.is_empty()
         && !name.starts_with('-')
         && !name.ends_with('-')
