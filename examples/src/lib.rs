@@ -1,1 +1,184 @@
-//! Examples.
+//! What the examples share: the command line, the cluster to run on, and the log.
+
+use std::fmt;
+use std::future::Future;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use controller_core::{Operator, kube};
+use controller_testkit::Playground;
+use kube::Client;
+use lexopt::Arg;
+
+/// Where an example runs: on the embedded API server, or on the cluster that your kubeconfig names.
+#[derive(Debug)]
+pub struct Stage {
+    playground: Option<Playground>,
+    demo: Demo,
+}
+
+/// Whether somebody moves the objects about, so that the callbacks have something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demo {
+    Played,
+    LeftToTheUser,
+}
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Help,
+    Run { cluster: bool, demo: bool },
+}
+
+const OPTIONS: &str = "\
+Options:
+      --no-demo   leave the embedded server's objects to you
+      --cluster   run against the cluster that KUBECONFIG, ~/.kube/config or the pod's service account names
+  -h, --help      print this text
+";
+
+impl Stage {
+    /// Reads the command line, starts the log and, unless a cluster is asked for, the embedded API server.
+    ///
+    /// # Errors
+    /// The exit code to leave with: 0 after `--help`, 2 after a usage error, 1 where the server can't start.
+    pub async fn open(example: &str) -> Result<Self, ExitCode> {
+        Self::with(example, Workload::Own).await
+    }
+
+    /// As [`open`](Stage::open), with pods that appear, become Ready, change and go.
+    ///
+    /// # Errors
+    /// As [`open`](Stage::open).
+    pub async fn with_pods(example: &str) -> Result<Self, ExitCode> {
+        Self::with(example, Workload::Pods).await
+    }
+
+    async fn with(example: &str, workload: Workload) -> Result<Self, ExitCode> {
+        let usage = format!("Usage: cargo run --example {example} -- [--no-demo] [--cluster]\n\n{OPTIONS}");
+        let (cluster, demo) = match asked(lexopt::Parser::from_env()) {
+            Ok(Asked::Help) => {
+                show(&usage);
+                return Err(ExitCode::SUCCESS);
+            }
+            Ok(Asked::Run { cluster, demo }) => (cluster, if demo { Demo::Played } else { Demo::LeftToTheUser }),
+            Err(error) => {
+                complain(&format!("{example}: {error}\n\n{usage}"));
+                return Err(ExitCode::from(2));
+            }
+        };
+        log();
+        if cluster {
+            return Ok(Self { playground: None, demo: Demo::LeftToTheUser });
+        }
+        let mut playground = Playground::builder();
+        if demo == Demo::LeftToTheUser || workload == Workload::Own {
+            playground = playground.without_demo();
+        }
+        match playground.start().await {
+            Ok(playground) => {
+                show(&format!("export KUBECONFIG={}\n\nTry, in another terminal:\n", quoted(&playground)));
+                for hint in playground.hints() {
+                    show(&format!("  {hint}\n"));
+                }
+                show("\n");
+                Ok(Self { playground: Some(playground), demo })
+            }
+            Err(error) => {
+                complain(&format!("{example}: the embedded API server can't start: {error}\n"));
+                Err(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    /// An operator on this stage.
+    #[must_use]
+    pub fn operator(&self, name: &str) -> Operator {
+        match &self.playground {
+            Some(playground) => Operator::new(name).client(playground.client()),
+            None => Operator::new(name),
+        }
+    }
+
+    /// Runs `scene` beside the operator, where the demo was not declined.
+    ///
+    /// # Errors
+    /// Those of `scene`, which ends the demo and nothing else.
+    pub fn play<S, F>(&self, scene: S)
+    where
+        S: FnOnce(Client) -> F,
+        F: Future<Output = Result<(), kube::Error>> + Send + 'static,
+    {
+        if let (Some(playground), Demo::Played) = (&self.playground, self.demo) {
+            let scene = scene(playground.client());
+            tokio::spawn(async move {
+                if let Err(error) = scene.await {
+                    tracing::warn!(%error, "the demo ended early");
+                }
+            });
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Workload {
+    Pods,
+    Own,
+}
+
+fn asked(mut arguments: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+    let (mut cluster, mut demo) = (false, true);
+    while let Some(argument) = arguments.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
+            Arg::Long("cluster") => cluster = true,
+            Arg::Long("no-demo") => demo = false,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Asked::Run { cluster, demo })
+}
+
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let terminal = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).init();
+}
+
+/// The kubeconfig's path as a shell reads it.
+fn quoted(playground: &Playground) -> String {
+    let path = playground.kubeconfig_path().display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[expect(clippy::print_stdout, reason = "what a newcomer copies into a shell is the program's output, not its log")]
+fn show(text: impl fmt::Display) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "usage errors go to standard error")]
+fn complain(text: &str) {
+    eprint!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_read_as_documented() {
+        let check = |arguments: &[&str], expect: Result<Asked, &str>| {
+            let found = asked(lexopt::Parser::from_args(arguments)).map_err(|error| error.to_string());
+            assert_eq!(found, expect.map_err(str::to_owned));
+        };
+        check(&[], Ok(Asked::Run { cluster: false, demo: true }));
+        check(&["--no-demo"], Ok(Asked::Run { cluster: false, demo: false }));
+        check(&["--cluster"], Ok(Asked::Run { cluster: true, demo: true }));
+        check(&["-h"], Ok(Asked::Help));
+        check(&["--nodemo"], Err("invalid option '--nodemo'"));
+        check(&["pods"], Err("unexpected argument \"pods\""));
+    }
+}

