@@ -14,16 +14,7 @@ use crate::{crd, kinds};
 mod tests;
 
 /// The verbs of the API, for turning words into `&'static str`.
-const VERBS: [&str; 8] = [
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
+const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// One resource of one version, such as `deployments` of `apps/v1`.
 #[derive(Clone, Debug)]
@@ -88,9 +79,7 @@ impl Resource {
 
     /// The subresource of that name.
     pub(crate) fn subresource(&self, name: &str) -> Option<&Subresource> {
-        self.subresources
-            .iter()
-            .find(|subresource| subresource.name == name)
+        self.subresources.iter().find(|subresource| subresource.name == name)
     }
 
     /// Whether `/status` is written apart from the rest of the object.
@@ -105,21 +94,13 @@ impl Resource {
 
     /// `deployments.apps`, or `pods` for the core group: how error messages name a resource.
     pub(crate) fn qualified(&self) -> String {
-        if self.group.is_empty() {
-            self.plural.clone()
-        } else {
-            format!("{}.{}", self.plural, self.group)
-        }
+        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 }
 
 /// `v1` for the core group's v1, else `group/version`.
 pub(crate) fn api_version(group: &str, version: &str) -> String {
-    if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    }
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
 /// The parts of an `apiVersion`: the group (empty for core) and the version.
@@ -164,8 +145,7 @@ impl Catalog {
 
     /// The resource whose objects have that kind.
     pub(crate) fn by_kind(&self, group: &str, version: &str, kind: &str) -> Option<&Arc<Resource>> {
-        self.resources
-            .get(self.kinds.get(&place(group, version, kind))?)
+        self.resources.get(self.kinds.get(&place(group, version, kind))?)
     }
 
     /// The groups in discovery's order: the built-in ones as the real server ranks them, then the custom ones by name.
@@ -180,21 +160,14 @@ impl Catalog {
 
     /// Whether the group serves that version.
     pub(crate) fn serves(&self, group: &str, version: &str) -> bool {
-        self.group(group)
-            .is_some_and(|group| group.versions.iter().any(|served| served == version))
+        self.group(group).is_some_and(|group| group.versions.iter().any(|served| served == version))
     }
 
     /// The resources of one group and version, in the order of their names.
-    pub(crate) fn resources<'a>(
-        &'a self,
-        group: &'a str,
-        version: &'a str,
-    ) -> impl Iterator<Item = &'a Arc<Resource>> {
+    pub(crate) fn resources<'a>(&'a self, group: &'a str, version: &'a str) -> impl Iterator<Item = &'a Arc<Resource>> {
         self.resources
             .range(place(group, version, "")..)
-            .take_while(move |((of_group, of_version, _), _)| {
-                of_group == group && of_version == version
-            })
+            .take_while(move |((of_group, of_version, _), _)| of_group == group && of_version == version)
             .map(|(_, resource)| resource)
     }
 
@@ -209,10 +182,7 @@ impl Catalog {
         let mut places = Vec::new();
         for resource in resources {
             let at = place(&resource.group, &resource.version, &resource.plural);
-            self.kinds.insert(
-                place(&resource.group, &resource.version, &resource.kind),
-                at.clone(),
-            );
+            self.kinds.insert(place(&resource.group, &resource.version, &resource.kind), at.clone());
             self.resources.insert(at.clone(), Arc::new(resource));
             places.push(at);
         }
@@ -257,16 +227,10 @@ impl Catalog {
         }
         for (name, mut versions) in custom {
             versions.sort_by(|one, other| compare_versions(one, other));
-            let at = groups
-                .iter()
-                .position(|group| group.name == name)
-                .unwrap_or_else(|| {
-                    groups.push(Group {
-                        name: name.to_owned(),
-                        versions: Vec::new(),
-                    });
-                    groups.len() - 1
-                });
+            let at = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
+                groups.push(Group { name: name.to_owned(), versions: Vec::new() });
+                groups.len() - 1
+            });
             for version in versions {
                 if !groups[at].versions.iter().any(|served| served == version) {
                     groups[at].versions.push(version.to_owned());
@@ -284,10 +248,7 @@ impl Catalog {
                     .lines()
                     .filter_map(|line| line.strip_prefix("group "))
                     .filter_map(|rest| rest.split_once(' '))
-                    .map(|(name, versions)| Group {
-                        name: core(name),
-                        versions: words(versions),
-                    })
+                    .map(|(name, versions)| Group { name: core(name), versions: words(versions) })
                     .collect()
             })
             .clone()
@@ -316,10 +277,7 @@ impl Catalog {
         };
         for resource in resources {
             let at = place(&resource.group, &resource.version, &resource.plural);
-            catalog.kinds.insert(
-                place(&resource.group, &resource.version, &resource.kind),
-                at.clone(),
-            );
+            catalog.kinds.insert(place(&resource.group, &resource.version, &resource.kind), at.clone());
             catalog.resources.insert(at, Arc::new(resource));
         }
         catalog
@@ -328,20 +286,14 @@ impl Catalog {
 
 /// Orders versions as Kubernetes prefers them: v2, v1, v1beta2, v1beta1, v1alpha1, then other words by name.
 pub(crate) fn compare_versions(one: &str, other: &str) -> Ordering {
-    let rank = |version: &str| {
-        rank_version(version)
-            .map(|rank| Reverse(Some(rank)))
-            .unwrap_or(Reverse(None))
-    };
+    let rank = |version: &str| rank_version(version).map(|rank| Reverse(Some(rank))).unwrap_or(Reverse(None));
     rank(one).cmp(&rank(other)).then_with(|| one.cmp(other))
 }
 
 /// How stable a version is (2 stable, 1 beta, 0 alpha), its number and the number of its beta or alpha.
 fn rank_version(version: &str) -> Option<(u8, u32, u32)> {
     let rest = version.strip_prefix('v')?;
-    let digits = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let (major, rest) = rest.split_at(digits);
     let major = major.parse().ok()?;
     let (stability, minor) = match rest {
@@ -363,11 +315,7 @@ fn place(group: &str, version: &str, name: &str) -> Place {
 
 /// The table writes the core group as `-`, since its columns are split at blanks.
 fn core(group: &str) -> String {
-    if group == "-" {
-        String::new()
-    } else {
-        group.to_owned()
-    }
+    if group == "-" { String::new() } else { group.to_owned() }
 }
 
 fn words(list: &str) -> Vec<String> {
@@ -375,9 +323,7 @@ fn words(list: &str) -> Vec<String> {
 }
 
 fn verbs(list: &str) -> Vec<&'static str> {
-    list.split(',')
-        .filter_map(|word| VERBS.into_iter().find(|verb| *verb == word))
-        .collect()
+    list.split(',').filter_map(|word| VERBS.into_iter().find(|verb| *verb == word)).collect()
 }
 
 fn parse_resource<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Resource> {
@@ -397,10 +343,7 @@ fn parse_resource<'a>(mut parts: impl Iterator<Item = &'a str>) -> Option<Resour
         verbs: verbs(parts.next()?),
         storage_version_hash: None,
         subresources: Vec::new(),
-        storage: Storage {
-            group: group.to_owned(),
-            plural: plural.to_owned(),
-        },
+        storage: Storage { group: group.to_owned(), plural: plural.to_owned() },
         manages_generation: false,
         unconditional_update: true,
         create_on_update: false,
