@@ -1,0 +1,165 @@
+//! Owns one cached object: its bytes, and the little that the engine must know of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::ResourceVersion;
+use crate::key::Key;
+
+/// One version of one object. It never changes; a newer version is a new entry.
+pub(crate) struct Entry {
+    pub(crate) key: Key,
+    pub(crate) uid: Option<Uid>,
+    pub(crate) version: ResourceVersion,
+    /// Zero where the server sent none: a generation that exists starts at one.
+    pub(super) generation: i64,
+    /// Whether it has a deletionTimestamp.
+    pub(crate) deleting: bool,
+    /// The object's JSON less `metadata.managedFields`, always with `apiVersion` and `kind`.
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// What can't be read of an object when somebody asks for it.
+#[derive(Debug, thiserror::Error)]
+#[error("{key} does not decode as {wanted}: compare the type's fields with the object's")]
+pub(crate) struct DecodeError {
+    key: Key,
+    wanted: &'static str,
+    #[source]
+    source: serde_json::Error,
+}
+
+impl Entry {
+    /// `metadata.generation`, where the kind has one.
+    pub(crate) fn generation(&self) -> Option<i64> {
+        (self.generation != 0).then_some(self.generation)
+    }
+
+    /// The typed object. This is the one place where a cached object is decoded.
+    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        serde_json::from_slice(&self.bytes).map_err(|source| DecodeError {
+            key: self.key.clone(),
+            wanted: std::any::type_name::<T>(),
+            source,
+        })
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.key, self.version)
+    }
+}
+
+/// The identity of an object over its life: another object of the same name has another uid.
+///
+/// Nearly every uid is an RFC 4122 UUID in lower case, which is kept as its sixteen bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Uid(Form);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl Uid {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(parse_uuid(text).map_or_else(|| Form::Text(text.into()), Form::Uuid))
+    }
+}
+
+/// Where the dashes of a UUID stand.
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    if text.len() != 36 {
+        return None;
+    }
+    let mut bytes = [0_u8; 16];
+    let mut nibbles = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if DASHES.contains(&at) {
+            if byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let nibble = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        let slot = bytes.get_mut(nibbles / 2)?;
+        *slot = *slot << 4 | nibble;
+        nibbles += 1;
+    }
+    Some(bytes)
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Text(text) => f.write_str(text),
+            Form::Uuid(bytes) => {
+                for (at, byte) in bytes.iter().enumerate() {
+                    if matches!(at, 4 | 6 | 8 | 10) {
+                        f.write_str("-")?;
+                    }
+                    write!(f, "{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_prints_as_it_came() {
+        for text in [
+            "b3e1f4f2-31ac-4c55-9f7c-2b0f9a7d1c00",
+            "B3E1F4F2-31AC-4C55-9F7C-2B0F9A7D1C00",
+            "b3e1f4f2-31ac-4c55-9f7c-2b0f9a7d1c0",
+            "b3e1f4f2031ac-4c55-9f7c-2b0f9a7d1c00",
+            "uid-1",
+            "",
+        ] {
+            assert_eq!(Uid::new(text).to_string(), text);
+            assert_eq!(Uid::new(text), Uid::new(text));
+        }
+        assert_ne!(Uid::new("uid-1"), Uid::new("uid-2"));
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 112, "an entry takes {} bytes", size_of::<Entry>());
+    }
+
+    #[test]
+    fn a_decode_error_names_the_object_and_the_place() {
+        let entry = Entry {
+            key: Key::namespaced("default", "web"),
+            uid: None,
+            version: ResourceVersion::new("1"),
+            generation: 0,
+            deleting: false,
+            bytes: Arc::from(&br#"{"metadata":{"name":7}}"#[..]),
+        };
+        let error = entry.decode::<k8s_openapi::api::core::v1::Pod>().expect_err("a name is no number");
+        assert!(error.to_string().starts_with("default/web does not decode as "), "{error}");
+        let source = std::error::Error::source(&error).expect("serde's words").to_string();
+        assert!(source.contains("line 1 column"), "{source}");
+    }
+}

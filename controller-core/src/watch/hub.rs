@@ -1,0 +1,255 @@
+//! Owns sharing: one watch for all who declare the same, and what each of them is told.
+//!
+//! Everything is told from the watch's own task. A subscriber that comes late is given the objects at hand between
+//! two changes, so nothing is lost or told twice between the two.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+
+use kube::Client;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::{Health, WatchSpec};
+use crate::cache::{Entry, Slot, Store, SubscriberId};
+use crate::env::{Chance, Clock, Task, spawn};
+
+/// What a subscriber is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Delta<'a> {
+    /// An object is new or has another version.
+    Upsert {
+        slot: Slot,
+        entry: &'a Arc<Entry>,
+        /// The version that was told last.
+        before: Option<&'a Arc<Entry>>,
+        /// Told before this subscriber's `Synced`.
+        initial: bool,
+    },
+    /// An object is gone. The slot stays the subscriber's until it releases it.
+    Remove {
+        slot: Slot,
+        /// The last version seen.
+        entry: &'a Arc<Entry>,
+    },
+    /// The first list is complete: told once to each subscriber.
+    Synced,
+}
+
+/// One who is told of changes.
+pub(crate) trait Sink: Send + Sync + 'static {
+    /// It is called on the watch's task, one delta at a time, in order, with no lock held. It must be quick: decide,
+    /// enqueue, notify.
+    fn deliver(&self, delta: Delta<'_>);
+}
+
+/// All watches of an operator.
+#[derive(Clone)]
+pub(crate) struct Hub {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    client: Client,
+    clock: Clock,
+    chance: Chance,
+    /// The API server, for messages.
+    url: Option<String>,
+    watches: Mutex<BTreeMap<WatchSpec, Weak<Running>>>,
+}
+
+/// One running watch. The last subscription drops it, and with it the task.
+struct Running {
+    board: Arc<Board>,
+    _task: Task<()>,
+}
+
+/// What the watch's task and its subscribers share.
+pub(super) struct Board {
+    pub(super) spec: WatchSpec,
+    pub(super) store: Arc<Store>,
+    health: Mutex<Health>,
+    orders: Mutex<Vec<Order>>,
+    /// The task alone waits here.
+    ordered: Notify,
+    next_id: AtomicU32,
+}
+
+enum Order {
+    Join(Arc<Member>),
+    Leave(SubscriberId),
+}
+
+/// One subscriber, as the watch's task sees it.
+struct Member {
+    id: SubscriberId,
+    sink: Arc<dyn Sink>,
+    synced: AtomicBool,
+    when_synced: Notify,
+}
+
+/// The subscribers that joined, in the order in which they did. It lives on the watch's task.
+#[derive(Default)]
+pub(super) struct Audience {
+    members: Vec<Arc<Member>>,
+}
+
+/// A subscriber's part in a watch. Dropping it ends the part; the last one ends the watch.
+pub(crate) struct Subscription {
+    pub(crate) store: Arc<Store>,
+    member: Arc<Member>,
+    running: Arc<Running>,
+}
+
+impl Hub {
+    pub(crate) fn new(client: Client, clock: Clock, chance: Chance, url: Option<String>) -> Self {
+        Self { parts: Arc::new(Parts { client, clock, chance, url, watches: Mutex::default() }) }
+    }
+
+    /// Starts a watch, or takes part in the one that runs.
+    ///
+    /// The sink is given the objects at hand as initial upserts, then `Synced` once the first list is complete, and
+    /// every change from there on.
+    pub(crate) fn subscribe(&self, spec: WatchSpec, sink: Arc<dyn Sink>) -> Subscription {
+        let running = self.running(spec);
+        let id = SubscriberId(running.board.next_id.fetch_add(1, Ordering::Relaxed));
+        let member = Arc::new(Member { id, sink, synced: AtomicBool::new(false), when_synced: Notify::new() });
+        running.board.order(Order::Join(member.clone()));
+        Subscription { store: running.board.store.clone(), member, running }
+    }
+
+    fn running(&self, spec: WatchSpec) -> Arc<Running> {
+        let mut watches = self.parts.watches.lock();
+        if let Some(running) = watches.get(&spec).and_then(Weak::upgrade) {
+            return running;
+        }
+        watches.retain(|_, watch| watch.strong_count() > 0);
+        let board = Arc::new(Board::new(spec.clone(), &self.parts.clock));
+        let task = spawn(run(board.clone()));
+        let running = Arc::new(Running { board, _task: task });
+        watches.insert(spec, Arc::downgrade(&running));
+        running
+    }
+}
+
+impl Subscription {
+    /// How far the watch can be relied on.
+    pub(crate) fn health(&self) -> Health {
+        self.running.board.health.lock().clone()
+    }
+
+    /// Waits until this subscriber was told `Synced`.
+    pub(crate) async fn synced(&self) {
+        loop {
+            let told = self.member.when_synced.notified();
+            tokio::pin!(told);
+            // Waiting starts before the look, so that a sync in between is not missed.
+            told.as_mut().enable();
+            if self.member.synced.load(Ordering::Acquire) {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// The object of this slot went, its `Remove` was told, and the subscriber will not speak of the slot again
+    /// before the next `Upsert` of it. Call it under the lock under which the sink takes deliveries; without it the
+    /// slot is never given to another key.
+    pub(crate) fn release(&self, slot: Slot) {
+        self.store.release(self.member.id, slot);
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.running.board.order(Order::Leave(self.member.id));
+    }
+}
+
+impl Board {
+    fn new(spec: WatchSpec, clock: &Clock) -> Self {
+        Self {
+            spec,
+            store: Arc::new(Store::new()),
+            health: Mutex::new(Health::Syncing { since: clock.instant().into_std(), why: None }),
+            orders: Mutex::default(),
+            ordered: Notify::new(),
+            next_id: AtomicU32::new(0),
+        }
+    }
+
+    fn order(&self, order: Order) {
+        self.orders.lock().push(order);
+        self.ordered.notify_one();
+    }
+
+    /// Waits until somebody joins or leaves.
+    pub(super) async fn ordered(&self) {
+        self.ordered.notified().await;
+    }
+
+    /// Lets those in who came, and those out who left.
+    pub(super) fn serve(&self, audience: &mut Audience) {
+        let orders = std::mem::take(&mut *self.orders.lock());
+        for order in orders {
+            match order {
+                Order::Join(member) => audience.welcome(member, &self.store),
+                Order::Leave(id) => {
+                    audience.members.retain(|member| member.id != id);
+                    self.store.leave(id);
+                }
+            }
+        }
+    }
+}
+
+impl Audience {
+    fn welcome(&mut self, member: Arc<Member>, store: &Store) {
+        store.join(member.id);
+        for (slot, entry) in store.snapshot() {
+            member.sink.deliver(Delta::Upsert { slot, entry: &entry, before: None, initial: true });
+        }
+        if store.synced() {
+            member.tell_synced();
+        }
+        self.members.push(member);
+    }
+
+    pub(super) fn upsert(&self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+        for member in &self.members {
+            let initial = !member.synced.load(Ordering::Relaxed);
+            member.sink.deliver(Delta::Upsert { slot, entry, before, initial });
+        }
+    }
+
+    pub(super) fn remove(&self, slot: Slot, entry: &Arc<Entry>) {
+        for member in &self.members {
+            member.sink.deliver(Delta::Remove { slot, entry });
+        }
+    }
+
+    /// The first list is complete. Those who know it are not told again.
+    pub(super) fn synced(&self) {
+        for member in self.members.iter().filter(|member| !member.synced.load(Ordering::Relaxed)) {
+            member.tell_synced();
+        }
+    }
+}
+
+impl Member {
+    fn tell_synced(&self) {
+        self.sink.deliver(Delta::Synced);
+        self.synced.store(true, Ordering::Release);
+        self.when_synced.notify_waiters();
+    }
+}
+
+/// The task of one watch.
+async fn run(board: Arc<Board>) {
+    let mut audience = Audience::default();
+    loop {
+        board.serve(&mut audience);
+        board.ordered().await;
+    }
+}
