@@ -1,1 +1,4 @@
-//! .
+//! The rooms that turn what a watch delivers into calls of a user's callbacks.
+
+mod decide;
+mod ledger;

@@ -1,0 +1,114 @@
+//! Owns the bookkeeping of one controller: the queue, and the decisions that fill it.
+//!
+//! It is pure: deltas, requests and results go in with the time, jobs come out.
+
+use super::decide::{Happened, Routes, Verdict, decide, follow};
+use crate::queue::{Backoff, Causes, Depth, Freed, Job, Meanwhile, Moment, Place, Plan, Queue, Shift, Standing};
+
+/// What is pending, running and known for each key of one controller.
+#[derive(Debug)]
+pub(crate) struct Ledger<T> {
+    queue: Queue<T>,
+    routes: Routes,
+    /// No job is handed out any more: the controller stops.
+    closed: bool,
+    /// Events that no callback runs for.
+    passed_over: u64,
+}
+
+impl<T: Clone> Ledger<T> {
+    pub(crate) fn new(routes: Routes, backoff: Backoff, resync: Option<std::time::Duration>) -> Self {
+        Self { queue: Queue::new(backoff, resync), routes, closed: false, passed_over: 0 }
+    }
+
+    /// The object was there when the controller started.
+    pub(crate) fn found(&mut self, place: Place, object: T, now: Moment) -> Freed {
+        self.happened(place, Happened::Found, Shift::Seen(object), Causes::FOUND, now)
+    }
+
+    /// The object appeared or changed.
+    pub(crate) fn seen(&mut self, place: Place, object: T, now: Moment) -> Freed {
+        let appeared = self.queue.history(place).standing == Standing::Absent;
+        let cause = if appeared { Causes::ADDED } else { Causes::MODIFIED };
+        self.happened(place, Happened::Seen, Shift::Seen(object), cause, now)
+    }
+
+    /// The object is gone; `last` is its last version.
+    pub(crate) fn gone(&mut self, place: Place, last: T, now: Moment) -> Freed {
+        self.happened(place, Happened::Gone, Shift::Gone(last), Causes::DELETED, now)
+    }
+
+    /// A run of the key is asked for.
+    pub(crate) fn asked(&mut self, place: Place, causes: Causes, now: Moment) -> Freed {
+        self.happened(place, Happened::Asked, Shift::Asked, causes, now)
+    }
+
+    /// The next job, unless the controller stops.
+    pub(crate) fn take(&mut self, now: Moment) -> Option<Job<T>> {
+        if self.closed { None } else { self.queue.take(now) }
+    }
+
+    /// A job ended.
+    pub(crate) fn done(&mut self, place: Place, verdict: Verdict, now: Moment, rng: &mut fastrand::Rng) -> Freed {
+        let Some((callback, from)) = self.queue.flight(place) else { return Freed(None) };
+        let after = follow(verdict, callback, from, &self.routes);
+        let (Meanwhile { changed, asked }, mut freed) = self.queue.done(place, after, now, rng);
+        if changed {
+            freed = self.happened(place, Happened::Seen, Shift::Asked, Causes::MODIFIED, now);
+        }
+        if asked != Causes::NONE {
+            freed = self.happened(place, Happened::Asked, Shift::Asked, asked, now);
+        }
+        freed
+    }
+
+    /// Makes ready what is due.
+    pub(crate) fn advance(&mut self, now: Moment) {
+        self.queue.advance(now);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        self.queue.next_deadline().filter(|_| !self.closed)
+    }
+
+    /// From now on no job is handed out.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.queue.is_settled()
+    }
+
+    pub(crate) fn depth(&self) -> Depth {
+        self.queue.depth()
+    }
+
+    /// Whether a job could be taken now.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.closed && self.queue.depth().ready.iter().any(|ready| *ready > 0)
+    }
+
+    pub(crate) fn adds(&self) -> u64 {
+        self.queue.adds()
+    }
+
+    pub(crate) fn delays(&self) -> u64 {
+        self.queue.delays()
+    }
+
+    pub(crate) fn passed_over(&self) -> u64 {
+        self.passed_over
+    }
+
+    fn happened(&mut self, place: Place, what: Happened, shift: Shift<T>, causes: Causes, now: Moment) -> Freed {
+        let plan = decide(what, self.queue.history(place), &self.routes);
+        if matches!(plan, Plan::Note { .. } | Plan::Forget | Plan::Ignore) {
+            self.passed_over += 1;
+        }
+        self.queue.apply(place, shift, plan, causes, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

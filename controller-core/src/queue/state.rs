@@ -1,0 +1,403 @@
+//! Owns the queue of one controller: what is pending for each key, and what is served next.
+//!
+//! The state is a value: it has no clock, no task and no chance of its own. It is told what happened to a key
+//! together with what `dispatch/decide` makes of it, hands out one job at a time, and is told how each ended.
+//!
+//! It keeps these promises, whatever it is told: a key is never handed out twice at once; versions of an object
+//! are handed out in the order in which they came; a change that comes while a key runs leads to one more run;
+//! work that was owed is never forgotten while its object is there.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::causes::Causes;
+use super::key_state::{Flight, Gone, History, KeyState, Pace, Place, Standing};
+use super::moment::Moment;
+use super::priority::{Class, Ready};
+use crate::descriptor::Callback;
+
+/// What came in for a key.
+#[derive(Debug, Clone)]
+pub(crate) enum Shift<T> {
+    /// A newer version.
+    Seen(T),
+    /// The object is gone; this is its last version.
+    Gone(T),
+    /// Nothing about the object: somebody asks for a run.
+    Asked,
+}
+
+/// What is to be done about it; `dispatch/decide` chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// This callback is to run.
+    Run { callback: Callback, standing: Standing },
+    /// An `add` runs: what follows depends on how it ends.
+    AfterAdd,
+    /// `delete` is to run, and nothing else for this object any more.
+    Delete,
+    /// No callback runs; the version counts as seen.
+    Note { standing: Standing },
+    /// The object is forgotten without a callback.
+    Forget,
+    /// Nothing is done.
+    Ignore,
+}
+
+/// One callback to run now.
+#[derive(Debug, Clone)]
+pub(crate) struct Job<T> {
+    pub(crate) place: Place,
+    pub(crate) callback: Callback,
+    pub(crate) object: T,
+    /// The version that a callback last accepted.
+    pub(crate) accepted: Option<T>,
+    pub(crate) causes: Causes,
+    /// Failures in a row before this run.
+    pub(crate) failures: u32,
+    /// The time that the key stood ready.
+    pub(crate) waited: Duration,
+}
+
+/// How a run ended, in the queue's terms; `dispatch/decide` chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct After {
+    /// The standing of the object, unless it went meanwhile.
+    pub(crate) standing: Standing,
+    /// Whether the version counts as delivered.
+    pub(crate) accepted: bool,
+    /// Whether the callback was called at all.
+    pub(crate) reached: bool,
+    pub(crate) next: Next,
+}
+
+/// When the key runs again without anything happening to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// At the resync tick.
+    Tick,
+    /// This callback after this time, in place of the tick.
+    Requeue(Callback, Duration),
+    /// Not at all.
+    Await,
+    /// The same callback again, after the backoff or this time.
+    Retry(Option<Duration>),
+}
+
+/// What came in while an `add` ran and has yet to be decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Meanwhile {
+    pub(crate) changed: bool,
+    pub(crate) asked: Causes,
+}
+
+/// The key of this slot is no longer needed: the store may give the slot to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use = "the store keeps the slot until it is given back"]
+pub(crate) struct Freed(pub(crate) Option<Place>);
+
+/// How much is waiting and under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Depth {
+    /// Ready keys by class.
+    pub(crate) ready: [usize; 3],
+    pub(crate) running: usize,
+    /// Keys that wait for a retry.
+    pub(crate) retrying: usize,
+}
+
+/// The queue of one controller.
+#[derive(Debug)]
+pub(crate) struct Queue<T> {
+    keys: Vec<Vec<KeyState<T>>>,
+    ready: Ready,
+    deadlines: BTreeSet<(Moment, Place)>,
+    depth: Depth,
+    backoff: Backoff,
+    resync: Option<Duration>,
+    /// Keys that became ready since the start: `workqueue_adds_total`.
+    adds: u64,
+    /// Keys that were told to wait: `workqueue_retries_total`.
+    delays: u64,
+}
+
+impl<T: Clone> Queue<T> {
+    pub(crate) fn new(backoff: Backoff, resync: Option<Duration>) -> Self {
+        Self {
+            keys: Vec::new(),
+            ready: Ready::default(),
+            deadlines: BTreeSet::new(),
+            depth: Depth::default(),
+            backoff,
+            resync,
+            adds: 0,
+            delays: 0,
+        }
+    }
+
+    pub(crate) fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    pub(crate) fn adds(&self) -> u64 {
+        self.adds
+    }
+
+    pub(crate) fn delays(&self) -> u64 {
+        self.delays
+    }
+
+    pub(crate) fn history(&self, place: Place) -> History {
+        self.key(place).map(KeyState::history).unwrap_or_default()
+    }
+
+    /// Takes in what happened to a key and what is to be done about it.
+    pub(crate) fn apply(&mut self, place: Place, shift: Shift<T>, plan: Plan, causes: Causes, now: Moment) -> Freed {
+        let key = self.key_or_new(place);
+        let gone = match shift {
+            Shift::Seen(object) => {
+                key.object = Some(object);
+                None
+            }
+            Shift::Gone(last) => Some(last),
+            Shift::Asked => None,
+        };
+        match plan {
+            Plan::Run { callback, standing } => {
+                key.standing = standing;
+                let owed = key.rare.as_mut().map_or(Causes::NONE, |rare| rare.settle(callback));
+                let class = if causes == Causes::FOUND { Class::Start } else { Class::Event };
+                key.want(callback, causes.and(owed.without(Causes::RETRY)), class);
+                self.hurry_delete(place);
+            }
+            Plan::AfterAdd => {
+                if let Some(flight) = key.rare().flight.as_mut() {
+                    flight.changed |= causes.has(Causes::MODIFIED.and(Causes::ADDED));
+                    flight.poked = flight.poked.and(causes.without(Causes::MODIFIED.and(Causes::ADDED)));
+                }
+            }
+            Plan::Delete => {
+                let accepted = key.accepted.take();
+                key.leave();
+                key.rare().gone.extend(gone.map(|last| Gone { last, accepted }));
+                key.want(Callback::Delete, causes, Class::Event);
+            }
+            Plan::Note { standing } => {
+                key.standing = standing;
+                key.accepted.clone_from(&key.object);
+            }
+            Plan::Forget => {
+                key.leave();
+                key.forgive();
+            }
+            Plan::Ignore => {}
+        }
+        self.refresh(place, now)
+    }
+
+    /// The next job. Until [`done`](Self::done) is told about it, the key is not handed out again.
+    pub(crate) fn take(&mut self, now: Moment) -> Option<Job<T>> {
+        let keys = &self.keys;
+        let live = |place: Place, class: Class| key_at(keys, place).is_some_and(|key| key.ready && key.line == class);
+        let (place, class) = self.ready.pop(live)?;
+        self.depth.ready[class as usize] -= 1;
+        let key = self.key_mut(place)?;
+        key.ready = false;
+        let callback = key.next()?;
+        let from = key.standing;
+        let waited = now.since(key.ready_since);
+        key.work.remove(callback);
+        let (causes, rest) = key.causes.split(callback);
+        (key.causes, key.class) = if key.work.is_empty() { (Causes::NONE, Class::Start) } else { (rest, key.class) };
+        let delete = callback == Callback::Delete;
+        let (object, accepted) = if delete {
+            let gone = key.rare().gone.front()?.clone();
+            (gone.last, gone.accepted)
+        } else {
+            (key.object.clone()?, key.accepted.clone())
+        };
+        if !delete {
+            key.standing = match from {
+                Standing::New => Standing::Adding,
+                Standing::Found => Standing::Known,
+                other => other,
+            };
+        }
+        let rare = key.rare();
+        let failures = rare.failures;
+        rare.flight = Some(Flight {
+            callback,
+            object: object.clone(),
+            causes,
+            from,
+            stale: false,
+            changed: false,
+            poked: Causes::NONE,
+        });
+        self.depth.running += 1;
+        Some(Job { place, callback, object, accepted, causes, failures, waited })
+    }
+
+    /// The callback that runs for the key, and the standing of its object before.
+    pub(crate) fn flight(&self, place: Place) -> Option<(Callback, Standing)> {
+        let flight = self.key(place)?.rare.as_ref()?.flight.as_ref()?;
+        Some((flight.callback, flight.from))
+    }
+
+    /// Takes in how a run ended. What came in meanwhile and depends on it is given back to be decided on.
+    pub(crate) fn done(
+        &mut self,
+        place: Place,
+        after: After,
+        now: Moment,
+        rng: &mut fastrand::Rng,
+    ) -> (Meanwhile, Freed) {
+        let pace = Pace { backoff: self.backoff, resync: self.resync };
+        let Some(key) = self.key_mut(place) else { return Default::default() };
+        let Some(flight) = key.rare().flight.take() else { return Default::default() };
+        let mut meanwhile = Meanwhile::default();
+        let mut delayed = false;
+        if flight.stale {
+            // A run of an object that is gone asks for nothing: its delete is what runs next.
+            key.forget_unreached(after.reached, flight.from);
+        } else if flight.callback == Callback::Delete {
+            delayed = key.after_delete(after.next, flight.causes, now, pace, rng);
+        } else {
+            meanwhile = Meanwhile { changed: flight.changed, asked: flight.poked };
+            key.standing = after.standing;
+            if after.accepted {
+                key.accepted = Some(flight.object);
+            }
+            delayed = key.after_run(after.next, flight.callback, flight.causes, now, pace, rng);
+        }
+        self.depth.running -= 1;
+        self.delays += u64::from(delayed);
+        (meanwhile, self.refresh(place, now))
+    }
+
+    /// Makes ready what is due.
+    pub(crate) fn advance(&mut self, now: Moment) {
+        while let Some(&(at, place)) = self.deadlines.first() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            let Some(key) = self.key_mut(place) else { continue };
+            key.armed_at = Moment::NEVER;
+            if key.due_at <= now {
+                key.due_at = Moment::NEVER;
+                let (callback, cause) = match key.requeued.take() {
+                    Some(callback) => (callback, Causes::REQUEUE),
+                    None => (Callback::Reconcile, Causes::RESYNC),
+                };
+                if key.standing != Standing::Absent {
+                    key.want(callback, cause, Class::Again);
+                }
+            }
+            if let Some(rare) = key.rare.as_mut()
+                && rare.retry_at <= now
+            {
+                let (owed, causes) = (std::mem::take(&mut rare.owed), std::mem::take(&mut rare.owed_causes));
+                rare.retry_at = Moment::NEVER;
+                key.work.merge(owed);
+                key.causes = key.causes.and(causes);
+                key.class = key.class.min(Class::Again);
+            }
+            let Freed(_) = self.refresh(place, now);
+        }
+    }
+
+    /// The next time at which [`advance`](Self::advance) has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Moment> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Whether nothing is ready, running or waiting for a retry, and no requeue comes before the next resync.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Depth { ready, running, retrying } = self.depth;
+        let idle = ready.iter().sum::<usize>() + running + retrying == 0;
+        idle && self.keys.iter().flatten().all(|key| key.requeued.is_none() || !key.requeued_before_tick)
+    }
+
+    /// An event on an object whose predecessor's `delete` waits for a retry ends that wait.
+    fn hurry_delete(&mut self, place: Place) {
+        let Some(key) = self.key_mut(place) else { return };
+        if let Some(rare) = key.rare.as_mut()
+            && !rare.gone.is_empty()
+            && rare.owed.has(Callback::Delete)
+        {
+            let causes = rare.settle(Callback::Delete).without(Causes::RETRY);
+            key.want(Callback::Delete, causes, Class::Event);
+        }
+    }
+
+    /// Brings the lines, the deadlines and the counts up to date with a key that changed.
+    fn refresh(&mut self, place: Place, now: Moment) -> Freed {
+        let Some(key) = self.keys.get_mut(usize::from(place.space)).and_then(|keys| keys.get_mut(place.slot as usize))
+        else {
+            return Freed(None);
+        };
+        key.tidy();
+        let wanted = key.next().is_some() && !key.is_running();
+        if wanted && !key.ready {
+            (key.ready, key.line, key.ready_since) = (true, key.class, now);
+            self.depth.ready[key.line as usize] += 1;
+            self.adds += 1;
+            self.ready.push(key.line, place);
+        } else if wanted && key.class < key.line {
+            self.depth.ready[key.line as usize] -= 1;
+            key.line = key.class;
+            self.depth.ready[key.line as usize] += 1;
+            self.ready.push(key.line, place);
+        } else if !wanted && key.ready {
+            key.ready = false;
+            self.depth.ready[key.line as usize] -= 1;
+        }
+        let retrying = key.rare.as_ref().is_some_and(|rare| !rare.owed.is_empty());
+        if retrying != key.retrying {
+            key.retrying = retrying;
+            self.depth.retrying = if retrying { self.depth.retrying + 1 } else { self.depth.retrying - 1 };
+        }
+        let vacant = key.is_vacant();
+        let deadline = if vacant { Moment::NEVER } else { key.deadline() };
+        // A deadline that moved on stays in the list and is put right when it comes: so a busy key costs nothing here.
+        if deadline < key.armed_at || vacant {
+            if !key.armed_at.is_never() {
+                self.deadlines.remove(&(key.armed_at, place));
+            }
+            if !deadline.is_never() {
+                self.deadlines.insert((deadline, place));
+            }
+            key.armed_at = deadline;
+        }
+        if vacant {
+            *key = KeyState::default();
+        }
+        Freed(vacant.then_some(place))
+    }
+
+    fn key(&self, place: Place) -> Option<&KeyState<T>> {
+        key_at(&self.keys, place)
+    }
+
+    fn key_mut(&mut self, place: Place) -> Option<&mut KeyState<T>> {
+        self.keys.get_mut(usize::from(place.space))?.get_mut(place.slot as usize)
+    }
+
+    fn key_or_new(&mut self, place: Place) -> &mut KeyState<T> {
+        let (space, slot) = (usize::from(place.space), place.slot as usize);
+        if self.keys.len() <= space {
+            self.keys.resize_with(space + 1, Vec::new);
+        }
+        let keys = &mut self.keys[space];
+        if keys.len() <= slot {
+            keys.resize_with(slot + 1, KeyState::default);
+        }
+        &mut keys[slot]
+    }
+}
+
+fn key_at<T>(keys: &[Vec<KeyState<T>>], place: Place) -> Option<&KeyState<T>> {
+    keys.get(usize::from(place.space))?.get(place.slot as usize)
+}
