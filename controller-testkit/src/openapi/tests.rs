@@ -1,0 +1,161 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::*;
+use crate::catalog::Storage;
+use crate::crd;
+
+/// Every `$ref` within a document.
+fn references(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(Value::String(name)) = fields.get("$ref") {
+                found.insert(name.trim_start_matches("#/components/schemas/").to_owned());
+            }
+            fields.values().for_each(|inner| references(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_of_every_document_leads_somewhere() {
+    let catalog = Catalog::builtin();
+    for group in catalog.groups() {
+        for version in &group.versions {
+            let document = document(&catalog, &group.name, version).expect("a served version");
+            let mut found = BTreeSet::new();
+            references(&document, &mut found);
+            for name in found {
+                assert!(document["components"]["schemas"][&name].is_object(), "{}/{version}: {name}", group.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn writes_of_every_kind_list_the_field_validation_parameter() {
+    let document = document(&Catalog::builtin(), "apps", "v1").expect("apps/v1 is served");
+    let path = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"];
+    assert_eq!(
+        path["patch"]["x-kubernetes-group-version-kind"],
+        json!({ "group": "apps", "version": "v1", "kind": "Deployment" })
+    );
+    for operation in
+        [&path["patch"], &path["put"], &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments"]["post"]]
+    {
+        let parameters = operation["parameters"].as_array().expect("a list");
+        assert!(parameters.iter().any(|parameter| parameter["name"] == "fieldValidation"), "{operation}");
+    }
+}
+
+/// Recorded from kube-apiserver 1.37.2, less the descriptions.
+#[test]
+fn built_in_schemas_have_the_types_of_the_real_ones() {
+    let document = document(&Catalog::builtin(), "apps", "v1").expect("apps/v1 is served");
+    let schema = |name: &str| document["components"]["schemas"][name].clone();
+    assert_eq!(schema(QUANTITY), json!({ "oneOf": [{ "type": "string" }, { "type": "number" }] }));
+    assert_eq!(
+        schema("io.k8s.api.core.v1.ResourceRequirements")["properties"],
+        json!({
+            "claims": {
+                "type": "array", "items": { "$ref": "#/components/schemas/io.k8s.api.core.v1.ResourceClaim" },
+                "x-kubernetes-list-map-keys": ["name"], "x-kubernetes-list-type": "map",
+            },
+            "limits": {
+                "type": "object",
+                "additionalProperties": { "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity" },
+            },
+            "requests": {
+                "type": "object",
+                "additionalProperties": { "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity" },
+            },
+        })
+    );
+    let port = schema("io.k8s.api.core.v1.ContainerPort");
+    assert_eq!(port["required"], json!(["containerPort"]));
+    assert_eq!(port["properties"]["protocol"], json!({ "type": "string", "default": "TCP" }));
+    assert_eq!(
+        schema("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")["properties"]["ownerReferences"],
+        json!({
+            "type": "array",
+            "items": { "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference" },
+            "x-kubernetes-list-map-keys": ["uid"], "x-kubernetes-list-type": "map",
+            "x-kubernetes-patch-merge-key": "uid", "x-kubernetes-patch-strategy": "merge",
+        })
+    );
+}
+
+const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
+
+fn widgets(schema: Value) -> Catalog {
+    let mut catalog = Catalog::builtin();
+    let resource = Resource {
+        group: "t2.example.com".into(),
+        version: "v1".into(),
+        kind: "Widget".into(),
+        list_kind: "WidgetList".into(),
+        plural: "widgets".into(),
+        singular: "widget".into(),
+        storage: Storage { group: "t2.example.com".into(), plural: "widgets".into() },
+        shape: Shape::Custom(Arc::new(crd::Version { spec: json!({ "schema": { "openAPIV3Schema": schema } }) })),
+        ..catalog.get("", "v1", "pods").expect("pods").as_ref().clone()
+    };
+    catalog.set_custom("widgets.t2.example.com", vec![resource]);
+    catalog
+}
+
+#[test]
+fn a_custom_schema_is_published_with_what_every_object_has() {
+    let catalog = widgets(json!({
+        "type": "object", "description": "A widget", "required": ["spec"],
+        "properties": { "spec": { "type": "object", "properties": {
+            "port": { "x-kubernetes-int-or-string": true },
+            "template": { "type": "object", "x-kubernetes-embedded-resource": true },
+        } } },
+        "x-kubernetes-validations": [{ "rule": "true" }],
+    }));
+    let document = document(&catalog, "t2.example.com", "v1").expect("the custom version is served");
+    let metadata =
+        json!({ "allOf": [{ "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }] });
+    assert_eq!(
+        document["components"]["schemas"]["com.example.t2.v1.Widget"],
+        json!({
+            "type": "object", "description": "A widget", "required": ["spec"],
+            "properties": {
+                "apiVersion": { "type": "string" }, "kind": { "type": "string" }, "metadata": metadata,
+                "spec": { "type": "object", "properties": {
+                    "port": { "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true },
+                    "template": {
+                        "type": "object", "required": ["kind", "apiVersion"], "x-kubernetes-embedded-resource": true,
+                        "properties": {
+                            "apiVersion": { "type": "string" }, "kind": { "type": "string" }, "metadata": metadata,
+                        },
+                    },
+                } },
+            },
+            "x-kubernetes-group-version-kind": [{ "group": "t2.example.com", "kind": "Widget", "version": "v1" }],
+        })
+    );
+}
+
+#[test]
+fn a_hash_changes_with_its_document_alone() {
+    let one = widgets(json!({ "type": "object" }));
+    let other = widgets(json!({ "type": "object", "description": "changed" }));
+    assert_eq!(hash(&one, "apps", "v1"), hash(&Catalog::builtin(), "apps", "v1"));
+    assert_ne!(hash(&one, "apps", "v1"), hash(&one, "batch", "v1"));
+    assert_ne!(hash(&one, "t2.example.com", "v1"), hash(&other, "t2.example.com", "v1"));
+    assert_eq!(hash(&one, "t2.example.com", "v1"), hash(&one, "t2.example.com", "v1"));
+    assert_eq!(hash(&one, "nope", "v1"), None);
+    let url = index(&one)["paths"]["apis/apps/v1"]["serverRelativeURL"].clone();
+    let hash = hash(&one, "apps", "v1").expect("apps/v1 is served");
+    assert_eq!(url, format!("/openapi/v3/apis/apps/v1?hash={hash}"));
+    assert_eq!(
+        index(&one)["paths"]["api/v1"]["serverRelativeURL"]
+            .as_str()
+            .map(|url| url.starts_with("/openapi/v3/api/v1?hash=")),
+        Some(true)
+    );
+}
