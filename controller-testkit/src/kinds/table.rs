@@ -2,7 +2,8 @@
 //!
 //! A line of `types.txt` is one of
 //! - `package SHORT OPENAPI`: the package of the following types and the prefix of their names in OpenAPI documents;
-//! - `type NAME GROUP/VERSION/KIND…`: a struct, and the kinds whose objects it is;
+//! - `type NAME GROUP/VERSION/KIND… [atomic]`: a struct, the kinds whose objects it is, and whether server-side apply
+//!   replaces it as a whole;
 //! - ` NAME NUMBER FORM FLAGS FACTS…`: a field of it. `~` is an embedded struct, whose fields stand in JSON beside the
 //!   others but in protobuf within a message of their own. NUMBER is protobuf's, 0 where there is none. FLAGS: `p` a
 //!   pointer, `o` omitempty, `z` omitzero, `r` required.
@@ -24,6 +25,8 @@ pub(crate) struct Type {
     pub(crate) name: String,
     /// The `(group, version, kind)` of the objects that have this type; empty for inner structs.
     pub(crate) kinds: Vec<(&'static str, &'static str, &'static str)>,
+    /// Server-side apply replaces it as a whole.
+    pub(crate) atomic: bool,
     /// Every field by its place in JSON: those of embedded structs too.
     pub(crate) fields: Vec<Field>,
     /// What stands behind a field number in a protobuf message.
@@ -218,6 +221,7 @@ fn build(drafts: &[Draft], ids: &BTreeMap<(&str, &str), usize>, at: usize) -> Ty
     let mut ty = Type {
         name: format!("{}.{}", draft.prefix, draft.name),
         kinds: draft.kinds.iter().filter_map(|kind| parse_kind(kind)).collect(),
+        atomic: draft.kinds.contains(&"atomic"),
         fields: Vec::new(),
         wire: BTreeMap::new(),
         by_name: BTreeMap::new(),

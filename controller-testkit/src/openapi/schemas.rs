@@ -78,6 +78,9 @@ impl Schemas {
             required.sort_unstable();
             schema["required"] = json!(required);
         }
+        if ty.atomic {
+            schema["x-kubernetes-map-type"] = "atomic".into();
+        }
         if !ty.kinds.is_empty() {
             let kinds: Vec<Value> = ty
                 .kinds
@@ -181,7 +184,6 @@ fn default(field: &Field) -> Option<Value> {
 fn list_schema(resource: &Resource) -> Value {
     json!({
         "type": "object",
-        "description": format!("{} is a list of {}", resource.list_kind, resource.kind),
         "required": ["items"],
         "properties": {
             "apiVersion": { "type": "string" },

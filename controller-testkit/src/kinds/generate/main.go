@@ -154,6 +154,9 @@ func write(types map[reflect.Type]bool, kinds map[reflect.Type][]schema.GroupVer
 			for _, gvk := range kinds[t] {
 				fmt.Fprintf(out, " %s", strings.TrimPrefix(gvk.GroupVersion().String()+"/"+gvk.Kind, "/"))
 			}
+			if kind := append(marker(comments[t.Name()]["type"], "structType"), marker(comments[t.Name()]["type"], "mapType")...); len(kind) > 0 {
+				fmt.Fprintf(out, " %s", kind[0])
+			}
 			fmt.Fprintln(out)
 			for i := range t.NumField() {
 				writeField(out, path, t, t.Field(i), comments[t.Name()])
@@ -273,7 +276,7 @@ func openapi(path string) string {
 	return strings.Join(labels, ".") + "." + strings.ReplaceAll(rest, "/", ".")
 }
 
-// The comments of the fields of a package's types.
+// The comments of a package's types.
 func readComments(path string) map[string]map[string]string {
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", path).Output()
 	must(err)
@@ -300,7 +303,11 @@ func readComments(path string) map[string]map[string]string {
 				if !ok {
 					continue
 				}
-				entry := map[string]string{}
+				// No exported field is in lower case, so the type's own comment can stand beside them.
+				entry := map[string]string{"type": general.Doc.Text()}
+				if typeSpec.Doc != nil {
+					entry["type"] = typeSpec.Doc.Text()
+				}
 				for _, field := range structType.Fields.List {
 					names := []string{}
 					for _, ident := range field.Names {
