@@ -85,6 +85,7 @@ pub struct Descriptor {
     concurrency: u16,
     timeout: Option<Duration>,
     backoff: (Duration, Duration),
+    escalate: Option<(u32, Duration)>,
     schema: Option<&'static str>,
     restart: Restart,
     shutdown: Shutdown,
@@ -129,6 +130,7 @@ impl Descriptor {
             concurrency: 1,
             timeout: Some(Duration::from_secs(300)),
             backoff: (Duration::from_millis(5), Duration::from_secs(60)),
+            escalate: None,
             schema: None,
             restart: Restart::Permanent,
             shutdown: Shutdown::After(Duration::from_secs(5)),
@@ -174,6 +176,9 @@ options! {
     no_timeout() => timeout = None;
     /// `backoff(min = "5ms", max = "60s")`
     backoff(min: Duration, max: Duration) => backoff = (min, max);
+    /// `escalate(panics = 3, within = "1m")`: so many panics of callbacks in that time end the controller with a
+    /// panic, and its supervisor decides. Without it they never do.
+    escalate(panics: u32, within: Duration) => escalate = Some((panics, within));
     /// `schema = "file.json"` and `schema({ .. })`: the schema's text.
     schema(text: &'static str) => schema = Some(text);
     /// `supervisor(restart = permanent)`
@@ -244,6 +249,10 @@ impl Descriptor {
 
     pub(crate) fn backoff_bounds(&self) -> (Duration, Duration) {
         self.backoff
+    }
+
+    pub(crate) fn escalation(&self) -> Option<(u32, Duration)> {
+        self.escalate
     }
 
     pub(crate) fn schema_text(&self) -> Option<&'static str> {

@@ -39,6 +39,12 @@ impl Chance {
     }
 }
 
+impl From<u64> for Chance {
+    fn from(seed: u64) -> Self {
+        Self::seeded(seed)
+    }
+}
+
 /// FNV-1a: the standard library's hasher may change its result between releases, and a seed must not.
 struct Fnv(u64);
 
