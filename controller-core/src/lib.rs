@@ -32,7 +32,10 @@ pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use outcome::{Action, IntoOutcome};
-pub use supervisor::{Restart, Shutdown};
+pub use supervisor::{
+    AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit, Restart,
+    RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,
+};
 
 pub use k8s_openapi;
 pub use kube;

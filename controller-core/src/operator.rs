@@ -1,1 +1,3 @@
 //! .
+use crate::env::Clock;
+pub(crate) struct Scope { pub(crate) clock: Clock }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// A running task. Dropping it aborts the task, so nothing outlives its owner.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ where
 }
 
 impl<T> Task<T> {
+    /// Aborts the task from elsewhere, while its owner waits for it.
+    pub(crate) fn abort_handle(&self) -> AbortHandle {
+        self.handle.abort_handle()
+    }
+
     /// Asks the task to stop at its next await.
     pub(crate) fn abort(&self) {
         self.handle.abort();

@@ -1,7 +1,28 @@
 //! Supervision as Erlang/OTP has it: what is started, in which order it stops, and what is started again.
 //!
 //! It knows nothing of Kubernetes: a child is a future, and an operator is one tree of them.
+//! `docs/supervision.md` names each call of OTP's `supervisor` and the few differences.
 
 mod rule;
+mod exit;
+mod context;
+mod child_spec;
+mod spec;
+mod error;
+mod policy;
+mod guard;
+mod handle;
+mod tree;
+mod running;
 
+pub use child_spec::{ChildKind, ChildSpec, IntoChild};
+pub(crate) use child_spec::ControllerFacts;
+pub use context::ChildContext;
+pub use error::SupervisorError;
+pub use exit::{Exit, IntoExit};
+pub use handle::{ChildCount, ChildInfo, ChildState, SupervisorHandle};
+pub use policy::{AutoShutdown, Strategy};
 pub use rule::{Restart, Shutdown};
+pub use running::RunningSupervisor;
+pub use spec::Supervisor;
+pub(crate) use tree::End;

@@ -1,0 +1,42 @@
+//! Owns the wall around a child: a panic while it is made, run or dropped is its end, and nobody else's.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures::future::BoxFuture;
+
+use super::context::Line;
+use super::exit::Exit;
+use crate::env;
+
+/// Makes the child's future and runs it to its end.
+///
+/// Unwind safety: after a panic the future is only dropped, and what it shared is the child's own affair, as
+/// it is with a thread that panicked.
+pub(crate) async fn run<F>(line: Arc<Line>, make: F) -> Exit
+where
+    F: FnOnce() -> BoxFuture<'static, Exit>,
+{
+    let mut future = match catch_unwind(AssertUnwindSafe(make)) {
+        Ok(future) => future,
+        Err(payload) => return Exit::Panic(env::panic_report(&*payload).into()),
+    };
+    let exit = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+        Ok(Poll::Ready(exit)) => Poll::Ready(exit),
+        Ok(Poll::Pending) => {
+            // A child that let go of its context can't say ready any more; its siblings must not wait for it.
+            if line.is_forgotten() {
+                line.say_ready();
+            }
+            Poll::Pending
+        }
+        Err(payload) => Poll::Ready(Exit::Panic(env::panic_report(&*payload).into())),
+    })
+    .await;
+    match catch_unwind(AssertUnwindSafe(move || drop(future))) {
+        Ok(()) => exit,
+        Err(payload) => Exit::Panic(env::panic_report(&*payload).into()),
+    }
+}
