@@ -80,6 +80,11 @@ impl<C: Described> Declare<C> {
         declare
     }
 
+    /// Whether `schema = derive` is asked for.
+    pub(crate) fn has_schema_of_type(&self) -> bool {
+        self.schema_of_type.is_some()
+    }
+
     /// Makes the schema from the object type, where `schema = derive` asks for it.
     pub(crate) fn schema_value(&self) -> Option<serde_json::Value> {
         self.schema_of_type.map(|make| make())

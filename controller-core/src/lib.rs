@@ -16,6 +16,7 @@ mod schema;
 mod status;
 mod dispatch;
 mod supervisor;
+mod controller_ext;
 mod operator;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -28,13 +29,15 @@ pub use context::{Cause, Context, Event, Operation, Severity};
 #[doc(hidden)]
 pub use controller::DeriveFeature;
 pub use controller::{Controller, Declare, Described};
+pub use controller_ext::IntoController;
 pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
+pub use operator::{Operator, Running};
 pub use outcome::{Action, IntoOutcome};
 pub use supervisor::{
-    AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit, Restart,
-    RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,
+    AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,
+    Restart, RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,
 };
 
 pub use k8s_openapi;

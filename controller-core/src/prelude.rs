@@ -2,8 +2,13 @@
 
 pub use std::process::ExitCode;
 
+pub use crate::__private::{millis, secs};
 pub use crate::context::{Cause, Context, Event, Operation};
 pub use crate::controller::Controller;
 pub use crate::error::{Error, Failure, Result, ResultExt};
 pub use crate::key::Key;
+pub use crate::operator::{Operator, Running};
 pub use crate::outcome::Action;
+pub use crate::supervisor::{
+    AutoShutdown, ChildContext, ChildKind, ChildSpec, Exit, IntoChild, Restart, Shutdown, Strategy, Supervisor,
+};

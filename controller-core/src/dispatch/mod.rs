@@ -2,3 +2,6 @@
 
 mod decide;
 mod ledger;
+mod scope;
+
+pub(crate) use scope::Scope;

@@ -12,5 +12,5 @@ pub use chance::Chance;
 pub use client::FromEnvironmentError;
 pub(crate) use client::{FromEnvironment, from_environment};
 pub use clock::Clock;
-pub(crate) use panics::{panic_report, record_panic_locations, take_panic_location};
+pub(crate) use panics::{panic_report, record_panic_locations};
 pub(crate) use tasks::{Ended, Task, panic_message, spawn};

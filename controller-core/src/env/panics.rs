@@ -31,15 +31,10 @@ pub(crate) fn record_panic_locations() {
 /// The message of a panic that was just caught on this thread, with its place where it is known.
 pub(crate) fn panic_report(payload: &(dyn Any + Send)) -> String {
     let message = super::panic_message(payload);
-    match take_panic_location() {
+    match LAST.try_with(|last| last.borrow_mut().take()).ok().flatten() {
         Some(place) => format!("{message}, at {place}"),
         None => message,
     }
-}
-
-/// The place of the panic that was just caught on this thread, as `file:line:column`.
-pub(crate) fn take_panic_location() -> Option<String> {
-    LAST.try_with(|last| last.borrow_mut().take()).ok().flatten()
 }
 
 #[cfg(test)]

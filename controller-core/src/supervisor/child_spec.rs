@@ -68,6 +68,8 @@ pub(crate) enum Start {
 pub(crate) struct ControllerFacts {
     pub(crate) descriptor: Descriptor,
     pub(crate) type_name: &'static str,
+    /// `schema = derive`.
+    pub(crate) schema_of_type: bool,
 }
 
 impl ChildSpec {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::operator::Scope;
+use crate::dispatch::Scope;
 
 /// A child's line to its supervisor. Cheap to clone.
 ///

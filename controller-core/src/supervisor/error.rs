@@ -21,7 +21,9 @@ pub enum SupervisorError {
         id: String,
     },
     /// OTP's `{bad_combination, [{auto_shutdown, never}, {significant, true}]}`.
-    #[error("child {id} is significant, and supervisor {supervisor} never shuts down by itself: set its `auto_shutdown`")]
+    #[error(
+        "child {id} is significant, and supervisor {supervisor} never shuts down by itself: set its `auto_shutdown`"
+    )]
     SignificantNever {
         /// The supervisor.
         supervisor: String,

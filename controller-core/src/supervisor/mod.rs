@@ -14,9 +14,10 @@ mod guard;
 mod handle;
 mod tree;
 mod running;
+mod shutdown;
 
-pub use child_spec::{ChildKind, ChildSpec, IntoChild};
 pub(crate) use child_spec::ControllerFacts;
+pub use child_spec::{ChildKind, ChildSpec, IntoChild};
 pub use context::ChildContext;
 pub use error::SupervisorError;
 pub use exit::{Exit, IntoExit};
@@ -24,5 +25,9 @@ pub use handle::{ChildCount, ChildInfo, ChildState, SupervisorHandle};
 pub use policy::{AutoShutdown, Strategy};
 pub use rule::{Restart, Shutdown};
 pub use running::RunningSupervisor;
+pub(crate) use shutdown::Signals;
 pub use spec::Supervisor;
 pub(crate) use tree::End;
+
+#[cfg(test)]
+mod tests;

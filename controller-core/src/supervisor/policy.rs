@@ -109,3 +109,6 @@ impl Intensity {
         if count > self.limit { Count::Exceeded(count) } else { Count::Within(count) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use super::exit::Exit;
 use super::handle::SupervisorHandle;
 use super::spec::Supervisor;
 use super::tree::{self, End};
+use crate::dispatch::Scope;
 use crate::env::{self, Ended, Task};
-use crate::operator::Scope;
 
 /// A supervisor that runs. Dropping it aborts the whole tree; [`stop`](Self::stop) stops it in order.
 ///
@@ -67,8 +67,7 @@ impl RunningSupervisor {
 
     /// Stops the children in reverse order, each by its `shutdown`.
     pub async fn stop(mut self) -> Exit {
-        self.ask_to_stop();
-        self.exited().await
+        self.stopped().await.into_exit()
     }
 
     /// Waits until the supervisor ends: it gave up, or a significant child ended it.
@@ -76,8 +75,10 @@ impl RunningSupervisor {
         self.end().await.into_exit()
     }
 
-    pub(crate) fn ask_to_stop(&self) {
+    /// Asks the tree to stop and waits until it has.
+    pub(crate) async fn stopped(&mut self) -> End {
         self.line.ask_to_stop();
+        self.end().await
     }
 
     /// None once every child is ready; the end where it came before.

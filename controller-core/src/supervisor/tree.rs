@@ -39,8 +39,8 @@ pub(crate) enum End {
     Failed(SupervisorError),
     /// This child was restarted more often than the intensity allows.
     GaveUp { child: String, exit: Exit },
-    /// The end of this significant child ended it.
-    AutoShutdown { child: String },
+    /// The end of a significant child ended it.
+    AutoShutdown,
 }
 
 /// Everything that can wake a supervisor's loop.
@@ -211,8 +211,12 @@ impl Tree {
         let others = self.children.values().filter(|child| child.spec.significant);
         let alive = others.map(|child| !matches!(child.state, State::Down));
         if policy::shuts_down(self.spec.auto_shutdown_rule(), significant, alive) {
-            tracing::info!(supervisor = self.spec.name(), child = &*id, "the end of a significant child ends its supervisor");
-            return Err(End::AutoShutdown { child: id.to_string() });
+            tracing::info!(
+                supervisor = self.spec.name(),
+                child = &*id,
+                "the end of a significant child ends its supervisor"
+            );
+            return Err(End::AutoShutdown);
         }
         Ok(())
     }
@@ -351,7 +355,11 @@ impl Tree {
                     ),
                     (Some(_), Shutdown::BrutalKill) => tracing::debug!(supervisor, child = &*id, "a child was killed"),
                     (Some(_), _) => {
-                        tracing::warn!(supervisor, child = &*id, "a child did not stop within {shutdown} and was aborted");
+                        tracing::warn!(
+                            supervisor,
+                            child = &*id,
+                            "a child did not stop within {shutdown} and was aborted"
+                        );
                     }
                 }
                 gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed)
@@ -463,7 +471,8 @@ impl Tree {
     }
 
     async fn restart_child(&mut self, id: String) -> Result<Result<(), SupervisorError>, End> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?))) else {
+        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
+        else {
             return Ok(Err(self.not_found(id)));
         };
         match child.state {
@@ -479,7 +488,8 @@ impl Tree {
     }
 
     fn delete_child(&mut self, id: String) -> Result<(), SupervisorError> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?))) else {
+        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
+        else {
             return Err(self.not_found(id));
         };
         match child.state {
@@ -561,7 +571,7 @@ impl End {
     pub(crate) fn into_exit(self) -> Exit {
         match self {
             Self::Failed(error) => Exit::error(error),
-            Self::Stopped | Self::GaveUp { .. } | Self::AutoShutdown { .. } => Exit::Shutdown,
+            Self::Stopped | Self::GaveUp { .. } | Self::AutoShutdown => Exit::Shutdown,
         }
     }
 }

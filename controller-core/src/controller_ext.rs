@@ -1,0 +1,80 @@
+//! Owns what every controller can do besides its callbacks: become a child of a supervisor.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::controller::{Declare, Described};
+use crate::erased::{Erased, ErasedController};
+use crate::error::Failure;
+use crate::supervisor::{ChildContext, ChildSpec, ControllerFacts, Exit};
+
+/// What makes a controller for one start of it: the controller, or a `Result` of it.
+///
+/// The `Result`'s error is [`Failure`], into which `?` turns every other error.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a controller, nor a `Result` of one",
+    label = "no controller",
+    note = "end it with the controller, or with `Ok(controller)` and give errors on with `?`"
+)]
+pub trait IntoController {
+    /// The controller's type.
+    type Controller: Described;
+
+    /// The controller.
+    ///
+    /// # Errors
+    /// What kept it from being made; the start of its child fails with it.
+    fn into_controller(self) -> Result<Self::Controller, Failure>;
+}
+
+impl<C: Described> IntoController for C {
+    type Controller = C;
+
+    fn into_controller(self) -> Result<C, Failure> {
+        Ok(self)
+    }
+}
+
+impl<C: Described> IntoController for Result<C, Failure> {
+    type Controller = C;
+
+    fn into_controller(self) -> Self {
+        self
+    }
+}
+
+/// The child of a controller, under its name and by its rules. `make` is called for each start.
+pub(crate) fn controller_spec<C, F, R>(make: F) -> ChildSpec
+where
+    C: Described,
+    F: Fn(ChildContext) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Arc<C>, Failure>> + Send + 'static,
+{
+    let facts = ControllerFacts {
+        descriptor: C::DESCRIPTOR,
+        type_name: std::any::type_name::<C>(),
+        schema_of_type: Declare::<C>::of().has_schema_of_type(),
+    };
+    let start = move |cx: ChildContext| {
+        let made = make(cx.clone());
+        async move {
+            match made.await {
+                Ok(controller) => run(Arc::new(Erased::new(controller)), cx).await,
+                Err(failure) => Exit::error(failure),
+            }
+        }
+    };
+    ChildSpec::worker(C::DESCRIPTOR.name(), start).controller(facts)
+}
+
+async fn run(controller: Arc<dyn ErasedController>, cx: ChildContext) -> Exit {
+    let Some(_scope) = cx.scope() else {
+        let name = controller.descriptor().name();
+        return Exit::error(format!(
+            "controller {name} stands in a supervisor that is not part of an operator: give it to `Operator::supervisor`"
+        ));
+    };
+    cx.ready();
+    cx.stopped().await;
+    Exit::Normal
+}

@@ -1,3 +1,0 @@
-//! .
-use crate::env::Clock;
-pub(crate) struct Scope { pub(crate) clock: Clock }

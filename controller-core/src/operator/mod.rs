@@ -1,0 +1,249 @@
+//! Owns the life of an operator: its tree is made, started, stopped, and its end becomes an exit code.
+//!
+//! It decides nothing about objects. What a controller needs of its surroundings is put into one [`Scope`], which
+//! the supervisors hand down to every child.
+
+mod plan;
+mod running;
+
+use std::fmt;
+use std::future::Future;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+
+pub use running::Running;
+
+use crate::controller::Described;
+use crate::controller_ext::{IntoController, controller_spec};
+use crate::dispatch::Scope;
+use crate::env::{self, Chance, Clock, FromEnvironment};
+use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
+use plan::Plan;
+use running::Verdict;
+
+/// An operator: controllers under one supervisor, with one client, from start to exit code.
+///
+/// ```no_run
+/// use controller_core::prelude::*;
+/// use k8s_openapi::api::core::v1::Pod;
+///
+/// struct PodWatcher;
+///
+/// #[controller(api_version = "v1", kind = "Pod")]
+/// impl PodWatcher {
+///     async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result {
+///         Ok(())
+///     }
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> ExitCode {
+///     Operator::new("pods").controller(PodWatcher).run().await
+/// }
+/// ```
+///
+/// The exit codes are 0 (stopped), 1 (failed to start) and 3 (gave up after too many restarts); a second signal
+/// while it stops ends the process at once with 130 or 143. 2 is left for the program's own usage errors.
+#[must_use]
+pub struct Operator {
+    name: Arc<str>,
+    client: Option<Client>,
+    namespaces: Option<Vec<String>>,
+    clock: Option<Clock>,
+    chance: Option<Chance>,
+    intensity: (u32, Duration),
+    children: Vec<ChildSpec>,
+    controllers: Vec<ChildSpec>,
+}
+
+impl Operator {
+    /// An operator of this name. Events and logs carry it.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: Arc::from(name.into()),
+            client: None,
+            namespaces: None,
+            clock: None,
+            chance: None,
+            intensity: (3, Duration::from_secs(5)),
+            children: Vec::new(),
+            controllers: Vec::new(),
+        }
+    }
+
+    /// Uses this client in place of one from the environment (`KUBECONFIG`, `~/.kube/config`, the pod's service
+    /// account).
+    ///
+    /// Make it with `default_retry: false` in `kube::Config`: kube's own retry repeats a request up to fifteen
+    /// times inside one call, where neither a watch's health nor a key's backoff sees it.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// Narrows `namespace = all` of every controller to these namespaces.
+    pub fn namespaces<I>(mut self, namespaces: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.namespaces = Some(namespaces.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Uses this clock, in place of the machine's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Draws every random choice from this seed, in place of one from the system.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// use controller_core::env::Chance;
+    /// let operator = Operator::new("pods").chance(Chance::seeded(7));
+    /// # drop(operator);
+    /// ```
+    pub fn chance(mut self, chance: Chance) -> Self {
+        self.chance = Some(chance);
+        self
+    }
+
+    /// Gives up, with exit code 3, after more than `restarts` restarts of its children within `period`.
+    ///
+    /// Without it: more than 3 in 5 seconds.
+    pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
+        self.intensity = (restarts, period);
+        self
+    }
+
+    /// Runs a controller. Restarts share the value.
+    pub fn controller<C: Described>(self, controller: C) -> Self {
+        let controller = Arc::new(controller);
+        self.add_controller(controller_spec(move |_| std::future::ready(Ok(Arc::clone(&controller)))))
+    }
+
+    /// Runs a controller that is made afresh for each of its starts. What fails here is a failed start.
+    ///
+    /// ```no_run
+    /// # use controller_core::prelude::*;
+    /// # use k8s_openapi::api::core::v1::Pod;
+    /// struct PodWatcher { motd: String }
+    ///
+    /// # #[controller(api_version = "v1", kind = "Pod")]
+    /// # impl PodWatcher {
+    /// #     async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}
+    /// # }
+    /// # async fn example() -> ExitCode {
+    /// Operator::new("pods")
+    ///     .controller_with(|_cx| async { Ok(PodWatcher { motd: std::fs::read_to_string("/etc/motd")? }) })
+    ///     .run()
+    ///     .await
+    /// # }
+    /// ```
+    pub fn controller_with<F, R>(self, make: F) -> Self
+    where
+        F: Fn(ChildContext) -> R + Send + Sync + 'static,
+        R: Future + Send + 'static,
+        R::Output: IntoController,
+    {
+        self.add_controller(controller_spec(move |cx| {
+            let made = make(cx);
+            async move { made.await.into_controller().map(Arc::new) }
+        }))
+    }
+
+    fn add_controller(mut self, spec: ChildSpec) -> Self {
+        self.controllers.push(spec);
+        self
+    }
+
+    /// Runs a supervisor and its children, controllers among them. It starts in its place between the controllers.
+    pub fn supervisor(mut self, supervisor: Supervisor) -> Self {
+        self.controllers.push(supervisor.into_child());
+        self
+    }
+
+    /// Runs something else. Such children start before the controllers and stop after them.
+    pub fn child(mut self, child: impl IntoChild) -> Self {
+        self.children.push(child.into_child());
+        self
+    }
+
+    /// Runs until SIGTERM or SIGINT, then stops in order. A second signal ends the process at once.
+    ///
+    /// It installs a panic hook before the one that is there, so that the report of a caught panic names its place.
+    pub async fn run(self) -> ExitCode {
+        env::record_panic_locations();
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!(operator = &*self.name, %error, "signals can't be heard on this system");
+                return Verdict::FailedToStart.into();
+            }
+        };
+        let mut running = self.spawn();
+        let signal = tokio::select! {
+            biased;
+            verdict = running.verdict() => return verdict.into(),
+            signal = signals.next() => signal,
+        };
+        tracing::info!(operator = running.name(), "{}: stopping; a second signal exits at once", signal.name());
+        running.ask_to_stop();
+        tokio::select! {
+            biased;
+            verdict = running.verdict() => verdict.into(),
+            signal = signals.next() => {
+                tracing::warn!(operator = running.name(), "{} again: exiting at once", signal.name());
+                std::process::exit(signal.exit_code());
+            }
+        }
+    }
+
+    /// Runs beside the program, which keeps its own signals. It must be called on a tokio runtime.
+    pub fn spawn(self) -> Running {
+        Running::start(self)
+    }
+
+    /// Makes the tree and checks all of it before anything starts.
+    fn plan(&mut self) -> Result<Plan, plan::PlanError> {
+        let (restarts, period) = self.intensity;
+        let root = Supervisor::new(&*self.name, Strategy::OneForOne).intensity(restarts, period);
+        let children = self.children.drain(..).chain(self.controllers.drain(..));
+        Plan::check(children.fold(root, Supervisor::child), self.namespaces.as_deref())
+    }
+
+    /// The user's client, or one from the environment. No request is made: a server that can't be reached now
+    /// is waited for by the watches.
+    async fn scope(&mut self) -> Result<Scope, env::FromEnvironmentError> {
+        let (client, url) = match self.client.take() {
+            Some(client) => (client, None),
+            None => {
+                let FromEnvironment { client, url } = env::from_environment().await?;
+                (client, Some(url))
+            }
+        };
+        Ok(Scope {
+            operator: Arc::clone(&self.name),
+            client,
+            url,
+            clock: self.clock.take().unwrap_or_default(),
+            chance: self.chance.take().unwrap_or_else(Chance::from_system),
+            namespaces: self.namespaces.take(),
+        })
+    }
+}
+
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator")
+            .field("name", &self.name)
+            .field("children", &self.children)
+            .field("controllers", &self.controllers)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,87 @@
+//! Owns what is checked of an operator before it starts, and the report of what will run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::supervisor::{ChildSpec, ControllerFacts, Supervisor, SupervisorError};
+
+/// The kubelet's `terminationGracePeriodSeconds` where a pod says nothing.
+const CUSTOMARY_GRACE: Duration = Duration::from_secs(30);
+
+/// A tree that may start.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) root: Supervisor,
+    pub(crate) lines: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Why an operator does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("two controllers are named {name}: {first} and {second}; give one of them another with `name = \"..\"`")]
+    SameName { name: &'static str, first: &'static str, second: &'static str },
+    #[error(transparent)]
+    Tree(#[from] SupervisorError),
+}
+
+impl Plan {
+    pub(crate) fn check(root: Supervisor, narrowed: Option<&[String]>) -> Result<Self, PlanError> {
+        let (mut lines, mut names, mut same) = (Vec::new(), BTreeMap::new(), None);
+        root.each_worker(&mut |child: &ChildSpec| {
+            let Some(facts) = child.controller_facts() else { return };
+            lines.push(line(facts, narrowed));
+            if let Some(first) = names.insert(facts.descriptor.name(), facts.type_name) {
+                same.get_or_insert((facts.descriptor.name(), first, facts.type_name));
+            }
+        });
+        if let Some((name, first, second)) = same {
+            return Err(PlanError::SameName { name, first, second });
+        }
+        root.check_tree()?;
+        let mut warnings = Vec::new();
+        match root.longest_stop() {
+            Some(longest) if longest > CUSTOMARY_GRACE => warnings.push(format!(
+                "stopping can take {longest:?}: set terminationGracePeriodSeconds above that, or shorten `shutdown`; the default is {CUSTOMARY_GRACE:?}"
+            )),
+            None => warnings.push(
+                "stopping can take for ever: a worker has `shutdown = infinity`, and the kubelet kills the pod after terminationGracePeriodSeconds".to_owned(),
+            ),
+            Some(_) => {}
+        }
+        if cfg!(panic = "abort") {
+            warnings.push("built with `panic = \"abort\"`: a panic in a callback ends the process".to_owned());
+        }
+        Ok(Self { root, lines, warnings })
+    }
+}
+
+/// One controller of the start report: its kind, scope and schema.
+fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> String {
+    let descriptor = &facts.descriptor;
+    let kind = match descriptor.watched_kind() {
+        Ok(kind) => format!("{} {}", kind.api_version(), kind.kind),
+        // The controller refuses it at its start, in full words.
+        Err(_) => "of no kind".to_owned(),
+    };
+    let own = descriptor.namespaces_asked_for();
+    let scope = match (own, narrowed) {
+        ([], None) => "all namespaces".to_owned(),
+        ([], Some(narrowed)) => namespaces(narrowed.iter().map(String::as_str)),
+        (own, _) => namespaces(own.iter().copied()),
+    };
+    let schema = match (descriptor.schema_text(), facts.schema_of_type) {
+        (Some(_), _) => "schema as written",
+        (None, true) => "schema of its type",
+        (None, false) => "no schema",
+    };
+    format!("controller {}: {kind}, {scope}, {schema}", descriptor.name())
+}
+
+fn namespaces<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    match names.as_slice() {
+        [one] => format!("namespace {one}"),
+        many => format!("namespaces {}", many.join(", ")),
+    }
+}

@@ -1,0 +1,153 @@
+//! Owns an operator that runs: stopping it, and how its end reads as an exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Operator;
+use crate::env::{self, Ended, Task};
+use crate::error;
+use crate::supervisor::End;
+
+/// An operator that runs beside the program. Dropping it aborts everything; [`stop`](Self::stop) stops in order.
+///
+/// ```
+/// # use controller_core::prelude::*;
+/// # use controller_core::kube;
+/// # async fn example(client: kube::Client) {
+/// let running = Operator::new("pods").client(client).spawn();
+/// assert_eq!(running.stop().await, ExitCode::SUCCESS);
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it aborts the operator"]
+pub struct Running {
+    name: Arc<str>,
+    stop: CancellationToken,
+    task: Task<Verdict>,
+    verdict: Option<Verdict>,
+}
+
+/// How an operator ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Stopped,
+    FailedToStart,
+    GaveUp,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Stopped => Self::SUCCESS,
+            Verdict::FailedToStart => Self::from(1),
+            Verdict::GaveUp => Self::from(3),
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn start(operator: Operator) -> Self {
+        let stop = CancellationToken::new();
+        let name = Arc::clone(&operator.name);
+        let task = env::spawn(drive(operator, stop.clone()));
+        Self { name, stop, task, verdict: None }
+    }
+
+    /// Stops in order: controllers first, each with the time of its `shutdown`.
+    pub async fn stop(mut self) -> ExitCode {
+        self.ask_to_stop();
+        self.verdict().await.into()
+    }
+
+    /// Waits until the operator ends by itself: it failed to start, or gave up.
+    pub async fn ended(&mut self) -> ExitCode {
+        self.verdict().await.into()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(super) async fn verdict(&mut self) -> Verdict {
+        if let Some(verdict) = self.verdict {
+            return verdict;
+        }
+        let verdict = match (&mut self.task).await {
+            Ended::Value(verdict) => verdict,
+            Ended::Panic(message) => {
+                tracing::error!(operator = &*self.name, "the operator itself panicked: {message}");
+                Verdict::GaveUp
+            }
+            Ended::Aborted => Verdict::GaveUp,
+        };
+        *self.verdict.insert(verdict)
+    }
+}
+
+/// The whole life of an operator.
+async fn drive(mut operator: Operator, stop: CancellationToken) -> Verdict {
+    let name = Arc::clone(&operator.name);
+    let plan = match operator.plan() {
+        Ok(plan) => plan,
+        Err(error) => {
+            tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
+            return Verdict::FailedToStart;
+        }
+    };
+    let scope = match operator.scope().await {
+        Ok(scope) => scope,
+        Err(error) => {
+            tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
+            return Verdict::FailedToStart;
+        }
+    };
+    let server = scope.url.as_deref().unwrap_or("the client's server");
+    tracing::info!(operator = &*name, server, version = env!("CARGO_PKG_VERSION"), "the operator starts");
+    for line in &plan.lines {
+        tracing::info!(operator = &*name, "{line}");
+    }
+    for warning in &plan.warnings {
+        tracing::warn!(operator = &*name, "{warning}");
+    }
+    let mut tree = plan.root.launch(Some(Arc::new(scope)));
+    let started = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        end = tree.ready_or_end() => Some(end),
+    };
+    let end = match started {
+        Some(Some(end)) => end,
+        Some(None) => {
+            tracing::info!(operator = &*name, "everything is started");
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => tree.stopped().await,
+                end = tree.end() => end,
+            }
+        }
+        None => tree.stopped().await,
+    };
+    match end {
+        End::Stopped | End::AutoShutdown => {
+            tracing::info!(operator = &*name, "the operator stopped");
+            Verdict::Stopped
+        }
+        End::Failed(error) => {
+            tracing::error!(operator = &*name, "the operator failed to start: {error}");
+            Verdict::FailedToStart
+        }
+        End::GaveUp { child, exit } => {
+            tracing::error!(
+                operator = &*name,
+                "the operator gave up after too many restarts of {child}, the last one after {exit}"
+            );
+            Verdict::GaveUp
+        }
+    }
+}
