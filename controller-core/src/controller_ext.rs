@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::controller::{Declare, Described};
 use crate::erased::{Erased, ErasedController};
 use crate::error::Failure;
-use crate::supervisor::{ChildContext, ChildSpec, ControllerFacts, Exit};
+use crate::operator::{Operator, Running};
+use crate::supervisor::{ChildContext, ChildSpec, ControllerFacts, Exit, IntoChild};
 
 /// What makes a controller for one start of it: the controller, or a `Result` of it.
 ///
@@ -40,6 +41,46 @@ impl<C: Described> IntoController for Result<C, Failure> {
 
     fn into_controller(self) -> Self {
         self
+    }
+}
+
+/// What every controller can do besides its callbacks.
+pub trait ControllerExt: Described {
+    /// The controller as a child of a supervisor: under its name, by the rules of `supervisor(..)`. Edit it by hand
+    /// where they should be others.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// use k8s_openapi::api::core::v1::Pod;
+    ///
+    /// struct PodWatcher;
+    ///
+    /// #[controller(api_version = "v1", kind = "Pod")]
+    /// impl PodWatcher {
+    ///     async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}
+    /// }
+    ///
+    /// let tree = Supervisor::new("pods", Strategy::RestForOne)
+    ///     .child(PodWatcher.child_spec().shutdown(Shutdown::After(secs(30))));
+    /// let operator = Operator::new("pods").supervisor(tree);
+    /// # drop(operator);
+    /// ```
+    fn child_spec(self) -> ChildSpec {
+        let controller = Arc::new(self);
+        controller_spec(move |_| std::future::ready(Ok(Arc::clone(&controller))))
+    }
+
+    /// Runs the controller on its own, with a client from the environment. It must be called on a tokio runtime.
+    fn start(self) -> Running {
+        Operator::new(Self::DESCRIPTOR.name()).child(self.child_spec()).spawn()
+    }
+}
+
+impl<C: Described> ControllerExt for C {}
+
+impl<C: Described> IntoChild for C {
+    fn into_child(self) -> ChildSpec {
+        self.child_spec()
     }
 }
 

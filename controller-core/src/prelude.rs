@@ -5,6 +5,7 @@ pub use std::process::ExitCode;
 pub use crate::__private::{millis, secs};
 pub use crate::context::{Cause, Context, Event, Operation};
 pub use crate::controller::Controller;
+pub use crate::controller_ext::ControllerExt;
 pub use crate::error::{Error, Failure, Result, ResultExt};
 pub use crate::key::Key;
 pub use crate::operator::{Operator, Running};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use crate::env::{Chance, Clock};
+use crate::watch::Hub;
 
 /// The surroundings of a controller. One value is shared by the whole tree of an operator.
 pub(crate) struct Scope {
@@ -16,6 +17,8 @@ pub(crate) struct Scope {
     pub(crate) url: Option<String>,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
+    /// Every watch of the operator, shared by its controllers.
+    pub(crate) hub: Hub,
     /// What `namespace = all` means in this operator, where it is narrowed.
     pub(crate) namespaces: Option<Vec<String>>,
 }

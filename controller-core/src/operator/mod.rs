@@ -17,10 +17,11 @@ use kube::Client;
 pub use running::Running;
 
 use crate::controller::Described;
-use crate::controller_ext::{IntoController, controller_spec};
+use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::Scope;
 use crate::env::{self, Chance, Clock, FromEnvironment};
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
+use crate::watch::Hub;
 use plan::Plan;
 use running::Verdict;
 
@@ -104,12 +105,11 @@ impl Operator {
     ///
     /// ```
     /// # use controller_core::prelude::*;
-    /// use controller_core::env::Chance;
-    /// let operator = Operator::new("pods").chance(Chance::seeded(7));
+    /// let operator = Operator::new("pods").chance(7);
     /// # drop(operator);
     /// ```
-    pub fn chance(mut self, chance: Chance) -> Self {
-        self.chance = Some(chance);
+    pub fn chance(mut self, seed: impl Into<Chance>) -> Self {
+        self.chance = Some(seed.into());
         self
     }
 
@@ -123,8 +123,7 @@ impl Operator {
 
     /// Runs a controller. Restarts share the value.
     pub fn controller<C: Described>(self, controller: C) -> Self {
-        let controller = Arc::new(controller);
-        self.add_controller(controller_spec(move |_| std::future::ready(Ok(Arc::clone(&controller)))))
+        self.add_controller(controller.child_spec())
     }
 
     /// Runs a controller that is made afresh for each of its starts. What fails here is a failed start.
@@ -227,12 +226,15 @@ impl Operator {
                 (client, Some(url))
             }
         };
+        let clock = self.clock.take().unwrap_or_default();
+        let chance = self.chance.take().unwrap_or_else(Chance::from_system);
         Ok(Scope {
             operator: Arc::clone(&self.name),
+            hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone()),
             client,
             url,
-            clock: self.clock.take().unwrap_or_default(),
-            chance: self.chance.take().unwrap_or_else(Chance::from_system),
+            clock,
+            chance,
             namespaces: self.namespaces.take(),
         })
     }
