@@ -25,8 +25,11 @@ const ACCEPTED: &[(&str, &str, &str)] =
 /// Files that decide and do nothing else: no runtime, no client, no log, no file, no lock.
 const PURE: &[&str] = &[
     "controller-core/src/watch/frame.rs",
+    "controller-core/src/watch/json.rs",
     "controller-core/src/watch/scan.rs",
+    "controller-core/src/watch/list.rs",
     "controller-core/src/watch/stream.rs",
+    "controller-core/src/watch/backoff.rs",
     "controller-core/src/watch/health.rs",
     "controller-core/src/queue/state.rs",
     "controller-core/src/queue/priority.rs",

@@ -4,9 +4,12 @@
 //! its bytes, `stream` is the state machine that decides what to ask next, and the `hub` shares one watch among all
 //! who need it. Nothing here decodes an object.
 
+mod json;
+mod frame;
+mod scan;
+mod list;
 mod health;
 mod hub;
-mod scan;
 mod spec;
 
 pub(crate) use health::Health;

@@ -1,0 +1,356 @@
+//! Walks over JSON bytes without building anything: where a value ends, what a key is called, what a string says.
+//!
+//! It checks what it needs to find its way and no more. Whatever a strict parser takes, it reads in the same way; a
+//! text that a strict parser refuses may pass where nobody looks at it, and fails when a callback asks for the object.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+/// As deep as serde_json follows: an object that is nested deeper could not be decoded anyway.
+const DEEPEST: usize = 128;
+
+/// What is wrong with some bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Flaw {
+    #[error("the text ends too early")]
+    Truncated,
+    #[error("no JSON from byte {at} on")]
+    Syntax { at: usize },
+    #[error("nested deeper than {DEEPEST} levels")]
+    Deep,
+    #[error("{field} is missing")]
+    Missing { field: &'static str },
+    #[error("{field} is not {wanted}")]
+    Wrong { field: &'static str, wanted: &'static str },
+    #[error("metadata.managedFields stands there more than {most} times")]
+    Repeated { most: usize },
+}
+
+/// A place in some bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+/// One `key: value` of an object, the cursor standing before the value.
+pub(super) struct Member<'a> {
+    pub(super) key: Cow<'a, [u8]>,
+    /// Where the key begins.
+    pub(super) start: usize,
+    /// The comma before it.
+    pub(super) comma: Option<usize>,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, depth: 0 }
+    }
+
+    /// The same bytes from another place on.
+    pub(super) fn from(&self, at: usize) -> Self {
+        Self { at, ..self.clone() }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    /// The next byte that is no white space. It stays where it is.
+    pub(super) fn peek(&mut self) -> Result<u8, Flaw> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(Flaw::Truncated),
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self) {
+        self.at += 1;
+    }
+
+    pub(super) fn take(&mut self, byte: u8) -> Result<(), Flaw> {
+        if self.peek()? != byte {
+            return Err(self.syntax());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    pub(super) fn syntax(&self) -> Flaw {
+        Flaw::Syntax { at: self.at }
+    }
+
+    /// Nothing but white space follows.
+    pub(super) fn end(&mut self) -> Result<(), Flaw> {
+        match self.peek() {
+            Err(Flaw::Truncated) => Ok(()),
+            _ => Err(self.syntax()),
+        }
+    }
+
+    /// The inside of a string as it is written.
+    pub(super) fn string(&mut self) -> Result<&'a [u8], Flaw> {
+        self.take(b'"')?;
+        let from = self.at;
+        let end = end_of_string(self.bytes, from).ok_or(Flaw::Truncated)?;
+        self.at = end + 1;
+        Ok(self.slice(from, end))
+    }
+
+    /// A key without its escapes. Goes before its value.
+    pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Flaw> {
+        let start = self.at;
+        let key = plain(self.string()?).ok_or(Flaw::Syntax { at: start })?;
+        self.take(b':')?;
+        self.peek()?;
+        Ok(key)
+    }
+
+    /// Each member of an object in turn. `each` leaves the cursor behind the value.
+    pub(super) fn object(
+        &mut self,
+        mut each: impl FnMut(&mut Self, Member<'a>) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
+        self.take(b'{')?;
+        self.deeper()?;
+        let mut comma = None;
+        if self.peek()? != b'}' {
+            loop {
+                self.peek()?;
+                let start = self.at;
+                let key = self.key()?;
+                each(self, Member { key, start, comma })?;
+                match self.peek()? {
+                    b',' => comma = Some(self.at),
+                    b'}' => break,
+                    _ => return Err(self.syntax()),
+                }
+                self.at += 1;
+            }
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// Each element of an array in turn. `each` leaves the cursor behind the element.
+    pub(super) fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+        self.take(b'[')?;
+        self.deeper()?;
+        if self.peek()? != b']' {
+            loop {
+                self.peek()?;
+                each(self)?;
+                match self.peek()? {
+                    b',' => self.at += 1,
+                    b']' => break,
+                    _ => return Err(self.syntax()),
+                }
+            }
+        }
+        self.at += 1;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn deeper(&mut self) -> Result<(), Flaw> {
+        self.depth += 1;
+        if self.depth > DEEPEST { Err(Flaw::Deep) } else { Ok(()) }
+    }
+
+    /// Goes behind the value.
+    pub(super) fn skip(&mut self) -> Result<(), Flaw> {
+        self.skip_within(DEEPEST.saturating_sub(self.depth))
+    }
+
+    /// Goes behind the value however deep it is: for what is going to be refused anyway.
+    pub(super) fn skip_any(&mut self) -> Result<(), Flaw> {
+        self.skip_within(usize::MAX)
+    }
+
+    fn skip_within(&mut self, deepest: usize) -> Result<(), Flaw> {
+        match self.peek()? {
+            b'"' => {
+                let end = end_of_string(self.bytes, self.at + 1).ok_or(Flaw::Truncated)?;
+                self.at = end + 1;
+                Ok(())
+            }
+            b'{' | b'[' => self.skip_nested(deepest),
+            _ => self.scalar().map(|_| ()),
+        }
+    }
+
+    /// Half of all bytes pass through here: managedFields, spec and status of every object.
+    fn skip_nested(&mut self, deepest: usize) -> Result<(), Flaw> {
+        let bytes = self.bytes;
+        let mut at = self.at;
+        let mut depth = 0;
+        while let Some(byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'"' => at = end_of_string(bytes, at).ok_or(Flaw::Truncated)? + 1,
+                b'{' | b'[' => {
+                    depth += 1;
+                    if depth > deepest {
+                        return Err(Flaw::Deep);
+                    }
+                }
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at = at;
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(Flaw::Truncated)
+    }
+
+    /// A number, `true`, `false` or `null` as it is written.
+    pub(super) fn scalar(&mut self) -> Result<&'a [u8], Flaw> {
+        self.peek()?;
+        let from = self.at;
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+        while self.bytes.get(self.at).is_some_and(part) {
+            self.at += 1;
+        }
+        match self.bytes.get(self.at) {
+            Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') if self.at > from => Ok(self.slice(from, self.at)),
+            None if self.at > from && self.depth == 0 => Ok(self.slice(from, self.at)),
+            None => Err(Flaw::Truncated),
+            _ => Err(self.syntax()),
+        }
+    }
+
+    /// The text of a string, or none where the value is another one. Goes behind the value in both cases.
+    pub(super) fn text(&mut self) -> Result<Option<Cow<'a, str>>, Flaw> {
+        if self.peek()? != b'"' {
+            self.skip()?;
+            return Ok(None);
+        }
+        Ok(text_of(self.string()?))
+    }
+
+    /// Whether the value is an integer, and which. Goes behind the value in both cases.
+    pub(super) fn integer(&mut self) -> Result<Option<i64>, Flaw> {
+        if !matches!(self.peek()?, b'-' | b'0'..=b'9') {
+            self.skip()?;
+            return Ok(None);
+        }
+        Ok(std::str::from_utf8(self.scalar()?).ok().and_then(|digits| digits.parse().ok()))
+    }
+}
+
+/// The index of the quote that ends the string whose inside begins at `from`.
+fn end_of_string(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let quote = next_quote(bytes, at)?;
+        let inside = bytes.get(from..quote)?;
+        if inside.last() != Some(&b'\\') {
+            return Some(quote);
+        }
+        // An odd number of backslashes before it makes the quote a part of the string.
+        if inside.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0 {
+            return Some(quote);
+        }
+        at = quote + 1;
+    }
+}
+
+/// Most strings are shorter than a call of memchr is worth: eight bytes at a time find their end.
+#[inline]
+fn next_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    let mut at = from;
+    for _ in 0..4 {
+        let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else { break };
+        let differs = u64::from_le_bytes(*word) ^ QUOTES;
+        let found = differs.wrapping_sub(ONES) & !differs & TOPS;
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr(b'"', bytes.get(at..)?).map(|quote| at + quote)
+}
+
+/// A string without its escapes, as bytes. None if an escape is no escape.
+fn plain(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if memchr(b'\\', raw).is_none() {
+        return Some(Cow::Borrowed(raw));
+    }
+    unescape(raw).map(|text| Cow::Owned(text.into_bytes()))
+}
+
+/// A string without its escapes. None if it is no text.
+fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if raw.iter().any(|byte| *byte < 0x20) {
+        return None;
+    }
+    if memchr(b'\\', raw).is_none() {
+        return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
+    }
+    unescape(raw).map(Cow::Owned)
+}
+
+fn unescape(raw: &[u8]) -> Option<String> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = std::str::from_utf8(raw).ok()?;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = after.chars();
+        let simple = match chars.next()? {
+            'u' => {
+                let (found, behind) = unicode(chars.as_str())?;
+                out.push(found);
+                rest = behind;
+                continue;
+            }
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            same @ ('"' | '\\' | '/') => same,
+            _ => return None,
+        };
+        out.push(simple);
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The character after `\u`, and what follows. Characters beyond the first plane are written as two halves.
+fn unicode(text: &str) -> Option<(char, &str)> {
+    let (high, rest) = hex(text)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return Some((char::from_u32(high)?, rest));
+    }
+    let (low, rest) = hex(rest.strip_prefix("\\u")?)?;
+    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+    Some((char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low)?, rest))
+}
+
+fn hex(text: &str) -> Option<(u32, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some((all.then(|| u32::from_str_radix(digits, 16).ok())??, rest))
+}
+
+#[cfg(test)]
+mod tests;
