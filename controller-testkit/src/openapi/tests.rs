@@ -99,7 +99,10 @@ fn widgets(schema: Value) -> Catalog {
         plural: "widgets".into(),
         singular: "widget".into(),
         storage: Storage { group: "t2.example.com".into(), plural: "widgets".into() },
-        shape: Shape::Custom(Arc::new(crd::Version { spec: json!({ "schema": { "openAPIV3Schema": schema } }) })),
+        shape: Shape::Custom(Arc::new(crd::Version {
+            spec: json!({ "schema": { "openAPIV3Schema": schema } }),
+            ..crd::Version::default()
+        })),
         ..catalog.get("", "v1", "pods").expect("pods").as_ref().clone()
     };
     catalog.set_custom("widgets.t2.example.com", vec![resource]);
