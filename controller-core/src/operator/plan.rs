@@ -59,13 +59,14 @@ impl Plan {
 /// One controller of the start report: its kind, scope and schema.
 fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> String {
     let descriptor = &facts.descriptor;
-    let kind = match descriptor.watched_kind() {
-        Ok(kind) => format!("{} {}", kind.api_version(), kind.kind),
+    let (kind, namespaced) = match descriptor.watched_kind() {
+        Ok(kind) => (format!("{} {}", kind.api_version(), kind.kind), kind.namespaced),
         // The controller refuses it at its start, in full words.
-        Err(_) => "of no kind".to_owned(),
+        Err(_) => ("of no kind".to_owned(), None),
     };
     let own = descriptor.namespaces_asked_for();
     let scope = match (own, narrowed) {
+        _ if namespaced == Some(false) => "cluster-scoped".to_owned(),
         ([], None) => "all namespaces".to_owned(),
         ([], Some(narrowed)) => namespaces(narrowed.iter().map(String::as_str)),
         (own, _) => namespaces(own.iter().copied()),
@@ -85,3 +86,6 @@ fn namespaces<'a>(names: impl Iterator<Item = &'a str>) -> String {
         many => format!("namespaces {}", many.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests;

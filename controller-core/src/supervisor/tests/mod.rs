@@ -2,6 +2,7 @@
 
 mod calls;
 mod limits;
+mod model;
 mod start;
 mod stop;
 mod strategies;
@@ -40,7 +41,7 @@ enum Cue {
 struct Script {
     ready_after: Duration,
     stops_after: Duration,
-    /// The first so many starts fail, after these are through.
+    /// The starts from the first to before the second number fail. The first start is 1.
     fails_from: Option<(u64, u64)>,
 }
 

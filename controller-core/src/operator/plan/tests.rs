@@ -1,0 +1,101 @@
+use super::*;
+use crate::__private::Probe;
+use crate::Descriptor;
+use crate::supervisor::{ChildContext, Shutdown, Strategy};
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+fn controller(descriptor: Descriptor, type_name: &'static str) -> ChildSpec {
+    ChildSpec::worker(descriptor.name(), |_: ChildContext| async {}).controller(ControllerFacts {
+        descriptor,
+        type_name,
+        schema_of_type: false,
+    })
+}
+
+fn root() -> Supervisor {
+    Supervisor::new("root", Strategy::OneForOne)
+}
+
+const PODS: Descriptor = Descriptor::new("pods", "v1", "Pod").resource(Probe::<Pod>::RESOURCE);
+
+#[test]
+fn each_controller_of_the_tree_has_a_line() {
+    let check = |descriptor: Descriptor, narrowed: Option<&[String]>, expect: &str| {
+        let tree = root().child(Supervisor::new("inner", Strategy::OneForAll).child(controller(descriptor, "T")));
+        assert_eq!(Plan::check(tree, narrowed).expect("it may start").lines, [expect]);
+    };
+    let narrowed = ["a".to_owned(), "b".to_owned()];
+    check(PODS, None, "controller pods: v1 Pod, all namespaces, no schema");
+    check(PODS, Some(&narrowed), "controller pods: v1 Pod, namespaces a, b, no schema");
+    check(PODS.namespaces(&["own"]), Some(&narrowed), "controller pods: v1 Pod, namespace own, no schema");
+    check(PODS.schema("{}"), None, "controller pods: v1 Pod, all namespaces, schema as written");
+    check(
+        Descriptor::of_type("nodes").resource(Probe::<Node>::RESOURCE),
+        Some(&narrowed),
+        "controller nodes: v1 Node, cluster-scoped, no schema",
+    );
+    check(
+        Descriptor::new("shops", "shop.example.com/v1", "Shop"),
+        None,
+        "controller shops: shop.example.com/v1 Shop, all namespaces, no schema",
+    );
+}
+
+#[test]
+fn what_may_not_start_is_refused_before_anything_starts() {
+    let check = |tree: Supervisor, expect: &str| {
+        assert_eq!(Plan::check(tree, None).expect_err("it is refused").to_string(), expect);
+    };
+    check(
+        root().child(controller(PODS, "a::Pods")).child(root().child(controller(PODS, "b::Pods"))),
+        "two controllers are named pods: a::Pods and b::Pods; give one of them another with `name = \"..\"`",
+    );
+    check(
+        root().child(Supervisor::new("deep", Strategy::OneForOne).child(controller(PODS.significant(), "Pods"))),
+        "child pods is significant and permanent: significant needs `restart` transient or temporary",
+    );
+    check(
+        root().child(root().id("x")).child(root().id("x")),
+        "supervisor root has two children with the id x: give one of them another with `.id(..)`",
+    );
+}
+
+trait Id {
+    fn id(self, id: &str) -> ChildSpec;
+}
+
+impl Id for Supervisor {
+    fn id(self, id: &str) -> ChildSpec {
+        ChildSpec::supervisor(self).id(id)
+    }
+}
+
+#[test]
+fn a_stop_that_can_outlast_the_kubelet_is_warned_of() {
+    let check = |shutdowns: &[Shutdown], expect: Option<&str>| {
+        let worker = |(at, shutdown): (usize, &Shutdown)| {
+            ChildSpec::worker(format!("w{at}"), |_: ChildContext| async {}).shutdown(*shutdown)
+        };
+        let inner = shutdowns
+            .iter()
+            .enumerate()
+            .map(worker)
+            .fold(Supervisor::new("in", Strategy::OneForOne), Supervisor::child);
+        let warnings = Plan::check(root().child(inner), None).expect("it may start").warnings;
+        assert_eq!(warnings.first().map(String::as_str), expect);
+    };
+    let after = |secs| Shutdown::After(Duration::from_secs(secs));
+    check(&[after(5), after(25)], None);
+    check(
+        &[after(5), Shutdown::BrutalKill, after(26)],
+        Some(
+            "stopping can take 31s: set terminationGracePeriodSeconds above that, or shorten `shutdown`; the default is 30s",
+        ),
+    );
+    check(
+        &[after(5), Shutdown::Infinity],
+        Some(
+            "stopping can take for ever: a worker has `shutdown = infinity`, and the kubelet kills the pod after terminationGracePeriodSeconds",
+        ),
+    );
+}
