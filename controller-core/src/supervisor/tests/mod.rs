@@ -2,6 +2,7 @@
 
 mod calls;
 mod limits;
+mod log;
 mod model;
 mod start;
 mod stop;
