@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::controller::{Declare, Described};
+use crate::dispatch::{Broken, run_controller};
 use crate::erased::{Erased, ErasedController};
 use crate::error::Failure;
 use crate::operator::{Operator, Running};
@@ -109,13 +110,16 @@ where
 }
 
 async fn run(controller: Arc<dyn ErasedController>, cx: ChildContext) -> Exit {
-    let Some(_scope) = cx.scope() else {
+    let Some(scope) = cx.scope().cloned() else {
         let name = controller.descriptor().name();
         return Exit::error(format!(
             "controller {name} stands in a supervisor that is not part of an operator: give it to `Operator::supervisor`"
         ));
     };
-    cx.ready();
-    cx.stopped().await;
-    Exit::Normal
+    let stopped = cx.clone().stopped();
+    match run_controller(controller, scope, || cx.ready(), stopped).await {
+        Ok(()) => Exit::Normal,
+        Err(Broken::Failed(failure)) => Exit::error(failure),
+        Err(Broken::Escalated(report)) => Exit::Panic(report.into()),
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::context::{Context, Effects, Reach, RunFacts};
+use crate::context::{Context, Reach, RunFacts};
 use crate::controller::{Controller, Declare, Described};
 use crate::descriptor::{Callback, Descriptor};
 use crate::outcome::{IntoOutcome, Outcome};
@@ -36,8 +36,8 @@ pub(crate) trait ErasedController: Send + Sync + 'static {
 pub(crate) enum Called {
     /// The bytes do not decode into the object type: the callback was not called.
     Undecodable(serde_json::Error),
-    /// The callback answered, and left these effects.
-    Answered { outcome: Outcome, effects: Effects },
+    /// The callback answered.
+    Answered(Outcome),
 }
 
 /// Gives a controller its erased shape. Restarts share the value.
@@ -74,8 +74,7 @@ impl<C: Described> ErasedController for Erased<C> {
                 Err(error) => return Called::Undecodable(error),
             };
             let cx = Context::<C>::new(facts, reach);
-            let outcome = answer(&*self.controller, callback, &object, &cx).await;
-            Called::Answered { outcome, effects: cx.take_effects() }
+            Called::Answered(answer(&*self.controller, callback, &object, &cx).await)
         })
     }
 }

@@ -14,7 +14,6 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::Client;
-use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use event::{Event, Severity};
@@ -52,6 +51,9 @@ pub(crate) trait Reach: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Completes when the run should end early: at shutdown, or when its time is up.
     fn cancelled(&self) -> BoxFuture<'static, ()>;
+    /// Keeps an event that is written once the run has ended. It stands outside the callback's future, so that a
+    /// run that panics or is dropped loses none.
+    fn event(&self, event: Event);
     /// Asks for a run of another key of the same controller.
     fn enqueue(&self, key: Key);
 }
@@ -88,23 +90,12 @@ pub(crate) struct RunFacts {
 pub struct Context<C> {
     facts: RunFacts,
     reach: Arc<dyn Reach>,
-    effects: Mutex<Effects>,
     controller: PhantomData<fn() -> C>,
-}
-
-/// What a callback asked to be written after it.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    pub(crate) events: Vec<Event>,
 }
 
 impl<C> Context<C> {
     pub(crate) fn new(facts: RunFacts, reach: Arc<dyn Reach>) -> Self {
-        Self { facts, reach, effects: Mutex::default(), controller: PhantomData }
-    }
-
-    pub(crate) fn take_effects(&self) -> Effects {
-        std::mem::take(&mut *self.effects.lock())
+        Self { facts, reach, controller: PhantomData }
     }
 }
 
@@ -168,7 +159,7 @@ impl<C: Controller> Context<C> {
     /// # }
     /// ```
     pub fn event(&self, event: Event) {
-        self.effects.lock().events.push(event);
+        self.reach.event(event);
     }
 
     /// Asks for a run of another object of this controller, as soon as a worker is free.

@@ -76,6 +76,10 @@ impl<T: Clone> Ledger<T> {
         self.closed = true;
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         self.queue.is_settled()
     }

@@ -1,7 +1,21 @@
 //! The rooms that turn what a watch delivers into calls of a user's callbacks.
+//!
+//! `decide` chooses what an event means, `ledger` keeps the books, `run` knows the order of one run and what follows
+//! from it; all three are pure. `engine` holds them together with the workers, `invoke` makes one call and keeps in
+//! it what goes wrong, `reach` is what a callback touches, and `controller` is the life of the whole.
 
 mod decide;
 mod ledger;
+mod run;
+mod counters;
 mod scope;
+mod live;
+mod resolve;
+mod reach;
+mod invoke;
+mod engine;
+mod controller;
 
+pub(crate) use controller::{Broken, run_controller};
+pub(crate) use live::Live;
 pub(crate) use scope::Scope;

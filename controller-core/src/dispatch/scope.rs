@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kube::Client;
 
+use super::Live;
 use crate::env::{Chance, Clock};
 use crate::watch::Hub;
 
@@ -19,6 +20,8 @@ pub(crate) struct Scope {
     pub(crate) chance: Chance,
     /// Every watch of the operator, shared by its controllers.
     pub(crate) hub: Hub,
+    /// Every controller of the operator that runs.
+    pub(crate) live: Live,
     /// What `namespace = all` means in this operator, where it is narrowed.
     pub(crate) namespaces: Option<Vec<String>>,
 }

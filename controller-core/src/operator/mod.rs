@@ -18,7 +18,7 @@ pub use running::Running;
 
 use crate::controller::Described;
 use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
-use crate::dispatch::Scope;
+use crate::dispatch::{Live, Scope};
 use crate::env::{self, Chance, Clock, FromEnvironment};
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
 use crate::watch::Hub;
@@ -231,6 +231,7 @@ impl Operator {
         Ok(Scope {
             operator: Arc::clone(&self.name),
             hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone()),
+            live: Live::default(),
             client,
             url,
             clock,

@@ -42,7 +42,10 @@ impl Report {
     /// The bytes are not JSON.
     pub(super) fn unreadable(error: &serde_json::Error) -> Self {
         let what = format!("the object is not JSON: {error}");
-        Self { problems: vec![Problem { pointer: String::new(), what, rule: String::new(), found: String::new() }], more: 0 }
+        Self {
+            problems: vec![Problem { pointer: String::new(), what, rule: String::new(), found: String::new() }],
+            more: 0,
+        }
     }
 
     /// The JSON pointer of the first problem.

@@ -32,7 +32,9 @@ fn a_report_names_the_place_the_rule_and_what_was_found() {
     check(json!({"spec": {"size": 3}}), None);
     check(
         json!({"spec": {"size": 9}}),
-        Some("/spec/size: the value is greater than the maximum of 5 (found 9) [rule /properties/spec/properties/size/maximum]"),
+        Some(
+            "/spec/size: the value is greater than the maximum of 5 (found 9) [rule /properties/spec/properties/size/maximum]",
+        ),
     );
     check(json!({}), Some("the object: \"spec\" is a required property [rule /required]"));
     check(

@@ -103,15 +103,7 @@ impl Recorder {
         Ok(())
     }
 
-    fn body(
-        &self,
-        subject: &Subject,
-        event: &Event,
-        doing: &str,
-        words: &Words,
-        name: &str,
-        now: Timestamp,
-    ) -> Value {
+    fn body(&self, subject: &Subject, event: &Event, doing: &str, words: &Words, name: &str, now: Timestamp) -> Value {
         let time = seconds(now);
         let mut involved = json!({
             "apiVersion": subject.api_version,

@@ -1,0 +1,430 @@
+//! Owns one running controller: its ledger, its workers, and what they share.
+//!
+//! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait for a [`Notify`] and
+//! take jobs under the same lock; no user code and no await is ever inside it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::Scope;
+use super::counters::Counters;
+use super::decide::{Routes, Verdict};
+use super::invoke::{Invocation, invoke};
+use super::ledger::Ledger;
+use super::reach::RunReach;
+use super::resolve::Resource;
+use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
+use crate::cache::{Entry, ResourceVersion};
+use crate::context::{Event, RunFacts};
+use crate::descriptor::Callback;
+use crate::erased::ErasedController;
+use crate::key::Key;
+use crate::queue::{Backoff, Causes, Freed, Job, Moment, Place};
+use crate::schema::Schema;
+use crate::status::{Recorder, Subject};
+use crate::watch::{Delta, Sink, Subscription, WatchSpec};
+
+/// One running controller.
+pub(crate) struct Engine {
+    controller: Arc<dyn ErasedController>,
+    scope: Arc<Scope>,
+    resource: Resource,
+    schema: Option<Schema>,
+    recorder: Recorder,
+    pub(super) counters: Counters,
+    origin: Instant,
+    state: Mutex<State>,
+    /// Workers wait here for jobs.
+    work: Notify,
+    /// The controller's loop waits here for an earlier deadline, or for the end that panics bring.
+    alarm: Notify,
+    /// Whoever wants to see the controller settled waits here.
+    pub(super) moved: Notify,
+    stop: CancellationToken,
+}
+
+struct State {
+    ledger: Ledger<Arc<Entry>>,
+    watches: Vec<Watch>,
+    rng: fastrand::Rng,
+    /// The deadline that the controller's loop sleeps for.
+    armed: Moment,
+    /// Which version of an object was told last that it is invalid.
+    warned: BTreeMap<Place, ResourceVersion>,
+    /// When callbacks panicked, as far as it may matter.
+    panics: VecDeque<Moment>,
+    escalated: Option<String>,
+}
+
+/// One of the controller's watches. Its place in the list is the space of its slots.
+pub(super) struct Watch {
+    pub(super) spec: WatchSpec,
+    pub(super) subscription: Subscription,
+}
+
+enum Take {
+    Job(Job<Arc<Entry>>),
+    Nothing,
+    Closed,
+}
+
+impl Engine {
+    pub(super) fn new(
+        controller: Arc<dyn ErasedController>,
+        scope: Arc<Scope>,
+        resource: Resource,
+        schema: Option<Schema>,
+    ) -> Arc<Self> {
+        let descriptor = controller.descriptor();
+        let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
+        let ledger = Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync());
+        let reporter: Arc<str> = descriptor.name().into();
+        let instance = Arc::clone(&scope.operator);
+        let state = State {
+            ledger,
+            watches: Vec::new(),
+            rng: scope.chance.rng(descriptor.name()),
+            armed: Moment::NEVER,
+            warned: BTreeMap::new(),
+            panics: VecDeque::new(),
+            escalated: None,
+        };
+        Arc::new(Self {
+            recorder: Recorder::new(reporter, instance, scope.clock.clone()),
+            origin: scope.clock.instant(),
+            controller,
+            scope,
+            resource,
+            schema,
+            counters: Counters::default(),
+            state: Mutex::new(state),
+            work: Notify::new(),
+            alarm: Notify::new(),
+            moved: Notify::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Takes part in one watch for each namespace.
+    pub(super) fn subscribe(self: &Arc<Self>, specs: Vec<WatchSpec>) {
+        // The first deltas wait for the lock, so that none finds its watch missing.
+        let mut state = self.state.lock();
+        for (space, spec) in (0..).zip(specs) {
+            let ear = Arc::new(Ear { engine: Arc::clone(self), space });
+            let subscription = self.scope.hub.subscribe(spec.clone(), ear);
+            state.watches.push(Watch { spec, subscription });
+        }
+    }
+
+    /// Ends the part in all watches: without this the watches and the controller would keep each other alive.
+    pub(super) fn unsubscribe(&self) {
+        let watches = std::mem::take(&mut self.state.lock().watches);
+        drop(watches);
+    }
+
+    pub(super) fn client(&self) -> Client {
+        self.scope.client.clone()
+    }
+
+    pub(super) fn wall_time(&self) -> Timestamp {
+        self.scope.clock.now()
+    }
+
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    fn now(&self) -> Moment {
+        Moment::since_start(self.scope.clock.instant().saturating_duration_since(self.origin))
+    }
+
+    /// Asks for a run of a key. A key that is not there is passed over.
+    pub(crate) fn ask(&self, key: &Key, causes: Causes) {
+        let now = self.now();
+        let mut state = self.state.lock();
+        let found = (0..).zip(&state.watches).find_map(|(space, watch)| {
+            let (slot, _) = watch.subscription.store.find(key)?;
+            Some(Place { space, slot })
+        });
+        let Some(place) = found else {
+            tracing::debug!(controller = self.name(), %key, "asked for a run of an object that is not there");
+            return;
+        };
+        let freed = state.ledger.asked(place, causes, now);
+        self.after(&mut state, freed);
+    }
+
+    /// Runs jobs until the controller stops.
+    pub(super) async fn work(self: Arc<Self>) {
+        loop {
+            let waiting = self.work.notified();
+            tokio::pin!(waiting);
+            // Waiting starts before the look, so that what comes in between is not missed.
+            waiting.as_mut().enable();
+            match self.take() {
+                Take::Job(job) => self.run(job).await,
+                Take::Nothing => waiting.await,
+                Take::Closed => return,
+            }
+        }
+    }
+
+    fn take(&self) -> Take {
+        let now = self.now();
+        let mut state = self.state.lock();
+        if state.ledger.is_closed() {
+            return Take::Closed;
+        }
+        let Some(job) = state.ledger.take(now) else { return Take::Nothing };
+        // One notice may stand for several jobs: each worker that finds one passes it on.
+        if state.ledger.has_ready() {
+            self.work.notify_one();
+        }
+        Take::Job(job)
+    }
+
+    async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>) {
+        let place = job.place;
+        let key = job.object.key.clone();
+        let callback = job.callback;
+        let span = tracing::info_span!(
+            "run",
+            controller = self.name(),
+            %key,
+            callback = callback.name(),
+            cause = %job.causes,
+            attempt = job.failures + 1,
+        );
+        let verdict = self.run_in_span(job).instrument(span).await;
+        let now = self.now();
+        let mut state = self.state.lock();
+        let State { ledger, rng, .. } = &mut *state;
+        let freed = ledger.done(place, verdict, now, rng);
+        self.after(&mut state, freed);
+    }
+
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>) -> Verdict {
+        let Job { place, callback, object, accepted, causes, failures, .. } = job;
+        tracing::debug!("runs");
+        let reach = RunReach::new(Arc::clone(self));
+        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
+        let mut ended = None;
+        for version in versions(callback, Arc::clone(&object), accepted) {
+            let facts = RunFacts {
+                key: object.key.clone(),
+                cause: causes.told(failures),
+                attempt: failures.saturating_add(1),
+                previous: previous.clone(),
+            };
+            let invocation = Invocation {
+                controller: &*self.controller,
+                schema: self.schema.as_ref(),
+                counters: &self.counters,
+                callback,
+                facts,
+                reach: Arc::clone(&reach),
+            };
+            let this = invoke(invocation, Arc::clone(&version.bytes)).await;
+            let done = reached(&this);
+            // What is said of a delete that reached nothing is said of the version that was seen last.
+            if done || ended.is_none() {
+                ended = Some(this);
+            }
+            if done {
+                break;
+            }
+        }
+        let Some(ended) = ended else { return Verdict::Unreached };
+        let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
+        self.count(&ended, tally);
+        if let Some(complaint) = complaint {
+            self.complain(&ended, &object.key, callback, failures, &complaint);
+        }
+        if let Ended::Panicked(report) = &ended {
+            self.panicked(report);
+        }
+        let mut events = reach.take_events();
+        events.extend(warning.filter(|_| self.warns(place, &object.version)));
+        self.write(&object, callback, events).await;
+        verdict
+    }
+
+    fn count(&self, ended: &Ended, tally: Tally) {
+        let counters = &self.counters;
+        match tally {
+            Tally::Success => counters.succeeded.add_one(),
+            Tally::RequeueAfter => counters.requeued.add_one(),
+            Tally::Error => counters.failed.add_one(),
+            Tally::Terminal => {
+                counters.failed.add_one();
+                counters.terminal.add_one();
+            }
+        }
+        match ended {
+            Ended::Answered(_) => {}
+            Ended::Panicked(_) => counters.panics.add_one(),
+            Ended::TimedOut(_) => counters.timeouts.add_one(),
+            Ended::Invalid(_) | Ended::Undecodable(_) => counters.invalid.add_one(),
+        }
+    }
+
+    fn complain(&self, ended: &Ended, key: &Key, callback: Callback, failures: u32, complaint: &str) {
+        let (controller, callback, attempt) = (self.name(), callback.name(), failures.saturating_add(1));
+        match ended {
+            Ended::Panicked(_) => tracing::error!(controller, %key, callback, attempt, "{callback} {complaint}"),
+            Ended::Answered(_) | Ended::TimedOut(_) => {
+                tracing::warn!(controller, %key, callback, attempt, "{callback} {complaint}");
+            }
+            Ended::Invalid(_) | Ended::Undecodable(_) => {
+                tracing::warn!(controller, %key, callback, "{complaint}; no callback sees it until it changes");
+            }
+        }
+    }
+
+    /// Whether this version of an object has not yet been told that it is invalid.
+    fn warns(&self, place: Place, version: &ResourceVersion) -> bool {
+        let mut state = self.state.lock();
+        let told = state.warned.insert(place, version.clone());
+        told.as_ref() != Some(version)
+    }
+
+    /// Counts a panic towards the escalation that the controller may ask for.
+    fn panicked(&self, report: &str) {
+        let Some((panics, within)) = self.controller.descriptor().escalation() else { return };
+        let now = self.now();
+        let mut state = self.state.lock();
+        state.panics.push_back(now);
+        while state.panics.front().is_some_and(|first| now.since(*first) > within) {
+            state.panics.pop_front();
+        }
+        if state.panics.len() >= usize::try_from(panics.max(1)).unwrap_or(usize::MAX) && state.escalated.is_none() {
+            state.escalated =
+                Some(format!("{} panics of callbacks within {within:?}; the last: {report}", state.panics.len()));
+            self.alarm.notify_one();
+        }
+    }
+
+    async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        let subject = Subject {
+            api_version: self.resource.api_version.clone(),
+            kind: self.resource.kind.clone(),
+            key: object.key.clone(),
+            uid: object.uid.as_ref().map(ToString::to_string),
+            version: object.version.to_string(),
+        };
+        let doing = match callback {
+            Callback::Add => "Add",
+            Callback::Modify => "Modify",
+            Callback::Delete => "Delete",
+            Callback::Reconcile => "Reconcile",
+        };
+        for event in events {
+            self.recorder.record(&self.scope.client, &subject, &event, doing).await;
+        }
+    }
+
+    /// What follows each change of the ledger: slots are given back, and those who wait are woken.
+    fn after(&self, state: &mut State, Freed(freed): Freed) {
+        if let Some(place) = freed {
+            state.warned.remove(&place);
+            if let Some(watch) = state.watches.get(usize::from(place.space)) {
+                watch.subscription.release(place.slot);
+            }
+        }
+        if state.ledger.has_ready() {
+            self.work.notify_one();
+        }
+        if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
+            self.alarm.notify_one();
+        }
+        self.moved.notify_waiters();
+    }
+
+    /// Makes ready what is due, and gives the next deadline.
+    pub(super) fn advance(&self) -> Option<Instant> {
+        let now = self.now();
+        let mut state = self.state.lock();
+        state.ledger.advance(now);
+        let deadline = state.ledger.next_deadline();
+        state.armed = deadline.unwrap_or(Moment::NEVER);
+        self.after(&mut state, Freed(None));
+        deadline.map(|deadline| self.origin + deadline.since(Moment::START))
+    }
+
+    /// Waits until a deadline comes that is earlier than the last one given, or panics end the controller.
+    pub(super) async fn alarmed(&self) {
+        self.alarm.notified().await;
+    }
+
+    /// Why the controller has to end, where too many callbacks panicked.
+    pub(super) fn escalated(&self) -> Option<String> {
+        self.state.lock().escalated.take()
+    }
+
+    /// From now on no run begins, and those under way are told to end.
+    pub(super) fn close(&self) {
+        self.state.lock().ledger.close();
+        self.stop.cancel();
+        self.work.notify_waiters();
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        let state = self.state.lock();
+        state.ledger.is_closed() || state.ledger.is_settled()
+    }
+
+    /// Looks at the watches. It is called for tests and pages, not on the way of an event.
+    pub(super) fn watches<R>(&self, look: impl FnOnce(&[Watch]) -> R) -> R {
+        look(&self.state.lock().watches)
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.controller.descriptor().name()
+    }
+}
+
+/// Takes in the deltas of one watch.
+struct Ear {
+    engine: Arc<Engine>,
+    space: u16,
+}
+
+impl Sink for Ear {
+    fn deliver(&self, delta: Delta<'_>) {
+        let engine = &self.engine;
+        let now = engine.now();
+        let mut state = engine.state.lock();
+        let place = |slot| Place { space: self.space, slot };
+        let freed = match delta {
+            Delta::Upsert { slot, entry, before, initial } => {
+                // Another object under the same name is the end of the one before it.
+                if let Some(before) = before.filter(|before| before.uid != entry.uid) {
+                    let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
+                }
+                if initial {
+                    state.ledger.found(place(slot), Arc::clone(entry), now)
+                } else {
+                    state.ledger.seen(place(slot), Arc::clone(entry), now)
+                }
+            }
+            Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
+            Delta::Synced => Freed(None),
+        };
+        engine.after(&mut state, freed);
+    }
+}
+
+/// The time after which an unanswered question of the start is asked again, at most.
+pub(super) const PATIENCE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

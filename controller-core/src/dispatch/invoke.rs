@@ -1,0 +1,80 @@
+//! Owns one call of one callback: what can go wrong in it stays in it.
+//!
+//! A panic ends this call alone. A call that exceeds its time is told so, polled once more, and dropped.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::counters::Counters;
+use super::reach::RunReach;
+use super::run::Ended;
+use crate::context::RunFacts;
+use crate::descriptor::Callback;
+use crate::env::panic_report;
+use crate::erased::{Called, ErasedController};
+use crate::schema::Schema;
+
+/// What a call needs besides its object.
+pub(super) struct Invocation<'a> {
+    pub(super) controller: &'a dyn ErasedController,
+    pub(super) schema: Option<&'a Schema>,
+    pub(super) counters: &'a Counters,
+    pub(super) callback: Callback,
+    pub(super) facts: RunFacts,
+    pub(super) reach: Arc<RunReach>,
+}
+
+/// Checks the object and calls the callback with it.
+pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> Ended {
+    let Invocation { controller, schema, counters, callback, facts, reach } = invocation;
+    if let Some(schema) = schema
+        && let Err(report) = schema.check_bytes(&object)
+    {
+        return Ended::Invalid(report);
+    }
+    let key = facts.key.clone();
+    let call = AssertUnwindSafe(controller.call(callback, object, facts, reach.clone())).catch_unwind();
+    let Some(limit) = controller.descriptor().time_limit() else { return ended(call.await) };
+    let mut call = call;
+    // No timer is set for a call that answers when it is first polled.
+    tokio::select! {
+        biased;
+        answer = &mut call => return ended(answer),
+        () = tokio::time::sleep(limit / 2) => {}
+    }
+    counters.slow.add_one();
+    tracing::warn!(%key, callback = callback.name(), after = ?limit / 2, timeout = ?limit, "the callback is slow: half of its time is over");
+    tokio::select! {
+        biased;
+        answer = &mut call => return ended(answer),
+        () = tokio::time::sleep(limit.saturating_sub(limit / 2)) => {}
+    }
+    reach.cancel();
+    // A callback that waits for `cancelled` may still answer.
+    let last = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut call).poll(cx))).await;
+    if let Poll::Ready(answer) = last {
+        return ended(answer);
+    }
+    dropped(call, limit)
+}
+
+fn dropped(call: impl Future, limit: Duration) -> Ended {
+    match catch_unwind(AssertUnwindSafe(move || drop(call))) {
+        Ok(()) => Ended::TimedOut(limit),
+        Err(payload) => Ended::Panicked(panic_report(&*payload)),
+    }
+}
+
+fn ended(answer: std::thread::Result<Called>) -> Ended {
+    match answer {
+        Ok(Called::Answered(outcome)) => Ended::Answered(outcome),
+        Ok(Called::Undecodable(error)) => Ended::Undecodable(error.to_string()),
+        Err(payload) => Ended::Panicked(panic_report(&*payload)),
+    }
+}

@@ -1,0 +1,66 @@
+//! Owns what a callback reaches while it runs: the engine's side of [`Context`](crate::context::Context).
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use kube::Client;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Engine;
+use crate::context::{Event, Reach};
+use crate::key::Key;
+use crate::queue::Causes;
+
+/// One run's way to the outside.
+pub(super) struct RunReach {
+    engine: Arc<Engine>,
+    time_is_up: CancellationToken,
+    events: Mutex<Vec<Event>>,
+}
+
+impl RunReach {
+    pub(super) fn new(engine: Arc<Engine>) -> Arc<Self> {
+        Arc::new(Self { engine, time_is_up: CancellationToken::new(), events: Mutex::default() })
+    }
+
+    /// Tells the callback that its time is up.
+    pub(super) fn cancel(&self) {
+        self.time_is_up.cancel();
+    }
+
+    /// The events that the callback left, also one that failed or panicked.
+    pub(super) fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.events.lock())
+    }
+}
+
+impl Reach for RunReach {
+    fn client(&self) -> Client {
+        self.engine.client()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.wall_time()
+    }
+
+    fn cancelled(&self) -> BoxFuture<'static, ()> {
+        let (stop, time_is_up) = (self.engine.stopping(), self.time_is_up.clone());
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = time_is_up.cancelled() => {}
+            }
+        })
+    }
+
+    fn event(&self, event: Event) {
+        self.events.lock().push(event);
+    }
+
+    fn enqueue(&self, key: Key) {
+        self.engine.ask(&key, Causes::MANUAL);
+    }
+}
