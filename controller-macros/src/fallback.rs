@@ -1,0 +1,140 @@
+//! What comes out where there are mistakes: the user's item as it was written, and impls that keep everything which
+//! uses the controller from failing too.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{GenericParam, Generics, Lifetime, Type};
+
+use crate::item::{Attr, Head, Item};
+use crate::model::Model;
+
+/// The item, less the attributes that can't stay, and the impls of a controller that does nothing.
+pub(crate) fn of_model(model: &Model) -> TokenStream {
+    let Item { attrs, head, inner_attrs, members, .. } = &model.item;
+    let attrs: Vec<&Attr> =
+        attrs.iter().filter(|attr| !matches!(attr.name().as_str(), "controller" | "async_trait")).collect();
+    let inner_attrs = inner_attrs.iter().map(|attr| {
+        let mut tokens = attr.to_token_stream().into_iter();
+        let pound = tokens.next();
+        quote!(#pound ! #(#tokens)*)
+    });
+    let cfg = attrs.iter().filter(|attr| attr.is_cfg());
+    let object = model.object.as_ref();
+    let item = quote!(#(#attrs)* #head { #(#inner_attrs)* #(#members)* });
+    let impls = impls(&model.root, head, object, cfg);
+    let all = quote!(#item #impls);
+    if head.generics.lifetimes().next().is_some() || has_elided(head) { owned(all, head) } else { all }
+}
+
+/// The impls for a type whose methods can't be read.
+pub(crate) fn of_head(root: &TokenStream, head: &Head) -> TokenStream {
+    let impls = impls(root, head, None, std::iter::empty::<&Attr>());
+    if head.generics.lifetimes().next().is_some() || has_elided(head) { owned(impls, head) } else { impls }
+}
+
+/// The impls for a type that has the attribute on its declaration.
+pub(crate) fn of_type(root: &TokenStream, name: &Ident) -> TokenStream {
+    let head = Head {
+        qualifiers: TokenStream::new(),
+        generics: Generics::default(),
+        trait_: None,
+        self_ty: Type::Verbatim(name.to_token_stream()),
+    };
+    of_head(root, &head)
+}
+
+fn impls(
+    root: &TokenStream,
+    head: &Head,
+    object: Option<&Type>,
+    cfg: impl Iterator<Item = impl ToTokens>,
+) -> TokenStream {
+    let self_ty = &head.self_ty;
+    if !matches!(self_ty, Type::Path(_) | Type::Group(_) | Type::Verbatim(_)) {
+        return TokenStream::new();
+    }
+    let (generics, _, where_clause) = head.generics.split_for_impl();
+    let cfg: Vec<TokenStream> = cfg.map(|attr| attr.to_token_stream()).collect();
+    let object = object.map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let has_controller =
+        head.trait_.as_ref().and_then(|path| path.segments.last()).is_some_and(|last| last.ident == "Controller");
+    let controller = (!has_controller).then(|| {
+        quote! {
+            #(#cfg)*
+            #[allow(private_interfaces)]
+            impl #generics #root::Controller for #self_ty #where_clause {
+                type Object = #object;
+            }
+        }
+    });
+    quote! {
+        #controller
+        #(#cfg)*
+        impl #generics #root::__private::Described for #self_ty #where_clause {
+            const DESCRIPTOR: #root::__private::Descriptor = #root::__private::Descriptor::of_type("");
+        }
+    }
+}
+
+fn has_elided(head: &Head) -> bool {
+    head.self_ty.to_token_stream().to_string().contains("'_")
+}
+
+/// The tokens with `'static` for every lifetime of the impl block, which a controller can't have.
+fn owned(tokens: TokenStream, head: &Head) -> TokenStream {
+    let names: Vec<String> = head.generics.lifetimes().map(|param| param.lifetime.ident.to_string()).collect();
+    let kept = head.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
+    let parameters = quote!(<#(#kept),*>);
+    let mut out = TokenStream::new();
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let follows = matches!(rest.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == '<');
+        let is_impl = matches!(&token, TokenTree::Ident(word) if word == "impl");
+        out.extend([token]);
+        if is_impl && follows {
+            skip_parameters(&mut rest);
+            out.extend(parameters.clone());
+        }
+    }
+    rename(out, &names)
+}
+
+/// Skips `<..>`.
+fn skip_parameters(tokens: &mut impl Iterator<Item = TokenTree>) {
+    let mut depth = 0_usize;
+    let mut arrow = false;
+    for token in tokens {
+        if let TokenTree::Punct(punct) = &token {
+            match punct.as_char() {
+                '<' => depth += 1,
+                '>' if !arrow => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            arrow = punct.as_char() == '-';
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+}
+
+fn rename(tokens: TokenStream, names: &[String]) -> TokenStream {
+    let mut out = TokenStream::new();
+    let mut quote = false;
+    for token in tokens {
+        let token = match token {
+            TokenTree::Ident(name) if quote && (names.iter().any(|known| name == known) || name == "_") => {
+                TokenTree::Ident(Lifetime::new("'static", name.span()).ident)
+            }
+            TokenTree::Group(group) => {
+                let mut inner = proc_macro2::Group::new(group.delimiter(), rename(group.stream(), names));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other,
+        };
+        quote = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '\'');
+        out.extend([token]);
+    }
+    out
+}

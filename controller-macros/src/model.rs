@@ -1,0 +1,113 @@
+//! What the attribute knows once everything is read: the options, the item, and which of its methods are callbacks.
+
+use proc_macro2::TokenStream;
+use syn::{FnArg, Type};
+
+use crate::callback::{Role, is_context, role};
+use crate::item::{Item, Member, Method, ungroup};
+use crate::name;
+use crate::options::Options;
+
+/// A controller as it was written, right or wrong.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// The path of the runtime.
+    pub(crate) root: TokenStream,
+    pub(crate) options: Options,
+    pub(crate) item: Item,
+    /// What each method is, in their order.
+    pub(crate) roles: Vec<Role>,
+    /// The type of the objects, where a callback names one.
+    pub(crate) object: Option<Type>,
+}
+
+impl Model {
+    pub(crate) fn new(root: TokenStream, options: Options, item: Item) -> Model {
+        let roles: Vec<Role> = item.methods().map(role).collect();
+        let mut model = Model { root, options, item, roles, object: None };
+        // A callback that may be compiled away gives the type only where no other does.
+        let always = model.callbacks().find_map(|(_, method)| {
+            object_type(method).filter(|_| !method.attrs.iter().any(crate::item::Attr::is_cfg))
+        });
+        model.object = always.or_else(|| model.callbacks().find_map(|(_, method)| object_type(method)));
+        model
+    }
+
+    /// The methods that are callbacks, each with its name in the descriptor.
+    pub(crate) fn callbacks(&self) -> impl Iterator<Item = (&'static str, &Method)> {
+        self.roles.iter().zip(self.item.methods()).filter_map(|(role, method)| match role {
+            Role::Callback(callback) => Some((*callback, method)),
+            Role::Planned | Role::Misspelt(_) | Role::Helper => None,
+        })
+    }
+
+    pub(crate) fn has(&self, callback: &str) -> bool {
+        self.callbacks().any(|(name, _)| name == callback)
+    }
+
+    /// The members that are no callbacks, which stay where they are.
+    pub(crate) fn others(&self) -> Vec<&Member> {
+        let mut roles = self.roles.iter();
+        let mut others = Vec::new();
+        for member in &self.item.members {
+            match member {
+                Member::Method(_) if matches!(roles.next(), Some(Role::Callback(_))) => {}
+                other => others.push(other),
+            }
+        }
+        others
+    }
+
+    /// The controller's name: the one given, else the type's. None where the type's can't be made into one.
+    pub(crate) fn name(&self) -> Option<String> {
+        let given = self.options.name.good().map(|name| name.value.clone());
+        given.or_else(|| name::kebab(&type_name(&self.item.head.self_ty)?))
+    }
+}
+
+/// The last segment of a type's path.
+pub(crate) fn type_name(ty: &Type) -> Option<String> {
+    match ungroup(ty.clone()) {
+        Type::Path(path) => {
+            let name = path.path.segments.last()?.ident.to_string();
+            Some(name.strip_prefix("r#").unwrap_or(&name).to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The arguments of a method after its receiver.
+pub(crate) fn arguments(method: &Method) -> Vec<&syn::PatType> {
+    let typed = method.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(typed),
+        FnArg::Receiver(_) => None,
+    });
+    typed.collect()
+}
+
+/// The type of the object that a callback takes, seen through a misplaced `mut` or a missing `&`.
+pub(crate) fn object_type(method: &Method) -> Option<Type> {
+    let first = ungroup((*arguments(method).first()?.ty).clone());
+    let object = match first {
+        Type::Reference(reference) => ungroup(*reference.elem),
+        owned => unwrapped(owned),
+    };
+    let is_named = !is_context(&object) && !matches!(object, Type::ImplTrait(_) | Type::Infer(_));
+    is_named.then_some(object)
+}
+
+/// What is in the `Arc` or `Box` that is not needed.
+pub(crate) fn unwrapped(ty: Type) -> Type {
+    let Type::Path(path) = &ty else { return ty };
+    let Some(last) = path.path.segments.last() else { return ty };
+    if !["Arc", "Box", "Rc"].iter().any(|smart| last.ident == smart) {
+        return ty;
+    }
+    match &last.arguments {
+        syn::PathArguments::AngleBracketed(list) => match list.args.first() {
+            Some(syn::GenericArgument::Type(inner)) => ungroup(inner.clone()),
+            _ => ty,
+        },
+        _ => ty,
+    }
+}
