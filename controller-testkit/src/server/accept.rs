@@ -1,0 +1,101 @@
+//! Content negotiation: in which form a client wants its answer.
+//!
+//! Answers are JSON or YAML. A client that names protobuf first is given its next choice; one that accepts nothing
+//! else is refused.
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+use crate::status::ApiError;
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    pub(crate) yaml: bool,
+    pub(crate) form: Form,
+}
+
+/// What an object is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Object,
+    /// Rows and columns, for people; the version is that of `meta.k8s.io`.
+    Table(&'static str),
+    /// Only the metadata, of one object or of each item of a list.
+    Metadata {
+        version: &'static str,
+        list: bool,
+    },
+}
+
+const KNOWN: [&str; 2] = ["application/json", "application/yaml"];
+
+/// One clause of an Accept header.
+pub(crate) struct Clause<'a> {
+    media: &'a str,
+    params: Vec<(&'a str, &'a str)>,
+    quality: f32,
+}
+
+impl<'a> Clause<'a> {
+    pub(crate) fn param(&self, name: &str) -> &'a str {
+        self.params.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.media, "*/*" | "application/json")
+    }
+
+    fn form(&self) -> Option<Form> {
+        let version = match self.param("v") {
+            "v1" => "v1",
+            "v1beta1" => "v1beta1",
+            _ => "",
+        };
+        match (self.param("as"), self.param("g"), version) {
+            ("", "", _) => Some(Form::Object),
+            ("Table", "meta.k8s.io", "v1" | "v1beta1") => Some(Form::Table(version)),
+            (kind @ ("PartialObjectMetadata" | "PartialObjectMetadataList"), "meta.k8s.io", "v1" | "v1beta1") => {
+                Some(Form::Metadata { version, list: kind.ends_with("List") })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The clauses of the Accept headers, best first; a client that says nothing accepts everything.
+pub(crate) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
+    let mut clauses: Vec<Clause<'_>> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|clause| {
+            let mut parts = clause.split(';').map(str::trim);
+            let media = parts.next().filter(|media| !media.is_empty())?;
+            let params: Vec<(&str, &str)> =
+                parts.filter_map(|part| part.split_once('=')).map(|(key, value)| (key.trim(), value.trim())).collect();
+            let quality =
+                params.iter().find(|(key, _)| *key == "q").and_then(|(_, value)| value.parse().ok()).unwrap_or(1.0);
+            Some(Clause { media, params, quality })
+        })
+        .collect();
+    clauses.sort_by(|one, other| other.quality.total_cmp(&one.quality));
+    if clauses.is_empty() {
+        clauses.push(Clause { media: "*/*", params: Vec::new(), quality: 1.0 });
+    }
+    clauses
+}
+
+/// Picks by the client's order among what is supported. A watch is never YAML.
+pub(crate) fn negotiate(headers: &HeaderMap, watch: bool) -> Result<Accepted, ApiError> {
+    let accepted = clauses(headers).iter().find_map(|clause| {
+        let yaml = match clause.media {
+            "*/*" | "application/json" => false,
+            "application/yaml" if !watch => true,
+            _ => return None,
+        };
+        clause.form().map(|form| Accepted { yaml, form })
+    });
+    accepted.ok_or_else(|| ApiError::not_acceptable(&KNOWN))
+}

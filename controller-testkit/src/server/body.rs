@@ -1,0 +1,225 @@
+//! Request bodies: JSON, YAML or protobuf, read into JSON together with the fields that occur twice.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::status::ApiError;
+
+/// The largest body that is read.
+const LIMIT: usize = 3 * 1024 * 1024;
+
+/// What a body held.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) value: Value,
+    /// The paths of members that were given more than once; the last one counts.
+    pub(crate) duplicates: Vec<String>,
+}
+
+/// The languages of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+/// The media type of a body, without its parameters; JSON unless said otherwise.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let header = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match header.split(';').next().unwrap_or_default().trim() {
+        "" => "application/json",
+        media => media,
+    }
+}
+
+impl Language {
+    /// The language of a request's body, where protobuf is only for kinds that have it.
+    pub(crate) fn of(headers: &HeaderMap, protobuf: bool) -> Result<Self, ApiError> {
+        const ALL: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+        match media_type(headers) {
+            "application/json" => Ok(Self::Json),
+            "application/yaml" => Ok(Self::Yaml),
+            "application/vnd.kubernetes.protobuf" if protobuf => Ok(Self::Protobuf),
+            _ => Err(ApiError::unsupported_media_type(if protobuf { &ALL } else { &ALL[..2] })),
+        }
+    }
+}
+
+/// Refuses a body that is too large.
+pub(crate) fn check_size(body: &[u8]) -> Result<(), ApiError> {
+    match body.len() {
+        length if length > LIMIT => Err(ApiError::too_large(format!("Request entity too large: limit is {LIMIT}"))),
+        _ => Ok(()),
+    }
+}
+
+impl Body {
+    /// Reads a body; the fault is in the words of the parser.
+    pub(crate) fn parse(language: Language, bytes: &[u8]) -> Result<Self, String> {
+        match language {
+            Language::Json => Self::json(bytes),
+            Language::Yaml => Self::yaml(bytes),
+            Language::Protobuf => Err("protobuf bodies are not available yet".to_owned()),
+        }
+    }
+
+    pub(crate) fn json(bytes: &[u8]) -> Result<Self, String> {
+        let duplicates = RefCell::new(Vec::new());
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let seed = Seed { place: &Place::Root, duplicates: &duplicates };
+        let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        match value {
+            Ok(value) => Ok(Self { value, duplicates: duplicates.into_inner() }),
+            Err(fault) if fault.is_eof() => Err("unexpected end of JSON input".to_owned()),
+            Err(fault) => Err(fault.to_string()),
+        }
+    }
+
+    /// Reads YAML 1.1, in which a bare `y`, `n`, `on` or `off` is a boolean.
+    fn yaml(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|fault| fault.to_string())?;
+        let options = serde_saphyr::options! {
+            duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+            strict_booleans: false,
+        };
+        let Read { value, duplicates } =
+            serde_saphyr::from_str_with_options(text, options).map_err(|fault| fault.to_string())?;
+        Ok(Self { value, duplicates })
+    }
+}
+
+/// The start of a body, for messages about what could not be read.
+pub(crate) fn summary(bytes: &[u8]) -> String {
+    const LONGEST: usize = 30;
+    let cut = &bytes[..bytes.len().min(LONGEST)];
+    let more = if bytes.len() > LONGEST { " ..." } else { "" };
+    match bytes.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(cut)),
+        Some(_) => format!("{}{more}", cut.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}
+
+/// What is read where no seed can be given.
+struct Read {
+    value: Value,
+    duplicates: Vec<String>,
+}
+
+impl<'de> de::Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duplicates = RefCell::new(Vec::new());
+        let value = Seed { place: &Place::Root, duplicates: &duplicates }.deserialize(deserializer)?;
+        Ok(Self { value, duplicates: duplicates.into_inner() })
+    }
+}
+
+/// Where in the document a value stands; a chain on the stack, written out only for a duplicate.
+enum Place<'a> {
+    Root,
+    Member(&'a Place<'a>, &'a str),
+    Item(&'a Place<'a>, usize),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Member(Self::Root, name) => f.write_str(name),
+            Self::Member(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'a> {
+    place: &'a Place<'a>,
+    duplicates: &'a RefCell<Vec<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        loop {
+            let place = Place::Item(self.place, values.len());
+            match items.next_element_seed(Seed { place: &place, duplicates: self.duplicates })? {
+                Some(value) => values.push(value),
+                None => return Ok(Value::Array(values)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let place = Place::Member(self.place, &name);
+            let value = members.next_value_seed(Seed { place: &place, duplicates: self.duplicates })?;
+            if values.contains_key(&name) {
+                let path = place.to_string();
+                let mut duplicates = self.duplicates.borrow_mut();
+                if !duplicates.contains(&path) {
+                    duplicates.push(path);
+                }
+            }
+            values.insert(name, value);
+        }
+        Ok(Value::Object(values))
+    }
+}

@@ -1,0 +1,38 @@
+//! The same object in another version of its resource.
+//!
+//! Versions of a custom resource differ in `apiVersion` alone (conversion `None`); of the built-in kinds only events
+//! have two shapes that clients use side by side, since both are kept in one store.
+
+use serde_json::Value;
+
+use super::meta;
+use crate::catalog::Resource;
+
+/// Names of an event's members in `v1` and in `events.k8s.io/v1`.
+const EVENT: [(&str, &str); 7] = [
+    ("involvedObject", "regarding"),
+    ("message", "note"),
+    ("source", "deprecatedSource"),
+    ("firstTimestamp", "deprecatedFirstTimestamp"),
+    ("lastTimestamp", "deprecatedLastTimestamp"),
+    ("count", "deprecatedCount"),
+    ("reportingComponent", "reportingController"),
+];
+
+/// The object as the resource's version shows it.
+pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
+    let mut shown = object.clone();
+    let stored = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let wanted = resource.api_version();
+    if resource.kind == "Event" && resource.storage.plural == "events" && stored != wanted {
+        let members = meta::members(&mut shown);
+        for (core, other) in EVENT {
+            let (from, to) = if resource.group.is_empty() { (other, core) } else { (core, other) };
+            if let Some(value) = members.remove(from) {
+                members.insert(to.to_owned(), value);
+            }
+        }
+    }
+    meta::members(&mut shown).insert("apiVersion".into(), wanted.into());
+    shown
+}

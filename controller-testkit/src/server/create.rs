@@ -1,0 +1,133 @@
+//! Creating an object.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::read::{kind_of, subject};
+use super::scope::{key, table};
+use super::write::Cx;
+use super::{Server, meta, rules, shape};
+use crate::catalog::Resource;
+use crate::field::FieldError;
+use crate::status::{ApiError, Subject};
+use crate::store::{Change, Object};
+
+/// How often a name is drawn for a `generateName`.
+const TRIES: usize = 8;
+
+const NAMESPACES: Subject<'static> = Subject { group: "", resource: "namespaces" };
+
+impl Server {
+    /// Creates an object; a dry run leaves no trace.
+    pub(crate) fn create(
+        &mut self,
+        resource: &Arc<Resource>,
+        namespace: Option<&str>,
+        mut object: Value,
+        cx: &mut Cx<'_>,
+    ) -> Result<Arc<Object>, ApiError> {
+        place(&mut object, namespace)?;
+        if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
+            return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
+        }
+        rules::tidy(&mut object, &mut cx.warnings);
+        let asked = meta::name(&object).to_owned();
+        if let Some(namespace) = namespace {
+            self.open_namespace(resource, &asked, namespace)?;
+        }
+        let metadata = meta::of(&mut object);
+        for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+            metadata.remove(member);
+        }
+        metadata.insert("uid".into(), meta::uid(cx.rng).into());
+        metadata.insert("creationTimestamp".into(), meta::time(cx.now));
+        if resource.manages_generation {
+            metadata.insert("generation".into(), 1.into());
+        }
+        shape::prepare_create(resource, &mut object, cx.now);
+        shape::default(resource, &mut object);
+        let table = table(resource);
+        let name = self.free_name(resource, &table, namespace, &object, cx)?;
+        if !name.is_empty() {
+            meta::of(&mut object).insert("name".into(), name.as_str().into());
+            shape::name_known(resource, &mut object);
+        }
+        let mut faults = rules::faults(&object);
+        if name.is_empty() {
+            faults.insert(0, FieldError::required("metadata.name", "name or generateName is required"));
+        }
+        faults.extend(shape::validate_create(resource, &object));
+        if !faults.is_empty() {
+            return Err(ApiError::invalid(kind_of(resource), &name, &faults));
+        }
+        let key = key(namespace, &name);
+        if let Some(existing) = self.store.get(&table, &key) {
+            return Err(match meta::is_deleting(&existing.value) {
+                true => ApiError::being_deleted(subject(resource), &name),
+                false if asked.is_empty() => ApiError::generate_name(subject(resource), &name),
+                false => ApiError::already_exists(subject(resource), &name),
+            });
+        }
+        if cx.dry_run {
+            return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
+        }
+        let created = self.store.put(&table, &key, object, self.catalog.generation());
+        self.after_write(resource, &name);
+        Ok(created)
+    }
+
+    /// The name that was asked for, or a drawn one that is free if there is one.
+    fn free_name(
+        &self,
+        resource: &Resource,
+        table: &str,
+        namespace: Option<&str>,
+        object: &Value,
+        cx: &mut Cx<'_>,
+    ) -> Result<String, ApiError> {
+        let name = meta::name(object);
+        let base = meta::text(object, "generateName");
+        if !name.is_empty() || base.is_empty() {
+            return Ok(name.to_owned());
+        }
+        let mut drawn = String::new();
+        for _ in 0..TRIES {
+            drawn = meta::generated(base, cx.rng);
+            if self.store.get(table, &key(namespace, &drawn)).is_none() {
+                return Ok(drawn);
+            }
+        }
+        Err(ApiError::generate_name(subject(resource), &drawn))
+    }
+
+    /// Refuses new objects in a namespace that does not exist or is on its way out.
+    fn open_namespace(&self, resource: &Resource, name: &str, namespace: &str) -> Result<(), ApiError> {
+        let found = self.store.get("/namespaces", namespace);
+        match found {
+            None => Err(ApiError::not_found(NAMESPACES, namespace)),
+            Some(found) if meta::is_deleting(&found.value) => {
+                Err(ApiError::namespace_terminating(subject(resource), name, namespace))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Puts the object into the namespace of the request.
+pub(crate) fn place(object: &mut Value, namespace: Option<&str>) -> Result<(), ApiError> {
+    let claimed = meta::namespace(object);
+    match namespace {
+        Some(namespace) if claimed.is_empty() || claimed == namespace => {
+            meta::of(object).insert("namespace".into(), namespace.into());
+            Ok(())
+        }
+        Some(_) => Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        )),
+        None => {
+            meta::of(object).remove("namespace");
+            Ok(())
+        }
+    }
+}

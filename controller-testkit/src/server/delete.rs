@@ -1,0 +1,324 @@
+//! Deleting objects: at once, or after the finalizers that hold them back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::body::{Body, Language};
+use super::query::{dry_run_fault, options};
+use super::read::{answer_list, is_builtin, subject};
+use super::scope::{Scope, key, table};
+use super::update::{Place, has_spec_finalizers, is_namespace, is_released};
+use super::write::{Cx, Writing};
+use super::{Server, body, meta, reply};
+use crate::catalog::Resource;
+use crate::field::FieldError;
+use crate::status::{self, ApiError, Details, Subject};
+use crate::store::{self, Object};
+
+/// What becomes of an object's dependents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Propagation {
+    Background,
+    Foreground,
+    Orphan,
+}
+
+/// How an object is to be deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeleteOptions {
+    pub(crate) propagation: Option<Propagation>,
+    pub(crate) uid: Option<String>,
+    pub(crate) resource_version: Option<String>,
+    pub(crate) grace_seconds: Option<i64>,
+    /// The client said so in the older way, which has an answer of its own.
+    no_orphans: bool,
+}
+
+/// What a delete left behind.
+#[derive(Debug)]
+pub(crate) enum Deleted {
+    /// The object is gone; this is its last state.
+    Gone(Arc<Object>),
+    /// The object is marked and waits for its finalizers.
+    Marked(Arc<Object>),
+}
+
+const FOREGROUND: &str = "foregroundDeletion";
+const ORPHAN: &str = "orphan";
+
+impl DeleteOptions {
+    fn read(writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Self, ApiError> {
+        let body = match writing.body.is_empty() {
+            true => None,
+            false => {
+                body::check_size(writing.body)?;
+                let language = Language::of(&writing.head.headers, true)?;
+                let Body { value, .. } = Body::parse(language, writing.body).map_err(ApiError::bad_request)?;
+                match value.get("kind").and_then(Value::as_str).unwrap_or_default() {
+                    "" | "DeleteOptions" => Some(value),
+                    kind => {
+                        return Err(ApiError::bad_request(format!(
+                            "no kind \"{kind}\" is registered for version \"meta.k8s.io/v1\" in scheme \
+                             \"pkg/runtime/scheme.go:111\""
+                        )));
+                    }
+                }
+            }
+        };
+        // A body speaks for all options; without one the query does.
+        let options = match body {
+            Some(options) => options,
+            None => {
+                let query = writing.query;
+                let mut options = json!({"dryRun": query.all("dryRun").collect::<Vec<_>>()});
+                let members = meta::members(&mut options);
+                meta::set(members, "propagationPolicy", query.get("propagationPolicy").map(Value::from));
+                meta::set(members, "orphanDependents", query.flag("orphanDependents").map(Value::from));
+                meta::set(members, "gracePeriodSeconds", query.number("gracePeriodSeconds")?.map(Value::from));
+                options
+            }
+        };
+        Self::check(&options, cx)
+    }
+
+    fn check(given: &Value, cx: &mut Cx<'_>) -> Result<Self, ApiError> {
+        let policy = given.get("propagationPolicy").and_then(Value::as_str);
+        let orphans = given.get("orphanDependents").and_then(Value::as_bool);
+        let dry_run: Vec<&str> =
+            given.get("dryRun").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut faults = Vec::new();
+        if let (Some(policy), Some(_)) = (policy, orphans) {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            faults.push(FieldError::invalid("propagationPolicy", policy, why));
+        }
+        let propagation = match (policy, orphans) {
+            (Some("Background"), _) | (None, Some(false)) => Some(Propagation::Background),
+            (Some("Foreground"), _) => Some(Propagation::Foreground),
+            (Some("Orphan"), _) | (None, Some(true)) => Some(Propagation::Orphan),
+            (None, None) => None,
+            (Some(other), _) => {
+                let known = ["Foreground", "Background", "Orphan", "nil"];
+                faults.push(FieldError::not_supported("propagationPolicy", other, known));
+                None
+            }
+        };
+        faults.extend(dry_run_fault(&dry_run));
+        if !faults.is_empty() {
+            return Err(ApiError::invalid(options("DeleteOptions"), "", &faults));
+        }
+        cx.dry_run |= !dry_run.is_empty();
+        let condition = |member: &str| {
+            given.get("preconditions").and_then(|all| all.get(member)).and_then(Value::as_str).map(str::to_owned)
+        };
+        Ok(Self {
+            propagation,
+            uid: condition("uid"),
+            resource_version: condition("resourceVersion"),
+            grace_seconds: given.get("gracePeriodSeconds").and_then(Value::as_i64),
+            no_orphans: orphans == Some(false),
+        })
+    }
+
+    /// Refuses to delete another object than the one that is meant.
+    fn precondition(&self, resource: &Resource, name: &str, object: &Object) -> Result<(), ApiError> {
+        let kind = Subject { group: &resource.group, resource: &resource.kind };
+        let uid = meta::text(&object.value, "uid");
+        if let Some(wanted) = self.uid.as_deref().filter(|wanted| *wanted != uid) {
+            let why = format!(
+                "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might have \
+                 been deleted and then recreated"
+            );
+            return Err(ApiError::conflict(kind, name, &why));
+        }
+        let rv = object.rv.to_string();
+        if let Some(wanted) = self.resource_version.as_deref().filter(|wanted| *wanted != rv) {
+            let why = format!(
+                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record \
+                 ({rv}). The object might have been modified"
+            );
+            return Err(ApiError::conflict(kind, name, &why));
+        }
+        Ok(())
+    }
+
+    /// The finalizers that an object has once its deletion is asked for.
+    fn finalizers(&self, object: &Value) -> Vec<String> {
+        let present = meta::finalizers(object);
+        let wants = |one: &str, policy: Propagation| match self.propagation {
+            Some(propagation) => propagation == policy,
+            None => present.contains(&one),
+        };
+        let (orphan, foreground) = (wants(ORPHAN, Propagation::Orphan), wants(FOREGROUND, Propagation::Foreground));
+        let kept = present.iter().filter(|finalizer| **finalizer != ORPHAN && **finalizer != FOREGROUND);
+        let mut finalizers: Vec<String> = kept.map(|finalizer| (*finalizer).to_owned()).collect();
+        if orphan {
+            finalizers.push(ORPHAN.to_owned());
+        }
+        if foreground {
+            finalizers.push(FOREGROUND.to_owned());
+        }
+        let same = finalizers.len() == present.len() && finalizers.iter().all(|one| present.contains(&one.as_str()));
+        if same { present.into_iter().map(str::to_owned).collect() } else { finalizers }
+    }
+}
+
+impl Server {
+    pub(crate) fn delete_by_request(
+        &mut self,
+        writing: &Writing<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let target = writing.target;
+        let resource = &target.resource;
+        let options = DeleteOptions::read(writing, cx)?;
+        let Some(name) = target.name.as_deref() else { return self.delete_collection(writing, &options, cx) };
+        match self.delete((resource, target.namespace.as_deref(), name), &options, cx)? {
+            Deleted::Gone(last) if !answers_object(resource) => {
+                let details = Details {
+                    name: name.to_owned(),
+                    group: resource.group.clone(),
+                    kind: resource.plural.clone(),
+                    uid: meta::text(&last.value, "uid").to_owned(),
+                    ..Details::default()
+                };
+                Ok(reply::object(StatusCode::OK, &status::success(&details), writing.accepted.yaml))
+            }
+            Deleted::Gone(object) => writing.shown(&object, StatusCode::OK, cx.now),
+            Deleted::Marked(object) => {
+                let code = if options.no_orphans { StatusCode::ACCEPTED } else { StatusCode::OK };
+                writing.shown(&object, code, cx.now)
+            }
+        }
+    }
+
+    fn delete_collection(
+        &mut self,
+        writing: &Writing<'_>,
+        options: &DeleteOptions,
+        cx: &mut Cx<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let target = writing.target;
+        let resource = &target.resource;
+        let list = writing.query.list_options(false)?;
+        let scope = Scope::new(target, &list)?;
+        let doomed: Vec<Arc<Object>> = self
+            .store
+            .scan(&scope.table, scope.range(""))
+            .filter(|(_, object)| scope.selects(object))
+            .map(|(_, object)| object.clone())
+            .collect();
+        let head = json!({"resourceVersion": self.store.current_rv().to_string()});
+        for object in &doomed {
+            let name = meta::name(&object.value);
+            match self.delete((resource, target.namespace.as_deref(), name), options, cx) {
+                Ok(_) => {}
+                Err(error) if error.code == 404 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let items: Vec<&Arc<Object>> = doomed.iter().collect();
+        Ok(answer_list(resource, head, &items, writing.accepted, writing.look, cx.now))
+    }
+
+    /// Deletes an object, or marks it if something holds it back.
+    pub(crate) fn delete(
+        &mut self,
+        (resource, namespace, name): Place<'_>,
+        options: &DeleteOptions,
+        cx: &mut Cx<'_>,
+    ) -> Result<Deleted, ApiError> {
+        let object = self.find(resource, namespace, name)?.clone();
+        if is_namespace(resource) && matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease") {
+            return Err(ApiError::forbidden(subject(resource), name, "this namespace may not be deleted"));
+        }
+        options.precondition(resource, name, &object)?;
+        let marked = self.marked(resource, name, options, &object, cx.now)?;
+        let (table, key) = (table(resource), key(namespace, name));
+        let Some(marked) = marked else {
+            let last = Object::new(object.value.clone(), object.rv, store::Change::Deleted, object.written_under);
+            if cx.dry_run {
+                return Ok(Deleted::Gone(Arc::new(last)));
+            }
+            let gone = self.store.delete(&table, &key).unwrap_or_else(|| Arc::new(last));
+            self.after_write(resource, name);
+            return Ok(Deleted::Gone(gone));
+        };
+        if marked == object.value {
+            return Ok(Deleted::Marked(object));
+        }
+        if cx.dry_run {
+            let shown = Object::new(marked, object.rv, store::Change::Modified, object.written_under);
+            return Ok(Deleted::Marked(Arc::new(shown)));
+        }
+        let changed = self.store.put(&table, &key, marked, object.written_under);
+        self.after_write(resource, name);
+        Ok(Deleted::Marked(changed))
+    }
+
+    /// The object as it waits for its finalizers, or nothing if it has none to wait for.
+    fn marked(
+        &self,
+        resource: &Resource,
+        name: &str,
+        options: &DeleteOptions,
+        object: &Object,
+        now: Timestamp,
+    ) -> Result<Option<Value>, ApiError> {
+        let mut marked = object.value.clone();
+        if is_namespace(resource) {
+            return self.marked_namespace(resource, name, marked, now);
+        }
+        let finalizers = options.finalizers(&marked);
+        meta::set_finalizers(&mut marked, &finalizers);
+        if !meta::is_deleting(&marked) {
+            let generation = meta::generation(&marked);
+            let metadata = meta::of(&mut marked);
+            metadata.insert("deletionTimestamp".into(), meta::time(now));
+            if generation > 0 {
+                metadata.insert("generation".into(), (generation + 1).into());
+            }
+        }
+        meta::of(&mut marked).insert("deletionGracePeriodSeconds".into(), 0.into());
+        Ok((!is_released(resource, &marked)).then_some(marked))
+    }
+
+    /// A namespace goes through a phase of its own, until its content is gone and its finalizers are removed.
+    fn marked_namespace(
+        &self,
+        resource: &Resource,
+        name: &str,
+        mut marked: Value,
+        now: Timestamp,
+    ) -> Result<Option<Value>, ApiError> {
+        if meta::is_deleting(&marked) {
+            if has_spec_finalizers(&marked) {
+                let why = "The system is ensuring all content is removed from this namespace.  Upon completion, this \
+                           namespace will automatically be purged by the system.";
+                return Err(ApiError::conflict(subject(resource), name, why));
+            }
+            return Ok((!is_released(resource, &marked)).then_some(marked));
+        }
+        meta::of(&mut marked).insert("deletionTimestamp".into(), meta::time(now));
+        meta::members(meta::entry(&mut marked, "status")).insert("phase".into(), "Terminating".into());
+        Ok((!is_released(resource, &marked)).then_some(marked))
+    }
+}
+
+/// Whether a delete answers the object's last state and not a Status.
+fn answers_object(resource: &Resource) -> bool {
+    const ANSWER: [&str; 8] = [
+        "pods",
+        "services",
+        "podtemplates",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "serviceaccounts",
+        "resourcequotas",
+        "namespaces",
+    ];
+    is_builtin(resource) && resource.group.is_empty() && ANSWER.contains(&resource.plural.as_str())
+}

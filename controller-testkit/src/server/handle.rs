@@ -1,0 +1,218 @@
+//! From a request to the verb that it means, and from what the verb did to an answer.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::accept::{clauses, negotiate};
+use super::present::Look;
+use super::query::Query;
+use super::read::Unread;
+use super::route::{Route, Target};
+use super::scope::Scope;
+use super::watch::PATIENCE;
+use super::write::Writing;
+use super::{Answer, Server, reply};
+use crate::discovery::{self, Format, Root};
+use crate::status::ApiError;
+
+/// Until when a request waits for a resourceVersion from the future; travels with the request.
+#[derive(Clone, Copy, Debug)]
+struct Deadline(Timestamp);
+
+/// How a verb ended.
+enum Done {
+    Answer(Answer),
+    /// The store has not got to this resourceVersion.
+    Future(u64),
+}
+
+impl From<Response<Bytes>> for Done {
+    fn from(response: Response<Bytes>) -> Self {
+        Self::Answer(Answer::Whole(response))
+    }
+}
+
+impl Server {
+    /// Answers one request.
+    pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
+        let (head, body) = request.into_parts();
+        let done = match Route::find(&self.catalog, head.uri.path()) {
+            Route::Resource(target) => self.verb(&head, &body, &target, now, rng),
+            route => self.document(&head, &route).map(Done::from),
+        };
+        match done {
+            Ok(Done::Answer(Answer::Whole(response))) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
+            Ok(Done::Answer(answer)) => answer,
+            Ok(Done::Future(rv)) => self.later(head, body, rv, now),
+            Err(error) => Answer::Whole(reply::error(&error)),
+        }
+    }
+
+    /// A version from the future is waited for, but not for long.
+    fn later(&self, head: Parts, body: Bytes, rv: u64, now: Timestamp) -> Answer {
+        let mut request = Request::from_parts(head, body);
+        let Deadline(until) = *request
+            .extensions_mut()
+            .get_or_insert_with(|| Deadline(now.checked_add(PATIENCE).unwrap_or(Timestamp::MAX)));
+        match now < until {
+            true => Answer::Later { until, request },
+            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()))),
+        }
+    }
+
+    fn verb(
+        &mut self,
+        head: &Parts,
+        body: &Bytes,
+        target: &Target,
+        now: Timestamp,
+        rng: &mut fastrand::Rng,
+    ) -> Result<Done, ApiError> {
+        let query = Query::parse(head.uri.query());
+        let look = Look::plain(self.catalog.generation());
+        let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
+        let served = match &target.subresource {
+            Some(name) => target.resource.subresource(name).is_some_and(|found| found.verbs.contains(&verb)),
+            None => target.resource.verbs.contains(&verb),
+        };
+        if !served {
+            return Err(ApiError::method_not_allowed());
+        }
+        match (verb, &target.name) {
+            ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
+                let accepted = negotiate(&head.headers, false)?;
+                let look = Look { form: accepted.form, ..look };
+                let version = query.get("resourceVersion").unwrap_or_default();
+                read_done(self.read_one(target, name, version, accepted, look, now))
+            }
+            ("list" | "get", _) if target.subresource.is_none() => {
+                let options = query.list_options(target.watch)?;
+                let accepted = negotiate(&head.headers, options.watch)?;
+                let look = Look { form: accepted.form, ..look };
+                let scope = Scope::new(target, &options)?;
+                if options.watch {
+                    let watch = self.start_watch(scope, &options, accepted, look, now, rng)?;
+                    return Ok(Done::Answer(Answer::Watch { head: reply::stream(), watch }));
+                }
+                read_done(self.read_list(&scope, &options, accepted, look, now))
+            }
+            _ => {
+                let accepted = negotiate(&head.headers, false)?;
+                let look = Look { form: accepted.form, ..look };
+                let writing = Writing { head, body, query: &query, target, accepted, look };
+                self.write(&writing, now, rng).map(Done::from)
+            }
+        }
+    }
+
+    /// One of the two roots of discovery, in the first form that the client names.
+    fn aggregated(&self, head: &Parts, root: Root, legacy: impl FnOnce() -> Value) -> Response<Bytes> {
+        let format = clauses(&head.headers).iter().find_map(|clause| {
+            match (clause.param("g"), clause.param("as"), clause.param("v")) {
+                _ if !clause.is_json() => None,
+                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2") => Some(Some(Format::V2)),
+                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2beta1") => Some(Some(Format::V2Beta1)),
+                ("", "", _) => Some(None),
+                _ => None,
+            }
+        });
+        let Some(format) = format.flatten() else { return reply::object(StatusCode::OK, &legacy(), false) };
+        let (value, version) = match format {
+            Format::V2 => (discovery::aggregated(&self.catalog, root, format), "v2"),
+            Format::V2Beta1 => (discovery::aggregated(&self.catalog, root, format), "v2beta1"),
+        };
+        let content_type = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+        let tag = format!("\"{:016X}\"", fingerprint(&value));
+        let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
+        let mut answer = match known {
+            true => reply::text(StatusCode::NOT_MODIFIED, ""),
+            false => reply::object(StatusCode::OK, &value, false),
+        };
+        let headers = answer.headers_mut();
+        for (name, text) in [(CONTENT_TYPE, content_type), (ETAG, tag)] {
+            if let Ok(text) = HeaderValue::from_str(&text) {
+                headers.insert(name, text);
+            }
+        }
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        answer
+    }
+
+    /// Answers what is no resource.
+    fn document(&self, head: &Parts, route: &Route) -> Result<Response<Bytes>, ApiError> {
+        let found = |value: Option<Value>| match value {
+            Some(value) => Ok(reply::object(StatusCode::OK, &value, false)),
+            None => Err(ApiError::no_such_resource()),
+        };
+        match route {
+            Route::ApiVersions => Ok(self.aggregated(head, Root::Api, || discovery::api_versions(&address(head)))),
+            Route::ApiGroups => Ok(self.aggregated(head, Root::Apis, || discovery::api_groups(&self.catalog))),
+            Route::ApiGroup(group) => found(discovery::api_group(&self.catalog, group)),
+            Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
+            Route::Version => Ok(reply::object(StatusCode::OK, &version(), false)),
+            Route::Health => Ok(reply::text(StatusCode::OK, "ok")),
+            Route::NoSuchResource => Err(ApiError::no_such_resource()),
+            _ => Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")),
+        }
+    }
+}
+
+/// Where the client believes the server to be.
+fn address(head: &Parts) -> String {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| head.uri.authority().map(|authority| authority.as_str())).unwrap_or("127.0.0.1").to_owned()
+}
+
+fn read_done(read: Result<Response<Bytes>, Unread>) -> Result<Done, ApiError> {
+    match read {
+        Ok(response) => Ok(response.into()),
+        Err(Unread::Future(rv)) => Ok(Done::Future(rv)),
+        Err(Unread::Refused(error)) => Err(error),
+    }
+}
+
+/// The API's verb for a method; whether the resource has it is for the catalog to say.
+fn verb_of(method: &Method, target: &Target) -> Option<&'static str> {
+    let whole_cluster = target.resource.namespaced && target.namespace.is_none();
+    match (method, &target.name) {
+        (&Method::GET, None) => Some("list"),
+        (&Method::GET, Some(_)) => Some("get"),
+        _ if target.watch => None,
+        (&Method::POST, None) if !whole_cluster || !target.resource.is_stored() => Some("create"),
+        (&Method::POST, Some(_)) if target.subresource.is_some() => Some("create"),
+        (&Method::PUT, Some(_)) => Some("update"),
+        (&Method::PATCH, Some(_)) => Some("patch"),
+        (&Method::DELETE, Some(_)) => Some("delete"),
+        (&Method::DELETE, None) if !whole_cluster => Some("deletecollection"),
+        _ => None,
+    }
+}
+
+fn wants_pretty(head: &Parts) -> bool {
+    let agent = head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    match Query::parse(head.uri.query()).flag("pretty") {
+        Some(pretty) => pretty,
+        None => ["curl", "Wget", "Mozilla/5.0"].iter().any(|person| agent.starts_with(person)),
+    }
+}
+
+fn version() -> serde_json::Value {
+    json!({
+        "major": "1", "minor": "37", "emulationMajor": "1", "emulationMinor": "37",
+        "minCompatibilityMajor": "1", "minCompatibilityMinor": "36",
+        "gitVersion": "v1.37.2", "gitCommit": "embedded", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "none", "compiler": "rustc", "platform": "linux/amd64",
+    })
+}
+
+/// A number that tells two documents apart; the same in every process.
+fn fingerprint(value: &Value) -> u64 {
+    value
+        .to_string()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,91 @@
+//! The heart of the server: a request and the time go in, an answer comes out.
+//!
+//! It knows HTTP's requests and answers but no sockets, no tasks, no clock and no chance of its own: the fronts own
+//! those. What a kind allows comes from the catalog and the rooms behind it; what is stored and in which order, from
+//! the store. What is not modelled is refused with a Status that says so.
+
+// The modules stand in the order in which a request meets them.
+mod handle;
+mod route;
+mod query;
+mod accept;
+mod scope;
+mod fields;
+mod read;
+mod page;
+mod watch;
+mod present;
+mod convert;
+mod write;
+mod body;
+mod create;
+mod update;
+mod amend;
+mod delete;
+mod subresource;
+mod shape;
+mod rules;
+mod meta;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use crate::catalog::Catalog;
+use crate::store::{Event, Store};
+
+pub(crate) use watch::{Frame, Frames, Next, Watch};
+
+/// One API server with all that it stores.
+#[derive(Debug)]
+pub(crate) struct Server {
+    store: Store,
+    catalog: Catalog,
+}
+
+/// What a request gets.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Whole(Response<Bytes>),
+    /// A body that goes on: its lines come from [`Server::watch_frames`].
+    Watch {
+        head: Response<()>,
+        watch: Watch,
+    },
+    /// Not yet: hand the request in again when the store has changed, at the latest at this time.
+    Later {
+        until: Timestamp,
+        request: Request<Bytes>,
+    },
+}
+
+impl Server {
+    /// A server that has nothing stored and serves the built-in kinds.
+    pub(crate) fn new() -> Self {
+        Self { store: Store::new(), catalog: Catalog::builtin() }
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The resourceVersion of the last change.
+    pub(crate) fn current_rv(&self) -> u64 {
+        self.store.current_rv()
+    }
+
+    /// Forgets the event log up to a version: older watches and lists are answered with 410 from then on.
+    pub(crate) fn compact(&mut self, upto: u64) {
+        self.store.compact(upto);
+    }
+
+    /// Every change after a version, oldest first.
+    pub(crate) fn events_after(&self, rv: u64) -> impl Iterator<Item = &Arc<Event>> {
+        self.store.all_events_after(rv)
+    }
+}

@@ -1,0 +1,161 @@
+//! What clients see of a stored object: the version that they ask for, and the form.
+//!
+//! The common case copies nothing: the object is shown in the version in which it was written, as shared bytes.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::accept::Form;
+use super::{convert, meta};
+use crate::catalog::{Resource, Shape};
+use crate::status::ApiError;
+use crate::store::{Change, Object, frame, write_object};
+
+/// How a client wants to see objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    pub(crate) form: Form,
+    /// The catalog's generation: an object that was written under another may have got new defaults.
+    pub(crate) generation: u64,
+}
+
+impl Look {
+    pub(crate) fn plain(generation: u64) -> Self {
+        Self { form: Form::Object, generation }
+    }
+
+    /// The object in the resource's version, where that is not how it is stored.
+    pub(crate) fn converted(self, resource: &Resource, object: &Object) -> Option<Value> {
+        let stored = object.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        let same = stored == resource.api_version();
+        if same && (object.written_under == self.generation || matches!(resource.shape, Shape::Builtin(_))) {
+            return None;
+        }
+        Some(convert::to_version(resource, &object.value))
+    }
+
+    /// The object as plain JSON in the resource's version.
+    pub(crate) fn value(self, resource: &Resource, object: &Object) -> Value {
+        self.converted(resource, object).unwrap_or_else(|| object.value.clone())
+    }
+
+    /// One object as an answer, or a refusal if the form is for lists.
+    pub(crate) fn one(self, resource: &Resource, object: &Object, now: Timestamp) -> Result<Vec<u8>, ApiError> {
+        match self.form {
+            Form::Object => Ok(match self.converted(resource, object) {
+                Some(value) => bytes_of(&value),
+                None => object.json().to_vec(),
+            }),
+            Form::Metadata { list: true, .. } => Err(ApiError::wrong_form(format!(
+                "you requested PartialObjectMetadataList, but the requested object is not a list (*{})",
+                resource.kind
+            ))),
+            Form::Metadata { version, .. } => Ok(bytes_of(&metadata(&object.value, version))),
+            Form::Table(version) => {
+                let value = self.value(resource, object);
+                let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
+                Ok(bytes_of(&self.table(resource, version, &head, &[&value], true, now)))
+            }
+        }
+    }
+
+    /// An item of a list, less its opening brace.
+    pub(crate) fn item(self, resource: &Resource, object: &Object) -> Bytes {
+        match (self.form, self.converted(resource, object)) {
+            (Form::Metadata { version, .. }, _) => Bytes::from(bytes_of(&metadata(&object.value, version))).slice(1..),
+            (_, None) if matches!(resource.shape, Shape::Builtin(_)) => object.json_of_item(),
+            (_, None) => object.json().slice(1..),
+            (_, Some(mut value)) => {
+                if matches!(resource.shape, Shape::Builtin(_)) {
+                    let members = meta::members(&mut value);
+                    members.remove("kind");
+                    members.remove("apiVersion");
+                }
+                Bytes::from(bytes_of(&value)).slice(1..)
+            }
+        }
+    }
+
+    pub(crate) fn table(
+        self,
+        resource: &Resource,
+        version: &str,
+        head: &Value,
+        items: &[&Value],
+        with_columns: bool,
+        now: Timestamp,
+    ) -> Value {
+        let _ = (resource, items, with_columns, now);
+        let mut table = json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": head});
+        if version != "v1" {
+            meta::members(&mut table).insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
+        }
+        table
+    }
+
+    /// The line of a watch event; only the first line of a table carries columns.
+    pub(crate) fn line(
+        self,
+        resource: &Resource,
+        object: &Object,
+        change: Change,
+        with_columns: bool,
+        now: Timestamp,
+    ) -> Bytes {
+        match self.form {
+            Form::Object => match self.converted(resource, object) {
+                Some(value) => frame(change, &bytes_of(&value)),
+                None => object.frame(change),
+            },
+            Form::Metadata { version, .. } => frame(change, &bytes_of(&metadata(&object.value, version))),
+            Form::Table(version) => {
+                let value = self.value(resource, object);
+                let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
+                frame(change, &bytes_of(&self.table(resource, version, &head, &[&value], with_columns, now)))
+            }
+        }
+    }
+
+    /// The line of a bookmark.
+    pub(crate) fn bookmark(self, resource: &Resource, rv: u64, end_of_initial: bool, now: Timestamp) -> Bytes {
+        let mut object = json!({
+            "kind": resource.kind, "apiVersion": resource.api_version(),
+            "metadata": {"resourceVersion": rv.to_string()},
+        });
+        if end_of_initial {
+            meta::of(&mut object).insert("annotations".into(), json!({"k8s.io/initial-events-end": "true"}));
+        }
+        let shown = match self.form {
+            Form::Object => object,
+            Form::Metadata { version, .. } => metadata(&object, version),
+            Form::Table(version) => {
+                let head = json!({"resourceVersion": rv.to_string()});
+                self.table(resource, version, &head, &[&object], false, now)
+            }
+        };
+        line("BOOKMARK", &shown)
+    }
+}
+
+/// The line of an event that is about no stored object.
+pub(crate) fn line(kind: &str, object: &Value) -> Bytes {
+    let mut line = format!("{{\"type\":\"{kind}\",\"object\":").into_bytes();
+    write_object(&mut line, object);
+    line.extend_from_slice(b"}\n");
+    line.into()
+}
+
+pub(crate) fn bytes_of(value: &Value) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    write_object(&mut out, value);
+    out
+}
+
+fn metadata(object: &Value, version: &str) -> Value {
+    let mut shown = Map::new();
+    shown.insert("kind".into(), "PartialObjectMetadata".into());
+    shown.insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
+    shown.insert("metadata".into(), object.get("metadata").cloned().unwrap_or_else(|| json!({})));
+    Value::Object(shown)
+}

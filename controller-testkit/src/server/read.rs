@@ -1,0 +1,234 @@
+//! Reads: one object, or a list with its pages, at the resourceVersion that the client asks for.
+
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::accept::{Accepted, Form};
+use super::page::Page;
+use super::present::{Look, bytes_of};
+use super::query::{ListOptions, Match};
+use super::route::Target;
+use super::scope::{Scope, key, table};
+use super::{Server, meta, reply};
+use crate::catalog::{Resource, Shape};
+use crate::field::{FieldError, echo};
+use crate::status::{ApiError, Subject};
+use crate::store::Object;
+use std::sync::Arc;
+
+/// Why a read has no answer yet, or never.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The store has not got to this resourceVersion.
+    Future(u64),
+    Refused(ApiError),
+}
+
+impl From<ApiError> for Unread {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// How errors name a resource.
+pub(crate) fn subject(resource: &Resource) -> Subject<'_> {
+    Subject { group: &resource.group, resource: &resource.plural }
+}
+
+/// How validation errors name a resource's objects.
+pub(crate) fn kind_of(resource: &Resource) -> Subject<'_> {
+    Subject { group: &resource.group, resource: &resource.kind }
+}
+
+/// A resourceVersion as clients send it; none if it is left out.
+pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let why = format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(text));
+        FieldError::invalid("resourceVersion", text, why).to_string()
+    })
+}
+
+impl Server {
+    /// The stored object of that name.
+    pub(crate) fn find(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<&Arc<Object>, ApiError> {
+        self.store
+            .get(&table(resource), &key(namespace, name))
+            .ok_or_else(|| ApiError::not_found(subject(resource), name))
+    }
+
+    /// Refuses a resourceVersion from the future.
+    fn reached(&self, wanted: Option<u64>) -> Result<(), Unread> {
+        match wanted {
+            Some(rv) if rv > self.store.current_rv() => Err(Unread::Future(rv)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn read_one(
+        &self,
+        target: &Target,
+        name: &str,
+        version: &str,
+        accepted: Accepted,
+        look: Look,
+        now: Timestamp,
+    ) -> Result<http::Response<bytes::Bytes>, Unread> {
+        self.reached(parse_version(version).map_err(ApiError::unforeseen)?)?;
+        let object = self.find(&target.resource, target.namespace.as_deref(), name)?;
+        Ok(answer_one(&target.resource, object, StatusCode::OK, accepted, look, now)?)
+    }
+
+    pub(crate) fn read_list(
+        &self,
+        scope: &Scope,
+        options: &ListOptions,
+        accepted: Accepted,
+        look: Look,
+        now: Timestamp,
+    ) -> Result<http::Response<bytes::Bytes>, Unread> {
+        let resource = &*scope.resource;
+        if let Form::Metadata { list: false, .. } = accepted.form {
+            let why = format!(
+                "you requested PartialObjectMetadata, but the requested object is a list (*{})",
+                resource.list_kind
+            );
+            return Err(ApiError::wrong_form(why).into());
+        }
+        let wanted = parse_version(&options.resource_version)
+            .map_err(|fault| ApiError::bad_request(format!("invalid resource version: {fault}")))?;
+        let (at, from) = self.place(options, wanted)?;
+        let limit = if options.resource_version == "0" { 0 } else { options.limit };
+        let mut items: Vec<&Arc<Object>> = Vec::new();
+        let mut page = None;
+        let range = scope.range(&from);
+        let mut rest: Box<dyn Iterator<Item = _>> = match at {
+            Some(rv) => self.store.scan_at(&scope.table, range, rv),
+            None => Box::new(self.store.scan(&scope.table, range)),
+        };
+        let shown = at.unwrap_or_else(|| self.store.current_rv());
+        let mut remaining = None;
+        let mut last = None;
+        while let Some((key, object)) = rest.next() {
+            if !scope.selects(object) {
+                continue;
+            }
+            if limit > 0 && items.len() == limit {
+                page = last.map(|last: &Arc<str>| Page { rv: Some(shown), start: format!("{last}\0") });
+                remaining = scope.is_whole().then(|| rest.count() + 1);
+                break;
+            }
+            items.push(object);
+            last = Some(key);
+        }
+        let mut head = Map::new();
+        head.insert("resourceVersion".into(), shown.to_string().into());
+        if let Some(page) = page {
+            head.insert("continue".into(), page.token().into());
+            meta::set(&mut head, "remainingItemCount", remaining.map(Value::from));
+        }
+        Ok(answer_list(resource, Value::Object(head), &items, accepted, look, now))
+    }
+
+    /// The version to list at, if it is not the latest, and the first key.
+    fn place(&self, options: &ListOptions, wanted: Option<u64>) -> Result<(Option<u64>, String), Unread> {
+        if !options.continue_token.is_empty() {
+            if wanted.is_some_and(|rv| rv != 0) {
+                let why = "specifying resource version is not allowed when using continue";
+                return Err(ApiError::bad_request(why).into());
+            }
+            let page = Page::parse(&options.continue_token)?;
+            return match page.rv {
+                Some(rv) if rv < self.store.compacted_rv() => {
+                    Err(ApiError::expired_page(Page { rv: None, start: page.start }.token()).into())
+                }
+                Some(rv) => {
+                    self.reached(Some(rv))?;
+                    Ok((Some(rv), page.start))
+                }
+                None => Ok((None, page.start)),
+            };
+        }
+        self.reached(wanted)?;
+        // A limit with a version and no match is meant as it was before there was a match: exactly.
+        let exact = match options.version_match {
+            Some(Match::Exact) => true,
+            Some(Match::NotOlderThan) => false,
+            None => options.limit > 0,
+        };
+        match wanted {
+            Some(rv) if rv != 0 && exact && rv < self.store.compacted_rv() => {
+                let why = format!("The resourceVersion for the provided list is too old. ({rv})");
+                Err(ApiError::expired(why.split(" (").next().unwrap_or_default().to_owned()).into())
+            }
+            Some(rv) if rv != 0 && exact => Ok((Some(rv), String::new())),
+            _ => Ok((None, String::new())),
+        }
+    }
+}
+
+/// An object as a whole answer.
+pub(crate) fn answer_one(
+    resource: &Resource,
+    object: &Object,
+    status: StatusCode,
+    accepted: Accepted,
+    look: Look,
+    now: Timestamp,
+) -> Result<http::Response<bytes::Bytes>, ApiError> {
+    let body = look.one(resource, object, now)?;
+    match accepted.yaml.then(|| serde_json::from_slice(&body)) {
+        Some(Ok(value)) => Ok(reply::object(status, &value, true)),
+        _ => Ok(reply::json(status, body)),
+    }
+}
+
+/// A list as a whole answer.
+pub(crate) fn answer_list(
+    resource: &Resource,
+    head: Value,
+    items: &[&Arc<Object>],
+    accepted: Accepted,
+    look: Look,
+    now: Timestamp,
+) -> http::Response<bytes::Bytes> {
+    if let Form::Table(version) = accepted.form {
+        let values: Vec<Value> = items.iter().map(|object| look.value(resource, object)).collect();
+        let values: Vec<&Value> = values.iter().collect();
+        let table = look.table(resource, version, &head, &values, true, now);
+        return reply::object(StatusCode::OK, &table, accepted.yaml);
+    }
+    let (kind, api_version) = match accepted.form {
+        Form::Metadata { version, .. } => ("PartialObjectMetadataList", format!("meta.k8s.io/{version}")),
+        _ => (resource.list_kind.as_str(), resource.api_version()),
+    };
+    let mut list = Map::new();
+    list.insert("kind".into(), kind.into());
+    list.insert("apiVersion".into(), api_version.into());
+    list.insert("metadata".into(), head);
+    let mut body = bytes_of(&Value::Object(list));
+    body.pop();
+    body.extend_from_slice(b",\"items\":[");
+    for (index, object) in items.iter().enumerate() {
+        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+        body.extend_from_slice(&look.item(resource, object));
+    }
+    body.extend_from_slice(b"]}");
+    match accepted.yaml.then(|| serde_json::from_slice(&body)) {
+        Some(Ok(value)) => reply::object(StatusCode::OK, &value, true),
+        _ => reply::json(StatusCode::OK, body),
+    }
+}
+
+/// Whether a resource is one of Kubernetes' own.
+pub(crate) fn is_builtin(resource: &Resource) -> bool {
+    matches!(resource.shape, Shape::Builtin(_))
+}

@@ -1,0 +1,84 @@
+//! Whole answers: status line, headers and body.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::Value;
+
+use crate::field::echo;
+use crate::status::ApiError;
+use crate::store::write_object;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// JSON that is ready to be sent.
+pub(crate) fn json(status: StatusCode, mut body: Vec<u8>) -> Response<Bytes> {
+    body.push(b'\n');
+    response(status, JSON, body.into())
+}
+
+/// An object in JSON or YAML.
+pub(crate) fn object(status: StatusCode, value: &Value, yaml: bool) -> Response<Bytes> {
+    if yaml && let Ok(text) = serde_saphyr::to_string(value) {
+        return response(status, YAML, text.into());
+    }
+    let mut body = Vec::with_capacity(1024);
+    write_object(&mut body, value);
+    json(status, body)
+}
+
+pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    response(status, TEXT, Bytes::from_static(text.as_bytes()))
+}
+
+/// JSON under the media type that the OpenAPI index has.
+pub(crate) fn document(content_type: HeaderValue, value: &Value) -> Response<Bytes> {
+    response(StatusCode::OK, content_type, value.to_string().into())
+}
+
+pub(crate) fn error(error: &ApiError) -> Response<Bytes> {
+    let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = object(status, &error.to_value(), false);
+    if let Some(seconds) = error.retry_after() {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    answer
+}
+
+/// The head of a watch's answer.
+pub(crate) fn stream() -> Response<()> {
+    let mut head = Response::new(());
+    head.headers_mut().insert(CONTENT_TYPE, JSON);
+    head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    head
+}
+
+/// Adds the warnings, each in a header of its own.
+pub(crate) fn warn(answer: &mut Response<Bytes>, warnings: &[String]) {
+    for warning in warnings {
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - {}", echo::quote(warning))) {
+            answer.headers_mut().append(WARNING, value);
+        }
+    }
+}
+
+/// The same JSON for people's eyes.
+pub(crate) fn pretty(answer: Response<Bytes>) -> Response<Bytes> {
+    if answer.headers().get(CONTENT_TYPE) != Some(&JSON) {
+        return answer;
+    }
+    answer.map(|body| {
+        let value: Option<Value> = serde_json::from_slice(&body).ok();
+        value.and_then(|value| serde_json::to_vec_pretty(&value).ok()).map_or(body, Bytes::from)
+    })
+}
+
+fn response(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Bytes> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    answer
+}

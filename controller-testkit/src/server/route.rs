@@ -1,0 +1,158 @@
+//! Where a request goes: the path taken apart, and looked up in the catalog.
+//!
+//! A real server answers an unknown path in two ways: with plain text where no group of its own is named, and with a
+//! Status where one is.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Resource, Shape};
+
+/// The place that a path names.
+#[derive(Clone, Debug)]
+pub(crate) enum Route {
+    Root,
+    Version,
+    Health,
+    ApiVersions,
+    ApiGroups,
+    ApiGroup(String),
+    ResourceList {
+        group: String,
+        version: String,
+    },
+    OpenApiIndex,
+    OpenApiDocument {
+        group: String,
+        version: String,
+    },
+    Resource(Target),
+    /// The answer is the text `404 page not found`.
+    NoSuchPage,
+    /// The answer is a Status.
+    NoSuchResource,
+}
+
+/// A resource, or one object of it, or a part of that object.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: Option<String>,
+    /// The path has the old `/watch/` prefix.
+    pub(crate) watch: bool,
+}
+
+impl Route {
+    pub(crate) fn find(catalog: &Catalog, path: &str) -> Self {
+        let trimmed = path.trim_start_matches('/');
+        let parts: Vec<String> =
+            trimmed.strip_suffix('/').unwrap_or(trimmed).split('/').map(|part| decode(part, false)).collect();
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            [""] => Self::Root,
+            ["version"] => Self::Version,
+            ["healthz" | "livez" | "readyz", ..] => Self::Health,
+            ["api"] => Self::ApiVersions,
+            ["apis"] => Self::ApiGroups,
+            ["openapi", "v3"] => Self::OpenApiIndex,
+            ["openapi", "v3", "api", version] => {
+                Self::OpenApiDocument { group: String::new(), version: (*version).to_owned() }
+            }
+            ["openapi", "v3", "apis", group, version] => {
+                Self::OpenApiDocument { group: (*group).to_owned(), version: (*version).to_owned() }
+            }
+            ["api", version] if catalog.serves("", version) => {
+                Self::ResourceList { group: String::new(), version: (*version).to_owned() }
+            }
+            ["api", version, rest @ ..] => Self::resource(catalog, "", version, rest),
+            ["apis", group] if catalog.group(group).is_some() => Self::ApiGroup((*group).to_owned()),
+            ["apis", group, version] if catalog.serves(group, version) => {
+                Self::ResourceList { group: (*group).to_owned(), version: (*version).to_owned() }
+            }
+            ["apis", group, version, rest @ ..] => Self::resource(catalog, group, version, rest),
+            _ => Self::NoSuchPage,
+        }
+    }
+
+    fn resource(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Self {
+        let (watch, rest) = match rest {
+            ["watch", rest @ ..] => (true, rest),
+            rest => (false, rest),
+        };
+        let target = |namespace: Option<&str>, plural: &str, rest: &[&str]| {
+            let resource = catalog.get(group, version, plural)?;
+            let place = |part: &str| Some(part.to_owned());
+            // An object of a namespaced kind has no path without its namespace, and a cluster's none within one.
+            if resource.namespaced != namespace.is_some() && (namespace.is_some() || !rest.is_empty()) {
+                return None;
+            }
+            let (name, subresource) = match rest {
+                [] => (None, None),
+                [name] => (place(name), None),
+                [name, subresource] => (place(name), place(subresource)),
+                // What follows is for proxies, which are not modelled.
+                [name, "proxy", ..] => (place(name), place("proxy")),
+                _ => return None,
+            };
+            if let Some(subresource) = &subresource {
+                resource.subresource(subresource)?;
+            }
+            Some(Target {
+                resource: resource.clone(),
+                namespace: namespace.map(str::to_owned),
+                name,
+                subresource,
+                watch,
+            })
+        };
+        let found = match rest {
+            ["namespaces", namespace, plural, rest @ ..] if !matches!((*plural, rest), ("status" | "finalize", [])) => {
+                target(Some(namespace), plural, rest)
+            }
+            [plural, rest @ ..] => target(None, plural, rest),
+            [] => None,
+        };
+        match found {
+            Some(target) => Self::Resource(target),
+            None if is_builtin(catalog, group) => Self::NoSuchResource,
+            None => Self::NoSuchPage,
+        }
+    }
+}
+
+fn is_builtin(catalog: &Catalog, group: &str) -> bool {
+    let resources = catalog
+        .group(group)
+        .into_iter()
+        .flat_map(|found| found.versions.iter().flat_map(move |version| catalog.resources(group, version)));
+    resources.into_iter().any(|resource| matches!(resource.shape, Shape::Builtin(_)))
+}
+
+/// Undoes percent encoding; in a query a plus is a blank.
+pub(crate) fn decode(text: &str, plus: bool) -> String {
+    if !text.contains(['%', '+']) {
+        return text.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match (first, after) {
+            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    bytes.push(high * 16 + low);
+                    rest = after;
+                }
+                _ => bytes.push(b'%'),
+            },
+            (b'+', _) if plus => bytes.push(b' '),
+            (byte, _) => bytes.push(*byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}

@@ -1,0 +1,176 @@
+//! The rules for metadata, which are the same for every kind.
+
+use serde_json::{Map, Value};
+
+use super::meta;
+use crate::field::{FieldError, name};
+
+/// The members that metadata has; anything else is not kept.
+const KNOWN: [&str; 14] = [
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "selfLink",
+];
+
+/// Leaves in metadata only what it has, and nothing that is empty; repeated owners are dropped, with a warning.
+pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
+    let metadata = meta::of(object);
+    metadata.retain(|member, value| {
+        let empty = match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        };
+        !empty && member != "selfLink" && KNOWN.contains(&member.as_str())
+    });
+    if metadata.get("generation").and_then(Value::as_i64) == Some(0) {
+        metadata.remove("generation");
+    }
+    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+        let mut seen: Vec<Value> = Vec::with_capacity(owners.len());
+        for owner in owners.drain(..) {
+            if !seen.contains(&owner) {
+                seen.push(owner);
+            } else if !warnings.iter().any(|warning| warning == DUPLICATE_OWNERS) {
+                warnings.push(DUPLICATE_OWNERS.to_owned());
+            }
+        }
+        *owners = seen;
+    }
+}
+
+const DUPLICATE_OWNERS: &str = ".metadata.ownerReferences contains duplicate entries; API server dedups owner \
+                                references in 1.20+, and may reject such requests as early as 1.24; please fix your \
+                                requests";
+
+/// What is wrong with metadata, the name apart, whose grammar is the kind's.
+pub(crate) fn faults(object: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    for (key, value) in texts(object, "labels") {
+        for fault in name::qualified(key) {
+            faults.push(FieldError::invalid("metadata.labels", key, fault));
+        }
+        for fault in name::label_value(value.as_str().unwrap_or_default()) {
+            faults.push(FieldError::invalid("metadata.labels", value, fault));
+        }
+    }
+    let mut size = 0;
+    for (key, value) in texts(object, "annotations") {
+        for fault in name::qualified(&key.to_lowercase()) {
+            faults.push(FieldError::invalid("metadata.annotations", key, fault));
+        }
+        size += key.len() + value.as_str().unwrap_or_default().len();
+    }
+    const LARGEST_ANNOTATIONS: usize = 256 * 1024;
+    if size > LARGEST_ANNOTATIONS {
+        faults.push(FieldError::too_long("metadata.annotations", LARGEST_ANNOTATIONS.try_into().unwrap_or(i64::MAX)));
+    }
+    owner_faults(object, &mut faults);
+    for (index, finalizer) in meta::finalizers(object).into_iter().enumerate() {
+        let field = format!("metadata.finalizers[{index}]");
+        let wrong = name::qualified(finalizer);
+        let standard = ["kubernetes", "orphan", "foregroundDeletion"].contains(&finalizer);
+        if !wrong.is_empty() {
+            faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(&field, finalizer, fault)));
+        } else if !standard && !finalizer.contains('/') {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.push(FieldError::invalid(&field, finalizer, why));
+        }
+    }
+    if meta::finalizers(object).contains(&"orphan") && meta::finalizers(object).contains(&"foregroundDeletion") {
+        let why = "finalizer orphan and foregroundDeletion cannot be both set";
+        faults.push(FieldError::invalid("metadata.finalizers", &meta::finalizers(object), why));
+    }
+    faults
+}
+
+fn texts<'a>(object: &'a Value, member: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    meta::member(object, member).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+fn owner_faults(object: &Value, faults: &mut Vec<FieldError>) {
+    let owners = meta::member(object, "ownerReferences").and_then(Value::as_array);
+    let mut controller: Option<&str> = None;
+    for (index, owner) in owners.into_iter().flatten().enumerate() {
+        let text = |member: &str| owner.get(member).and_then(Value::as_str).unwrap_or_default();
+        for member in ["apiVersion", "kind", "name", "uid"] {
+            if text(member).is_empty() {
+                let field = format!("metadata.ownerReferences[{index}].{member}");
+                faults.push(FieldError::required(field, "must not be empty"));
+            }
+        }
+        if owner.get("controller") == Some(&Value::Bool(true)) {
+            if let Some(first) = controller {
+                let why = format!(
+                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {}",
+                    text("name")
+                );
+                faults.push(FieldError::invalid("metadata.ownerReferences", owner, why));
+            } else {
+                controller = Some(text("name"));
+            }
+        }
+    }
+}
+
+/// Carries over what a client cannot change, and says what it tried to.
+pub(crate) fn carry_over(object: &mut Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let immutable =
+        |member: &str, value: &Value| FieldError::invalid(format!("metadata.{member}"), value, "field is immutable");
+    let keep = |member: &str| meta::member(old, member).cloned();
+    if let Some(uid) = meta::member(object, "uid")
+        && Some(uid) != meta::member(old, "uid")
+    {
+        faults.push(immutable("uid", uid));
+    }
+    for member in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+        match (meta::member(object, member), meta::member(old, member)) {
+            (Some(new), None) => faults.push(immutable(member, new)),
+            (Some(new), Some(old)) if member == "deletionGracePeriodSeconds" && new != old => {
+                faults.push(immutable(member, new));
+            }
+            _ => {}
+        }
+    }
+    if meta::is_deleting(old) {
+        let known = meta::finalizers(old);
+        let added: Vec<&str> =
+            meta::finalizers(object).into_iter().filter(|finalizer| !known.contains(finalizer)).collect();
+        if !added.is_empty() {
+            let list: Vec<String> = added.iter().map(|finalizer| format!("{finalizer:?}")).collect();
+            let why = format!(
+                "no new finalizers can be added if the object is being deleted, found new finalizers \
+                 []string{{{}}}",
+                list.join(", ")
+            );
+            faults.push(FieldError::forbidden("metadata.finalizers", why));
+        }
+    }
+    let carried = [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+        "resourceVersion",
+    ];
+    let metadata = meta::of(object);
+    for member in carried {
+        meta::set(metadata, member, keep(member));
+    }
+    faults
+}

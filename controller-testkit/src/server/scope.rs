@@ -1,0 +1,86 @@
+//! Which objects a list, a watch or a deletecollection is about: a table, a namespace, and selectors.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::query::ListOptions;
+use super::route::Target;
+use super::{fields, meta};
+use crate::catalog::Resource;
+use crate::selector::{FieldSelector, LabelSelector};
+use crate::status::ApiError;
+use crate::store::{Object, Range};
+
+/// A set of objects of one resource.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) table: String,
+    /// What the keys begin with: a namespace and a slash, or nothing.
+    prefix: String,
+    /// The one name that is asked for, by a path or a selector.
+    name: Option<String>,
+    labels: LabelSelector,
+    fields: FieldSelector,
+}
+
+/// The table in which a resource's objects are kept.
+pub(crate) fn table(resource: &Resource) -> String {
+    format!("{}/{}", resource.storage.group, resource.storage.plural)
+}
+
+/// An object's key in its table.
+pub(crate) fn key(namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name.to_owned(),
+    }
+}
+
+impl Scope {
+    pub(crate) fn new(target: &Target, options: &ListOptions) -> Result<Self, ApiError> {
+        let resource = target.resource.clone();
+        let labels = LabelSelector::parse(&options.label_selector).map_err(ApiError::bad_request)?;
+        let fields = fields::parse(&resource, &options.field_selector)?;
+        let name = target.name.clone().or_else(|| fields.exact("metadata.name").map(str::to_owned));
+        let prefix = target.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        Ok(Self { table: table(&resource), prefix, name, labels, fields, resource })
+    }
+
+    /// Every object of a resource, in one namespace or in all.
+    pub(crate) fn all(resource: &Arc<Resource>, namespace: Option<&str>) -> Self {
+        Self {
+            table: table(resource),
+            prefix: namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default(),
+            name: None,
+            labels: LabelSelector::default(),
+            fields: FieldSelector::default(),
+            resource: resource.clone(),
+        }
+    }
+
+    pub(crate) fn range<'a>(&'a self, from: &'a str) -> Range<'a> {
+        Range { prefix: &self.prefix, from }
+    }
+
+    /// Whether it leaves out nothing of its range, so that the rest can be counted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.name.is_none() && self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether a stored object is meant; its key has been found in the range, or is checked by [`Self::has_key`].
+    pub(crate) fn selects(&self, object: &Object) -> bool {
+        self.selects_value(&object.value)
+    }
+
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        key.starts_with(&self.prefix)
+    }
+
+    fn selects_value(&self, value: &Value) -> bool {
+        self.name.as_deref().is_none_or(|name| name == meta::name(value))
+            && (self.labels.is_empty() || self.labels.matches(meta::labels(value)))
+            && (self.fields.is_empty() || self.fields.matches(|field| fields::read(&self.resource, value, field)))
+    }
+}

@@ -1,0 +1,242 @@
+//! Changing a stored object: replacing it, patching it, or one part of it.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::create::place;
+use super::present::Look;
+use super::read::{is_builtin, kind_of, subject};
+use super::scope::{key, table};
+use super::write::Cx;
+use super::{Server, meta, rules, shape};
+use crate::catalog::Resource;
+use crate::field::{FieldError, echo};
+use crate::status::{ApiError, Subject};
+use crate::store::{self, Object};
+
+/// The part of an object that a write may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All but the status, where that is a part of its own.
+    Main,
+    Status,
+    /// A namespace's `spec.finalizers`.
+    Finalizers,
+    /// The conditions of a certificate signing request.
+    Approval,
+    EphemeralContainers,
+    /// The resources of a pod's containers.
+    Resize,
+}
+
+/// A change to an object.
+pub(crate) enum Change<'a> {
+    /// The whole object as the client wants it.
+    Replace(Value),
+    /// From the present object to the wanted one.
+    Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
+}
+
+/// An object's place: its resource, namespace and name.
+pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
+
+impl Part {
+    /// The part behind a subresource's name; anything unknown has been refused before.
+    pub(crate) fn of(subresource: Option<&str>) -> Self {
+        match subresource {
+            Some("status") => Self::Status,
+            Some("finalize") => Self::Finalizers,
+            Some("approval") => Self::Approval,
+            Some("ephemeralcontainers") => Self::EphemeralContainers,
+            Some("resize") => Self::Resize,
+            _ => Self::Main,
+        }
+    }
+
+    /// The stored object with this part of the wanted one.
+    fn blend(self, resource: &Resource, old: &Value, new: Value) -> Value {
+        match self {
+            Self::Main if resource.has_status() => {
+                let mut blended = new;
+                let status = old.get("status").cloned();
+                meta::set(meta::members(&mut blended), "status", status);
+                blended
+            }
+            Self::Main => new,
+            Self::Status => {
+                let mut blended = with_members(old, &new, &[&["status"]]);
+                // The built-in kinds let a status write carry labels and annotations along, all but the workloads.
+                if is_builtin(resource) && resource.group != "apps" {
+                    blended = with_members(
+                        &blended,
+                        &new,
+                        &[&["metadata", "labels"], &["metadata", "annotations"], &["metadata", "finalizers"]],
+                    );
+                }
+                blended
+            }
+            Self::Finalizers => with_members(old, &new, &[&["spec", "finalizers"]]),
+            Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
+            Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
+            Self::Resize => with_members(old, &new, &[&["spec", "containers"], &["spec", "initContainers"]]),
+        }
+    }
+}
+
+/// A copy of `old` with some members taken from `new`, or left out where `new` has none.
+fn with_members(old: &Value, new: &Value, paths: &[&[&str]]) -> Value {
+    let mut blended = old.clone();
+    for path in paths {
+        let Some((last, parents)) = path.split_last() else { continue };
+        let value = path.iter().try_fold(new, |value, member| value.get(member)).cloned();
+        let parent = parents.iter().fold(&mut blended, |value, member| meta::entry(value, member));
+        meta::set(meta::members(parent), last, value);
+    }
+    blended
+}
+
+impl Server {
+    /// Changes an object; 201 tells that it was created instead.
+    pub(crate) fn update(
+        &mut self,
+        (resource, namespace, name): Place<'_>,
+        part: Part,
+        change: Change<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<(Arc<Object>, StatusCode), ApiError> {
+        let table = table(resource);
+        let key = key(namespace, name);
+        let Some(stored) = self.store.get(&table, &key).cloned() else {
+            return match change {
+                Change::Replace(object) if resource.create_on_update && part == Part::Main => {
+                    check_name(&object, name)?;
+                    Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
+                }
+                _ => Err(ApiError::not_found(subject(resource), name)),
+            };
+        };
+        let old = Look::plain(self.catalog.generation()).value(resource, &stored);
+        let (mut new, replaced) = match change {
+            Change::Replace(object) => (object, true),
+            Change::Amend(amend) => (amend(&old, cx)?, false),
+        };
+        check_name(&new, name)?;
+        place(&mut new, namespace)?;
+        check_version(resource, name, &new, &stored, replaced && part == Part::Main)?;
+        let uid = meta::text(&new, "uid");
+        if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
+            let why = format!(
+                "StorageError: invalid object, Code: 4, Key: /{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: \
+                 Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                table.trim_start_matches('/'),
+                meta::text(&old, "uid")
+            );
+            return Err(ApiError::conflict(subject(resource), name, &why));
+        }
+        rules::tidy(&mut new, &mut cx.warnings);
+        let immutable = rules::carry_over(&mut new, &old);
+        let mut new = part.blend(resource, &old, new);
+        shape::prepare_update(resource, part, &mut new, &old);
+        shape::default(resource, &mut new);
+        if part == Part::Main && resource.manages_generation && moves_generation(resource, &old, &new) {
+            meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
+        }
+        let mut faults = immutable;
+        faults.extend(rules::faults(&new));
+        faults.extend(shape::validate_update(resource, part, &new, &old));
+        if !faults.is_empty() {
+            return Err(ApiError::invalid(kind_of(resource), name, &faults));
+        }
+        if new == old {
+            return Ok((stored, StatusCode::OK));
+        }
+        let released = is_released(resource, &new);
+        if cx.dry_run || released {
+            let shown = Object::new(new.clone(), stored.rv, store::Change::Modified, self.catalog.generation());
+            if !cx.dry_run {
+                self.store.delete_as(&table, &key, new);
+                self.after_write(resource, name);
+            }
+            return Ok((Arc::new(shown), StatusCode::OK));
+        }
+        let changed = self.store.put(&table, &key, new, self.catalog.generation());
+        self.after_write(resource, name);
+        Ok((changed, StatusCode::OK))
+    }
+}
+
+/// Whether nothing holds back an object that is to be deleted.
+pub(crate) fn is_released(resource: &Resource, object: &Value) -> bool {
+    let grace = meta::member(object, "deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+    meta::is_deleting(object)
+        && grace == 0
+        && meta::finalizers(object).is_empty()
+        && !(is_namespace(resource) && has_spec_finalizers(object))
+}
+
+pub(crate) fn is_namespace(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "namespaces"
+}
+
+pub(crate) fn has_spec_finalizers(namespace: &Value) -> bool {
+    let finalizers = namespace.get("spec").and_then(|spec| spec.get("finalizers")).and_then(Value::as_array);
+    finalizers.is_some_and(|finalizers| !finalizers.is_empty())
+}
+
+/// The name in the body must be that of the path.
+fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
+    match meta::name(object) {
+        "" => Err(ApiError::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        claimed if claimed == name => Ok(()),
+        claimed => Err(ApiError::bad_request(format!(
+            "the name of the object ({claimed}) does not match the name on the URL ({name})"
+        ))),
+    }
+}
+
+/// The optimistic lock: a version that is given must be the stored one.
+fn check_version(
+    resource: &Resource,
+    name: &str,
+    new: &Value,
+    stored: &Object,
+    must_be_given: bool,
+) -> Result<(), ApiError> {
+    let given = meta::text(new, "resourceVersion");
+    match given {
+        "" | "0" if must_be_given && !resource.unconditional_update => {
+            let fault = FieldError::invalid("metadata.resourceVersion", &0, "must be specified for an update");
+            let subject = Subject { group: &resource.group, resource: &resource.plural };
+            Err(ApiError::invalid(subject, name, &[fault]))
+        }
+        "" | "0" => Ok(()),
+        given => match given.parse::<u64>() {
+            Err(_) => {
+                Err(ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given))))
+            }
+            Ok(rv) if rv == stored.rv => Ok(()),
+            Ok(_) => Err(ApiError::stale(subject(resource), name)),
+        },
+    }
+}
+
+/// Whether a change is one of the specification: anything but metadata and status. Deployments count their
+/// annotations too.
+fn moves_generation(resource: &Resource, old: &Value, new: &Value) -> bool {
+    let annotations = |object: &Value| meta::member(object, "annotations").cloned();
+    if resource.group == "apps" && resource.plural == "deployments" && annotations(old) != annotations(new) {
+        return true;
+    }
+    let counted = |member: &str| {
+        !matches!(member, "metadata" | "kind" | "apiVersion") && !(member == "status" && resource.has_status())
+    };
+    let spec = |object: &Value| -> Option<Vec<(String, Value)>> {
+        let members = object.as_object()?.iter().filter(|(member, _)| counted(member));
+        Some(members.map(|(member, value)| (member.clone(), value.clone())).collect())
+    };
+    spec(old) != spec(new)
+}

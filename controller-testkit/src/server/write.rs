@@ -1,0 +1,214 @@
+//! Writes over HTTP: which verb with which body, and the answer when it is done.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::accept::Accepted;
+use super::body::{self, Body, Language};
+use super::present::Look;
+use super::query::{FieldValidation, Query, WriteOptions};
+use super::read::{answer_one, is_builtin, kind_of};
+use super::route::Target;
+use super::update::{Change, Part};
+use super::{Server, meta, reply, shape};
+use crate::catalog::{Resource, split_api_version};
+use crate::field::FieldError;
+use crate::status::ApiError;
+use crate::store::Object;
+
+/// A write as it came in.
+pub(crate) struct Writing<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) body: &'a Bytes,
+    pub(crate) query: &'a Query,
+    pub(crate) target: &'a Target,
+    pub(crate) accepted: Accepted,
+    pub(crate) look: Look,
+}
+
+/// What every step of a write needs: time, chance, the client's options, and the warnings that it will be given.
+pub(crate) struct Cx<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) rng: &'a mut fastrand::Rng,
+    pub(crate) dry_run: bool,
+    pub(crate) validation: FieldValidation,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl<'a> Cx<'a> {
+    /// The context of the cluster's own controllers.
+    pub(crate) fn own(now: Timestamp, rng: &'a mut fastrand::Rng) -> Self {
+        Self { now, rng, dry_run: false, validation: FieldValidation::Ignore, warnings: Vec::new() }
+    }
+}
+
+impl Writing<'_> {
+    /// Reads the body, whatever its language.
+    pub(crate) fn parse(&self, kind: &str, protobuf: bool) -> Result<Body, ApiError> {
+        body::check_size(self.body)?;
+        let language = Language::of(&self.head.headers, protobuf)?;
+        Body::parse(language, self.body).map_err(|fault| {
+            let what = if language == Language::Json { "couldn't get version/kind; json parse error: " } else { "" };
+            ApiError::bad_request(format!(
+                "the object provided is unrecognized (must be of type {kind}): {what}{fault} ({})",
+                body::summary(self.body)
+            ))
+        })
+    }
+
+    /// Reads the body as an object of the resource.
+    pub(crate) fn object(&self, server: &Server, cx: &mut Cx<'_>) -> Result<Value, ApiError> {
+        let resource = &*self.target.resource;
+        let Body { mut value, duplicates } = self.parse(&resource.kind, is_builtin(resource))?;
+        if !value.is_object() {
+            return Err(ApiError::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
+                 error: json: cannot unmarshal the body into an object ({})",
+                resource.kind,
+                body::summary(self.body)
+            )));
+        }
+        claim(server, resource, &mut value)?;
+        let unknown = shape::decode(resource, &mut value)
+            .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
+        strictness(unknown, duplicates, cx)
+            .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
+        Ok(value)
+    }
+
+    /// The answer that shows an object.
+    pub(crate) fn shown(
+        &self,
+        object: &Object,
+        status: StatusCode,
+        now: Timestamp,
+    ) -> Result<Response<Bytes>, ApiError> {
+        answer_one(&self.target.resource, object, status, self.accepted, self.look, now)
+    }
+}
+
+/// Names the kind and version that a body must have, or leaves out and then is given.
+fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+    let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (kind, version) = (text("kind"), text("apiVersion"));
+    let wanted = resource.api_version();
+    let kind = if kind.is_empty() { resource.kind.clone() } else { kind };
+    let version = if version.is_empty() { wanted.clone() } else { version };
+    if kind != resource.kind || version != wanted {
+        let (group, short) = split_api_version(&version);
+        if !is_builtin(resource) {
+            if version == wanted {
+                let fault = FieldError::invalid("kind", &kind, format!("must be {}", resource.kind));
+                return Err(ApiError::invalid(kind_of(resource), meta::name(value), &[fault]));
+            }
+            return Err(ApiError::bad_request(format!(
+                "the API version in the data ({version}) does not match the expected API version ({wanted})"
+            )));
+        }
+        let fault = match server.catalog().by_kind(group, short, &kind) {
+            Some(_) => {
+                format!("converting ({short}.{kind}) to ({}.{}): unknown conversion", internal(resource), resource.kind)
+            }
+            None => {
+                format!(
+                    "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
+                )
+            }
+        };
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"{short}\" cannot be handled as a {}: {fault}",
+            resource.kind
+        )));
+    }
+    let members = meta::members(value);
+    members.insert("kind".into(), kind.into());
+    members.insert("apiVersion".into(), version.into());
+    Ok(())
+}
+
+fn internal(resource: &Resource) -> &str {
+    match resource.group.split('.').next() {
+        None | Some("") => "core",
+        Some(group) => group,
+    }
+}
+
+fn cannot_be_handled(resource: &Resource, fault: &str) -> String {
+    format!("{} in version \"{}\" cannot be handled as a {}: {fault}", resource.kind, resource.version, resource.kind)
+}
+
+/// Meets unknown and duplicate fields as the client wants them met.
+pub(crate) fn strictness(unknown: Vec<String>, duplicates: Vec<String>, cx: &mut Cx<'_>) -> Result<(), String> {
+    let unknown = unknown.into_iter().map(|path| format!("unknown field \"{path}\""));
+    let duplicates = duplicates.into_iter().map(|path| format!("duplicate field \"{path}\""));
+    let mut faults = unknown.chain(duplicates).peekable();
+    match cx.validation {
+        FieldValidation::Strict if faults.peek().is_some() => {
+            Err(format!("strict decoding error: {}", faults.collect::<Vec<_>>().join(", ")))
+        }
+        FieldValidation::Warn => {
+            cx.warnings.extend(faults);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Server {
+    /// Carries out a write.
+    pub(crate) fn write(
+        &mut self,
+        writing: &Writing<'_>,
+        now: Timestamp,
+        rng: &mut fastrand::Rng,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let verb = writing.head.method.as_str();
+        let kind = match verb {
+            "POST" => "CreateOptions",
+            "PUT" => "UpdateOptions",
+            "PATCH" => "PatchOptions",
+            _ => "DeleteOptions",
+        };
+        let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
+        let mut cx = Cx { now, rng, dry_run, validation, warnings: Vec::new() };
+        let done = match verb {
+            "DELETE" => self.delete_by_request(writing, &mut cx),
+            _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {
+                self.write_subresource(writing, &mut cx)
+            }
+            "POST" => self.create_by_request(writing, &mut cx),
+            "PUT" => self.replace_by_request(writing, &mut cx),
+            _ => self.patch_by_request(writing, &mut cx),
+        };
+        let warnings = cx.warnings;
+        let mut answer = done.or_else(|error| match warnings.is_empty() {
+            true => Err(error),
+            false => Ok(reply::error(&error)),
+        })?;
+        reply::warn(&mut answer, &warnings);
+        Ok(answer)
+    }
+
+    fn create_by_request(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+        let target = writing.target;
+        if !target.resource.is_stored() {
+            return self.review(writing, cx);
+        }
+        let object = writing.object(self, cx)?;
+        let created = self.create(&target.resource, target.namespace.as_deref(), object, cx)?;
+        writing.shown(&created, StatusCode::CREATED, cx.now)
+    }
+
+    fn replace_by_request(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+        let target = writing.target;
+        let object = writing.object(self, cx)?;
+        let name = target.name.as_deref().unwrap_or_default();
+        let part = Part::of(target.subresource.as_deref());
+        let place = (&target.resource, target.namespace.as_deref(), name);
+        let (object, status) = self.update(place, part, Change::Replace(object), cx)?;
+        writing.shown(&object, status, cx.now)
+    }
+}
