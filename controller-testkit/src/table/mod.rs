@@ -1,0 +1,102 @@
+//! Objects as tables: what `kubectl get` prints.
+//!
+//! A built-in kind's columns stand in `columns.txt`, a custom resource's in its definition; anything else has a name
+//! and an age. Cells are computed here, so that every client prints the same. Which objects a table has, and whether a
+//! client may have one, is the server's business.
+
+mod age;
+mod cells;
+mod columns;
+mod custom;
+mod path;
+mod pods;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::catalog::{Resource, Shape};
+
+/// What a row carries of its object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum IncludeObject {
+    /// Nothing.
+    None,
+    /// A PartialObjectMetadata.
+    #[default]
+    Metadata,
+    /// The whole object.
+    Object,
+}
+
+/// Whether a table says what its columns are: in a watch only the first one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Header {
+    Columns,
+    Omitted,
+}
+
+/// The table of some objects of a resource. `list_meta` is the list's metadata, or one object's.
+pub(crate) fn render(
+    resource: &Resource,
+    list_meta: &Value,
+    items: &[&Value],
+    include: IncludeObject,
+    header: Header,
+    now: Timestamp,
+) -> Value {
+    let mut metadata = Map::new();
+    for name in ["resourceVersion", "continue", "remainingItemCount"] {
+        if let Some(value) = list_meta.get(name) {
+            metadata.insert(name.to_owned(), value.clone());
+        }
+    }
+    let (columns, rows): (Value, Vec<Vec<Value>>) = match &resource.shape {
+        Shape::Builtin(_) => {
+            let columns = columns::of(&resource.group, &resource.kind);
+            let cells = |object: &&Value| columns.iter().map(|column| column.cell(object, items, now)).collect();
+            (columns.iter().map(|column| column.definition()).collect(), items.iter().map(cells).collect())
+        }
+        Shape::Custom(version) => {
+            let columns = custom::columns(&version.spec);
+            let cells = |object: &&Value| custom::cells(&columns, object, now);
+            (columns.iter().map(custom::Column::definition).collect(), items.iter().map(cells).collect())
+        }
+    };
+    let rows: Vec<Value> =
+        items.iter().zip(rows).map(|(object, cells)| row(resource, object, cells, include)).collect();
+    let columns = if header == Header::Columns { columns } else { Value::Null };
+    json!({
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": metadata,
+        "columnDefinitions": columns,
+        "rows": rows,
+    })
+}
+
+fn row(resource: &Resource, object: &Value, cells: Vec<Value>, include: IncludeObject) -> Value {
+    let object_part = match include {
+        IncludeObject::None => Value::Null,
+        IncludeObject::Metadata => json!({
+            "kind": "PartialObjectMetadata",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": object.get("metadata"),
+        }),
+        IncludeObject::Object => object.clone(),
+    };
+    let mut row = json!({ "cells": cells, "object": object_part });
+    if resource.group.is_empty()
+        && resource.kind == "Pod"
+        && let Some(condition) = pods::finished(object)
+    {
+        row["conditions"] = json!([condition]);
+    }
+    row
+}
+
+/// A column definition. The descriptions are the API's own prose, which no client prints.
+fn definition(name: &str, kind: &str, format: &str, description: &str, priority: i64) -> Value {
+    json!({ "name": name, "type": kind, "format": format, "description": description, "priority": priority })
+}
