@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use super::path::JsonPath;
 use super::*;
-use crate::catalog::{Catalog, Storage, split_api_version};
+use crate::catalog::{Catalog, split_api_version};
 use crate::crd;
 
 /// `recorded.json` has objects of a kube-apiserver 1.37.2 and the cells in which it printed them.
@@ -42,22 +40,26 @@ fn prints_objects_as_the_real_server_does() {
 
 fn with_widgets() -> Catalog {
     let mut catalog = Catalog::builtin();
-    let spec = json!({ "additionalPrinterColumns": [
-        { "name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "how big" },
-        { "name": "Port", "type": "string", "jsonPath": ".spec.port", "priority": 1 },
-        { "name": "When", "type": "date", "jsonPath": ".spec.when" },
-        { "name": "Names", "type": "string", "jsonPath": ".spec.list[*].name" },
-        { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
-    ] });
-    let widgets = Resource {
-        group: "t2.example.com".into(),
-        kind: "Widget".into(),
-        plural: "widgets".into(),
-        storage: Storage { group: "t2.example.com".into(), plural: "widgets".into() },
-        shape: Shape::Custom(Arc::new(crd::Version { spec })),
-        ..catalog.get("", "v1", "pods").expect("pods").as_ref().clone()
-    };
-    catalog.set_custom("widgets.t2.example.com", vec![widgets]);
+    let crd = json!({
+        "metadata": { "name": "widgets.t2.example.com" },
+        "spec": {
+            "group": "t2.example.com",
+            "names": { "plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList" },
+            "scope": "Namespaced",
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
+                "additionalPrinterColumns": [
+                    { "name": "Size", "type": "integer", "jsonPath": ".spec.size", "description": "how big" },
+                    { "name": "Port", "type": "string", "jsonPath": ".spec.port", "priority": 1 },
+                    { "name": "When", "type": "date", "jsonPath": ".spec.when" },
+                    { "name": "Names", "type": "string", "jsonPath": ".spec.list[*].name" },
+                    { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
+                ],
+            }],
+        },
+    });
+    catalog.set_custom("widgets.t2.example.com", crd::resources(&crd));
     catalog
 }
 
