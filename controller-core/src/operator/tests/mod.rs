@@ -1,3 +1,8 @@
+//! Operators without a cluster: their order, their exit codes, their signals.
+
+#[cfg(unix)]
+mod signals;
+
 use super::*;
 use crate::prelude::*;
 use parking_lot::Mutex;
