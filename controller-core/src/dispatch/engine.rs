@@ -428,3 +428,6 @@ impl Sink for Ear {
 
 /// The time after which an unanswered question of the start is asked again, at most.
 pub(super) const PATIENCE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,7 @@ impl<T: Clone> Ledger<T> {
 
     /// The object appeared or changed.
     pub(crate) fn seen(&mut self, place: Place, object: T, now: Moment) -> Freed {
-        let appeared = self.queue.history(place).standing == Standing::Absent;
-        let cause = if appeared { Causes::ADDED } else { Causes::MODIFIED };
+        let cause = self.cause_of_sight(place);
         self.happened(place, Happened::Seen, Shift::Seen(object), cause, now)
     }
 
@@ -54,7 +53,7 @@ impl<T: Clone> Ledger<T> {
         let after = follow(verdict, callback, from, &self.routes);
         let (Meanwhile { changed, asked }, mut freed) = self.queue.done(place, after, now, rng);
         if changed {
-            freed = self.happened(place, Happened::Seen, Shift::Asked, Causes::MODIFIED, now);
+            freed = self.happened(place, Happened::Seen, Shift::Asked, self.cause_of_sight(place), now);
         }
         if asked != Causes::NONE {
             freed = self.happened(place, Happened::Asked, Shift::Asked, asked, now);
@@ -103,6 +102,14 @@ impl<T: Clone> Ledger<T> {
 
     pub(crate) fn passed_over(&self) -> u64 {
         self.passed_over
+    }
+
+    /// An object is new until its `add` went well, however often it changes before.
+    fn cause_of_sight(&self, place: Place) -> Causes {
+        match self.queue.history(place).standing {
+            Standing::Absent | Standing::New | Standing::Adding => Causes::ADDED,
+            Standing::Found | Standing::Known => Causes::MODIFIED,
+        }
     }
 
     fn happened(&mut self, place: Place, what: Happened, shift: Shift<T>, causes: Causes, now: Moment) -> Freed {

@@ -159,7 +159,7 @@ fn many_changes_collapse_into_one_run_with_the_newest_object() {
         "seen 1.1
          seen 1.2
          seen 1.3
-         run => add 1.3 because added+modified
+         run => add 1.3 because added
          ok
          seen 1.4
          seen 1.5
@@ -211,10 +211,10 @@ fn a_failed_add_is_retried_as_add_with_the_newest_object() {
          run => add 1.1 because added+retry failed 1
          fail
          seen 1.2
-         run => add 1.2 because added+modified failed 2
+         run => add 1.2 because added failed 2
          seen 1.3
          fail
-         run => add 1.3 because added+modified failed 3
+         run => add 1.3 because added failed 3
          ok
          seen 1.4
          run => modify 1.4 after 1.3 because modified",
@@ -265,7 +265,7 @@ fn a_new_uid_is_delete_then_add() {
          run => delete 1.1 after 1.1 because deleted
          seen 2.8
          ok
-         run => add 2.8 because added+modified
+         run => add 2.8 because added
          ok
          run => nothing",
     );
@@ -321,7 +321,7 @@ fn a_refused_object_is_tried_again_when_it_changes() {
          wait
          run => nothing
          seen 1.2
-         run => add 1.2 after 1.1 because modified
+         run => add 1.2 after 1.1 because added
          ok",
     );
 }
