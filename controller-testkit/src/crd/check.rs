@@ -5,11 +5,10 @@
 //! errors name `spec.validation`, `spec.subresources` and `spec.additionalPrinterColumns`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{establish, list, text, texts, versions};
+use super::{establish, list, storage_version, text, texts, versions};
 use crate::field::{Cause, FieldError, Path, echo, name};
 use crate::schema::{self, Structural, Type};
 
@@ -25,9 +24,15 @@ pub(crate) fn check(crd: &Value, old: Option<&Value>) -> Vec<FieldError> {
         check_name(crd, &mut errors);
     }
     check_spec(crd, &mut errors);
-    if let Some(old) = old {
-        check_change(crd, old, &mut errors);
-        check_stored_versions(crd, old, &mut errors);
+    match old {
+        Some(old) => {
+            check_change(crd, old, &mut errors);
+            check_stored_versions(crd, &stored_versions(old), &mut errors);
+        }
+        None => {
+            let stored: Vec<String> = storage_version(crd).map(str::to_owned).into_iter().collect();
+            check_stored_versions(crd, &stored, &mut errors);
+        }
     }
     check_approval(crd, old, &mut errors);
     if crd.pointer("/spec/preserveUnknownFields") == Some(&Value::Bool(true)) {
@@ -40,6 +45,10 @@ pub(crate) fn check(crd: &Value, old: Option<&Value>) -> Vec<FieldError> {
 
 fn check_name(crd: &Value, errors: &mut Vec<FieldError>) {
     let found = text(crd, "/metadata/name");
+    let wrong = name::dns1123_subdomain(found);
+    if !found.is_empty() {
+        errors.extend(wrong.iter().map(|detail| FieldError::invalid("metadata.name", found, detail)));
+    }
     let wanted = format!("{}.{}", text(crd, "/spec/names/plural"), text(crd, "/spec/group"));
     if found != wanted && !found.is_empty() {
         errors.push(FieldError::invalid("metadata.name", found, "must be spec.names.plural+\".\"+spec.group"));
@@ -148,6 +157,12 @@ fn check_versions(crd: &Value, errors: &mut Vec<FieldError>) {
     if versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count() != 1 {
         errors.push(about_versions(versions, &places, "must have exactly one version marked as storage version"));
     }
+    if let Some(first) = versions.first().map(|version| text(version, "/name")).filter(|name| !name.is_empty()) {
+        let wrong = name::dns1035_label(first);
+        if !wrong.is_empty() {
+            errors.push(FieldError::invalid("spec.version", first, wrong.join(",")));
+        }
+    }
     errors.append(&mut at_the_top);
 }
 
@@ -157,35 +172,67 @@ fn has_status(version: &Value) -> bool {
 
 /// An error that echoes all versions, as Go writes the structs that a real server keeps them in.
 fn about_versions(versions: &[Value], places: &Places, detail: &str) -> FieldError {
-    let mut shown = String::from("[");
-    for (index, version) in versions.iter().enumerate() {
-        let part = |place: Place, field: &str| match place {
-            Place::Top(_) => "null".to_owned(),
-            Place::Version(_) => version.get(field).map_or_else(|| "null".to_owned(), echo::json),
-        };
-        let flag = |field: &str| version.get(field) == Some(&Value::Bool(true));
-        let warning = version.get("deprecationWarning").map_or_else(|| "null".to_owned(), echo::json);
-        let _ = write!(
-            shown,
-            "{}{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{warning},\
-             \"Schema\":{},\"Subresources\":{},\"AdditionalPrinterColumns\":{},\"SelectableFields\":{}}}",
-            if index > 0 { "," } else { "" },
-            echo::quote(text(version, "/name")),
-            flag("served"),
-            flag("storage"),
-            flag("deprecated"),
-            part(places.schema, "schema"),
-            part(places.subresources, "subresources"),
-            part(places.columns, "additionalPrinterColumns"),
-            part(places.selectable, "selectableFields"),
-        );
-    }
-    shown.push(']');
+    let shown: Vec<String> = versions.iter().map(|version| internal_version(version, places)).collect();
     FieldError {
         cause: Cause::Invalid,
         field: "spec.versions".to_owned(),
-        message: format!("Invalid value: {shown}: {detail}"),
+        message: format!("Invalid value: [{}]: {detail}", shown.join(",")),
     }
+}
+
+fn internal_version(version: &Value, places: &Places) -> String {
+    let part = |place: Place, field: &str| match place {
+        Place::Top(_) => None,
+        Place::Version(_) => version.get(field).filter(|part| !is_empty(part)),
+    };
+    let or_null = |text: Option<String>| text.unwrap_or_else(|| "null".to_owned());
+    let flag = |field: &str| version.get(field) == Some(&Value::Bool(true));
+    let json = |value: &Value, pointer: &str| value.pointer(pointer).map_or_else(|| "\"\"".to_owned(), echo::json);
+    let listed = |entries: Vec<String>| format!("[{}]", entries.join(","));
+    let schema = part(places.schema, "schema")
+        .map(|schema| format!("{{\"OpenAPIV3Schema\":{}}}", schema::internal(schema.get("openAPIV3Schema"))));
+    let subresources = part(places.subresources, "subresources").map(|subresources| {
+        let scale = subresources.get("scale").filter(|scale| !scale.is_null()).map(|scale| {
+            format!(
+                "{{\"SpecReplicasPath\":{},\"StatusReplicasPath\":{},\"LabelSelectorPath\":{}}}",
+                json(scale, "/specReplicasPath"),
+                json(scale, "/statusReplicasPath"),
+                or_null(scale.get("labelSelectorPath").map(echo::json)),
+            )
+        });
+        let status = subresources.get("status").map(|_| "{}".to_owned());
+        format!("{{\"Status\":{},\"Scale\":{}}}", or_null(status), or_null(scale))
+    });
+    let columns = part(places.columns, "additionalPrinterColumns").and_then(Value::as_array).map(|columns| {
+        let columns = columns.iter().map(|column| {
+            format!(
+                "{{\"Name\":{},\"Type\":{},\"Format\":{},\"Description\":{},\"Priority\":{},\"JSONPath\":{}}}",
+                json(column, "/name"),
+                json(column, "/type"),
+                json(column, "/format"),
+                json(column, "/description"),
+                column.get("priority").and_then(Value::as_i64).unwrap_or_default(),
+                json(column, "/jsonPath"),
+            )
+        });
+        listed(columns.collect())
+    });
+    let selectable = part(places.selectable, "selectableFields").and_then(Value::as_array).map(|fields| {
+        listed(fields.iter().map(|field| format!("{{\"JSONPath\":{}}}", json(field, "/jsonPath"))).collect())
+    });
+    format!(
+        "{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{},\"Schema\":{},\
+         \"Subresources\":{},\"AdditionalPrinterColumns\":{},\"SelectableFields\":{}}}",
+        json(version, "/name"),
+        flag("served"),
+        flag("storage"),
+        flag("deprecated"),
+        or_null(version.get("deprecationWarning").map(echo::json)),
+        or_null(schema),
+        or_null(subresources),
+        or_null(columns),
+        or_null(selectable),
+    )
 }
 
 fn check_deprecation(version: &Value, path: &Path, errors: &mut Vec<FieldError>) {
@@ -313,11 +360,11 @@ fn check_selectable(version: &Value, path: &Path, errors: &mut Vec<FieldError>) 
 /// The schema of the field that a path of names selects.
 fn selected<'a>(json_path: &str, schema: &'a Structural) -> Result<&'a Structural, String> {
     let Some(names) = json_path.strip_prefix('.') else {
-        let start = json_path.chars().next().unwrap_or_default();
+        let start = json_path.split(['.', '[']).next().unwrap_or_default();
         return Err(format!("expected [ or . but got: {start}"));
     };
     if json_path.contains('[') {
-        return Err("validation: array notation is not supported in field paths".to_owned());
+        return Err("array notation is not allowed".to_owned());
     }
     let mut at = schema;
     for name in names.split('.') {
@@ -406,8 +453,25 @@ fn check_change(crd: &Value, old: &Value, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn check_stored_versions(crd: &Value, old: &Value, errors: &mut Vec<FieldError>) {
-    let stored = texts(old, "/status/storedVersions");
+/// The versions in which objects may be stored: a changed definition's storage version joins them by itself.
+fn stored_versions(old: &Value) -> Vec<String> {
+    texts(old, "/status/storedVersions")
+}
+
+fn check_stored_versions(crd: &Value, stored: &[String], errors: &mut Vec<FieldError>) {
+    let path = Path::new("status").child("storedVersions");
+    if stored.is_empty() {
+        errors.push(FieldError::invalid(path, &Value::Null, "must have at least one stored version"));
+        return;
+    }
+    let storage = versions(crd).iter().filter(|version| version.get("storage") == Some(&Value::Bool(true)));
+    // A first storage version was noted before this look; a second one is missing.
+    for version in storage.skip(1).map(|version| text(version, "/name")) {
+        if !stored.iter().any(|stored| stored == version) {
+            let detail = format!("must have the storage version {version}");
+            errors.push(FieldError::invalid(&path, stored, detail));
+        }
+    }
     for (index, version) in stored.iter().enumerate() {
         if !versions(crd).iter().any(|known| text(known, "/name") == version) {
             let detail = format!(
@@ -415,8 +479,7 @@ fn check_stored_versions(crd: &Value, old: &Value, errors: &mut Vec<FieldError>)
                  spec.versions until a storage migration ensures no data remains persisted in {version} and removes \
                  {version} from status.storedVersions"
             );
-            let path = Path::new("status").child("storedVersions").index(index);
-            errors.push(FieldError::invalid(path, version, detail));
+            errors.push(FieldError::invalid(path.index(index), version, detail));
         }
     }
 }

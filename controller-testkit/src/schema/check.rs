@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::meta::Malformed;
 use super::parse::{flag, list, text, texts};
-use super::{MAX_DEPTH, Structural, is_meta_field, pattern};
-use crate::field::{FieldError, Path, type_name};
+use super::{MAX_DEPTH, Structural, internal, is_meta_field, pattern};
+use crate::field::{Cause, FieldError, Path, type_name};
 
 /// Where a schema stands and what its definition adds to the rules.
 pub(crate) struct Root {
@@ -235,7 +235,12 @@ fn check_root_of_status(node: Node<'_>, path: &Path, errors: &mut Vec<FieldError
             "only [{}] fields are allowed at the root of the schema if the status subresource is enabled",
             names.join(" ")
         );
-        errors.push(FieldError::invalid(path, node.0, detail));
+        let schema = internal::internal(Some(&Value::Object(node.0.clone())));
+        errors.push(FieldError {
+            cause: Cause::Invalid,
+            field: path.to_string(),
+            message: format!("Invalid value: {schema}: {detail}"),
+        });
     }
 }
 
@@ -502,7 +507,8 @@ fn check_defaults(node: Node<'_>, path: &Path, place: Place, errors: &mut Vec<Fi
     let place = if embedded { Place::Inside } else { place };
     if let Some(default) = node.value("default") {
         let path = path.child("default");
-        let schema = Structural::parse(&Value::Object(node.0.clone()));
+        let mut schema = Structural::parse(&Value::Object(node.0.clone()));
+        schema.embedded_resource = embedded;
         let mut pruned = default.clone();
         if place != Place::Meta && !schema.prune_part(&mut pruned).is_empty() {
             errors.push(FieldError::invalid(&path, default, "must not have unknown fields"));

@@ -284,8 +284,21 @@ fn is_request_uri(text: &str) -> bool {
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         rest.get(..end).unwrap_or_default()
     });
-    has_whole_escapes(rest)
-        && host.is_none_or(|host| !host.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}']))
+    has_whole_escapes(rest) && host.is_none_or(is_host)
+}
+
+/// A host with an optional port, as far as Go looks at it.
+fn is_host(host: &str) -> bool {
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((_, after)) => ("", after.strip_prefix(':').unwrap_or(after)),
+            None => return false,
+        },
+        None => host.rsplit_once(':').unwrap_or((host, "")),
+    };
+    port.chars().all(|c| c.is_ascii_digit())
+        && !name.contains([' ', '"', '<', '>', '\\', '^', '`', '{', '|', '}', '[', ']'])
 }
 
 fn is_scheme(text: &str) -> bool {

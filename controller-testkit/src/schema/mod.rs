@@ -16,6 +16,7 @@ use serde_json::{Map, Number, Value};
 mod check;
 mod default;
 mod format;
+mod internal;
 mod list;
 pub(crate) mod meta;
 mod parse;
@@ -28,6 +29,7 @@ mod validate;
 mod tests;
 
 pub(crate) use check::{Root, check};
+pub(crate) use internal::internal;
 pub(crate) use validate::Target;
 
 /// How many levels a schema may have.

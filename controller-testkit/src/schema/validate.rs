@@ -312,19 +312,27 @@ impl Walk {
     }
 
     fn multiple_of(&self, number: &Number, factor: &Number, in_range: bool, outcome: &mut Outcome) {
-        let fits = match (number.as_i64(), number.as_f64(), factor.as_f64()) {
-            (Some(number), _, Some(factor)) if in_range => {
-                let factor = truncated(factor);
-                factor > 0 && number % factor == 0
-            }
-            (_, Some(number), Some(factor)) => {
+        // A whole number is divided by the factor's whole part.
+        let factor = match (number.as_i64(), factor.as_f64()) {
+            (Some(_), Some(float)) if in_range => Number::from(truncated(float)),
+            _ => factor.clone(),
+        };
+        if factor.as_f64().is_none_or(|factor| factor <= 0.0) {
+            let text =
+                format!("factor MultipleOf declared for {} must be positive: {}", self.name, echo::number(&factor));
+            outcome.add(FieldError::invalid(self.field(), &factor, text));
+            return;
+        }
+        let fits = match (number.as_i64(), factor.as_i64(), number.as_f64(), factor.as_f64()) {
+            (Some(number), Some(factor), ..) => number % factor == 0,
+            (_, _, Some(number), Some(factor)) => {
                 let times = if factor < 1.0 { 1.0 / factor * number } else { number / factor };
-                factor > 0.0 && is_whole_float(times)
+                is_whole_float(times)
             }
             _ => true,
         };
         if !fits {
-            let rule = format!("should be a multiple of {}", echo::number(factor));
+            let rule = format!("should be a multiple of {}", echo::number(&factor));
             outcome.add(self.invalid(number, &rule));
         }
     }
