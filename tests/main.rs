@@ -1,4 +1,6 @@
 //! What a user sees, and the rules of the house, in one binary.
 
+mod examples;
+mod log;
 mod quickstart;
 mod tidy;
