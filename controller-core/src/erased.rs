@@ -47,8 +47,8 @@ pub(crate) struct Erased<C> {
 }
 
 impl<C: Described> Erased<C> {
-    pub(crate) fn new(controller: Arc<C>) -> Self {
-        Self { controller, descriptor: C::DESCRIPTOR }
+    pub(crate) fn new(descriptor: Descriptor, controller: Arc<C>) -> Self {
+        Self { controller, descriptor }
     }
 }
 

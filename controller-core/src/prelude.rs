@@ -1,11 +1,16 @@
 //! Everything that an operator's file needs: `use controller_core::prelude::*;`.
 
 pub use std::process::ExitCode;
+pub use std::time::Duration;
+
+pub use jiff::Timestamp;
+pub use kube::Client;
+pub use serde_json::Value;
 
 pub use crate::__private::{millis, secs};
 pub use crate::context::{Cause, Context, Event, Operation};
 pub use crate::controller::Controller;
-pub use crate::controller_ext::ControllerExt;
+pub use crate::controller_ext::{ControllerExt, StartOptions};
 pub use crate::error::{Error, Failure, Result, ResultExt};
 pub use crate::key::Key;
 pub use crate::operator::{Operator, Running};

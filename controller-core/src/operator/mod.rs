@@ -150,7 +150,7 @@ impl Operator {
         R: Future + Send + 'static,
         R::Output: IntoController,
     {
-        self.add_controller(controller_spec(move |cx| {
+        self.add_controller(controller_spec(<<R::Output as IntoController>::Controller as Described>::DESCRIPTOR, move |cx| {
             let made = make(cx);
             async move { made.await.into_controller().map(Arc::new) }
         }))
