@@ -121,29 +121,6 @@ impl Described for Scripted {
         .on(Callback::Reconcile);
 }
 
-/// The scripted controller with another descriptor.
-struct Redescribed(Erased<Scripted>, Descriptor);
-
-impl ErasedController for Redescribed {
-    fn descriptor(&self) -> &Descriptor {
-        &self.1
-    }
-
-    fn schema_of_type(&self) -> Option<Value> {
-        self.0.schema_of_type()
-    }
-
-    fn call<'a>(
-        &'a self,
-        callback: Callback,
-        object: Arc<[u8]>,
-        facts: RunFacts,
-        reach: Arc<dyn crate::context::Reach>,
-    ) -> futures::future::BoxFuture<'a, crate::erased::Called> {
-        self.0.call(callback, object, facts, reach)
-    }
-}
-
 struct Bench {
     engine: Arc<Engine>,
     ear: Ear,
@@ -195,7 +172,7 @@ impl Bench {
             namespaces: None,
         };
         let descriptor = change(Scripted::DESCRIPTOR);
-        let controller = Redescribed(Erased::new(Arc::new(scripted)), descriptor);
+        let controller = Erased::new(descriptor, Arc::new(scripted));
         let resource = Resource {
             group: String::new(),
             version: "v1".into(),
