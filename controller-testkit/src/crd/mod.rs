@@ -36,7 +36,7 @@ mod tests;
 pub(crate) use check::check;
 pub(crate) use establish::fill_defaults;
 pub(crate) use scale::Scale;
-pub(crate) use warning::warnings;
+pub(crate) use warning::{finalizer_warnings, warnings};
 
 /// The verbs of custom resources, in the order in which a real server lists them.
 const VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];

@@ -88,3 +88,53 @@ fn definitions_are_refused_as_a_real_server_refuses_them() {
     }
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn objects_are_read_as_a_real_server_reads_them() {
+    let mut cases = lines(include_str!("observed/objects.jsonl"));
+    let mut crd = cases.next().expect("the definition comes first")["crd"].clone();
+    fill_defaults(&mut crd);
+    let version = version(&crd, "v1");
+    let mut wrong = Vec::new();
+    for case in cases {
+        let mut object = case["body"].clone();
+        if object["metadata"].is_object() {
+            object["metadata"]["namespace"] = json!("default");
+        }
+        let mut answer = json!({ "body": case["body"] });
+        match version.decode(&mut object) {
+            Err(text) => {
+                answer["code"] = json!(400);
+                answer["message"] = json!(format!("Foo in version \"v1\" cannot be handled as a Foo: {text}"));
+            }
+            Ok(unknown) => {
+                let mut warnings: Vec<String> =
+                    unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+                if !warnings.is_empty() {
+                    let strict = format!("strict decoding error: {}", warnings.join(", "));
+                    let text = format!("Foo in version \"v1\" cannot be handled as a Foo: {strict}");
+                    answer["strict"] = json!(text);
+                }
+                let mut errors: Vec<String> =
+                    version.prepare_create(&mut object).iter().map(ToString::to_string).collect();
+                if errors.is_empty() {
+                    warnings.extend(finalizer_warnings(&object, None));
+                    for field in ["generation", "namespace"] {
+                        object["metadata"].as_object_mut().expect("metadata").remove(field);
+                    }
+                    answer["object"] = object;
+                } else {
+                    errors.sort();
+                    answer["errors"] = json!(errors);
+                }
+                if !warnings.is_empty() {
+                    answer["warnings"] = json!(warnings);
+                }
+            }
+        }
+        if answer != case {
+            wrong.push(format!("{case}\n  answered {answer}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
+}

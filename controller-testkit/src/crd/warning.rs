@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{text, versions};
-use crate::field::echo;
+use super::{text, texts, versions};
+use crate::field::{echo, name};
 
 /// The texts of the Warning headers with which a definition's write is answered; none for what `old` had already.
 pub(crate) fn warnings(crd: &Value, old: Option<&Value>) -> Vec<String> {
@@ -70,6 +70,26 @@ fn visit(schema: &Value, look: &mut impl FnMut(&Map<String, Value>)) {
     for below in node.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values) {
         visit(below, look);
     }
+}
+
+/// The texts of the Warning headers for the finalizers that an object gained and whose names may clash with others'.
+pub(crate) fn finalizer_warnings(object: &Value, old: Option<&Value>) -> Vec<String> {
+    let finalizers =
+        |object: &Value| -> BTreeSet<String> { texts(object, "/metadata/finalizers").into_iter().collect() };
+    let before = old.map(finalizers).unwrap_or_default();
+    let mut warnings = Vec::new();
+    for finalizer in finalizers(object).difference(&before) {
+        let mut warn = |text: &str| warnings.push(format!("metadata.finalizers: {}: {text}", echo::quote(finalizer)));
+        name::qualified(finalizer).iter().for_each(|wrong| warn(wrong));
+        if finalizer.contains('/') || matches!(finalizer.as_str(), "orphan" | "foregroundDeletion" | "kubernetes") {
+            continue;
+        }
+        let path = if finalizer.contains('.') { " including a path (/)" } else { "" };
+        warn(&format!(
+            "prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers"
+        ));
+    }
+    warnings
 }
 
 /// The warning of a deprecated version: its own text, or the usual one.

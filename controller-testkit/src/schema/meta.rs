@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{Additional, Structural};
-use crate::field::{FieldError, Path, name};
+use crate::field::{Cause, FieldError, Path, echo, name};
 
 /// The Go types of ObjectMeta's fields.
 #[derive(Clone, Copy)]
@@ -189,9 +189,6 @@ impl Place<'_> {
                     "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
                 )),
             },
-            (Shape::Time, other) => {
-                Err(format!("json: cannot unmarshal {} into Go value of type string", go_kind(other)))
-            }
             (Shape::TextMap, Value::Object(entries)) => {
                 for entry in entries.values_mut() {
                     self.text(entry)?;
@@ -384,11 +381,30 @@ fn owners(metadata: &Value, path: &Path, errors: &mut Vec<FieldError>) {
                         "Only one reference can have Controller set to true. Found \"true\" in references for {first} \
                          and {name}"
                     );
-                    errors.push(FieldError::invalid(path, owners, detail));
+                    errors.push(FieldError {
+                        cause: Cause::Invalid,
+                        field: path.to_string(),
+                        message: format!("Invalid value: {}: {detail}", internal_owners(owners)),
+                    });
                 }
             }
         }
     }
+}
+
+/// Owner references with their fields in the order of Go's struct.
+fn internal_owners(owners: &[Value]) -> String {
+    let texts: Vec<String> = owners
+        .iter()
+        .map(|owner| {
+            let fields: Vec<String> = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"]
+                .into_iter()
+                .filter_map(|field| Some(format!("\"{field}\":{}", echo::json(owner.get(field)?))))
+                .collect();
+            format!("{{{}}}", fields.join(","))
+        })
+        .collect();
+    format!("[{}]", texts.join(","))
 }
 
 fn finalizers(metadata: &Value, path: &Path, errors: &mut Vec<FieldError>) {
