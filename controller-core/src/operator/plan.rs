@@ -21,12 +21,26 @@ pub(crate) struct Plan {
 pub(crate) enum PlanError {
     #[error("two controllers are named {name}: {first} and {second}; give one of them another with `name = \"..\"`")]
     SameName { name: &'static str, first: &'static str, second: &'static str },
+    #[error("`namespaces([])` leaves nothing to watch: name a namespace, or leave the call out to watch all")]
+    NoNamespaces,
+    #[error(
+        "`namespaces` has \"{name}\", which is no name of a namespace: a-z, 0-9 and -, at most 63, a letter or digit at both ends"
+    )]
+    BadNamespace { name: String },
     #[error(transparent)]
     Tree(#[from] SupervisorError),
 }
 
 impl Plan {
     pub(crate) fn check(root: Supervisor, narrowed: Option<&[String]>) -> Result<Self, PlanError> {
+        if let Some(narrowed) = narrowed {
+            if narrowed.is_empty() {
+                return Err(PlanError::NoNamespaces);
+            }
+            if let Some(name) = narrowed.iter().find(|name| !is_dns_label(name)) {
+                return Err(PlanError::BadNamespace { name: name.clone() });
+            }
+        }
         let (mut lines, mut names, mut same) = (Vec::new(), BTreeMap::new(), None);
         root.each_worker(&mut |child: &ChildSpec| {
             let Some(facts) = child.controller_facts() else { return };
@@ -40,6 +54,9 @@ impl Plan {
         }
         root.check_tree()?;
         let mut warnings = Vec::new();
+        if root.children().next().is_none() {
+            warnings.push("the operator has no controllers: give it one with `.controller(..)`".to_owned());
+        }
         match root.longest_stop() {
             Some(longest) if longest > CUSTOMARY_GRACE => warnings.push(format!(
                 "stopping can take {longest:?}: set terminationGracePeriodSeconds above that, or shorten `shutdown`; the default is {CUSTOMARY_GRACE:?}"
@@ -77,6 +94,14 @@ fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> String {
         (None, false) => "no schema",
     };
     format!("controller {}: {kind}, {scope}, {schema}", descriptor.name())
+}
+
+/// RFC 1123, as the API server checks names of namespaces.
+fn is_dns_label(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).is_some_and(|(first, last)| inside(*first) && inside(*last));
+    ends && bytes.len() <= 63 && bytes.iter().all(|byte| inside(*byte) || *byte == b'-')
 }
 
 fn namespaces<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -60,6 +60,23 @@ fn what_may_not_start_is_refused_before_anything_starts() {
     );
 }
 
+#[test]
+fn namespaces_that_narrow_must_be_there_and_be_names() {
+    let check = |narrowed: &[&str], expect: Option<&str>| {
+        let narrowed: Vec<_> = narrowed.iter().map(|name| (*name).to_owned()).collect();
+        let refused = Plan::check(root().child(controller(PODS, "T")), Some(&narrowed)).err();
+        assert_eq!(refused.map(|error| error.to_string()).as_deref(), expect);
+    };
+    check(&["a", "kube-system", "0"], None);
+    check(&[], Some("`namespaces([])` leaves nothing to watch: name a namespace, or leave the call out to watch all"));
+    for bad in ["", "A", "-a", "a-", "a.b", "a/b", &"a".repeat(64)] {
+        let expect = format!(
+            "`namespaces` has \"{bad}\", which is no name of a namespace: a-z, 0-9 and -, at most 63, a letter or digit at both ends"
+        );
+        check(&["good", bad], Some(&expect));
+    }
+}
+
 trait Id {
     fn id(self, id: &str) -> ChildSpec;
 }

@@ -48,7 +48,7 @@ async fn each_restart_is_one_line_with_its_reason_and_count() {
         .start()
         .await
         .expect("it starts");
-    let mut said = async |id: &str, cue| {
+    let said = async |id: &str, cue| {
         stage.cue(id, cue);
         tokio::time::sleep(ms(1)).await;
         log.take()
