@@ -26,3 +26,9 @@ mod world;
 
 mod cluster;
 mod playground;
+
+pub use cluster::{Cluster, ClusterBuilder};
+pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
+pub use front::{Serve, ServeError, Served};
+pub use playground::{Playground, PlaygroundBuilder};
+pub use world::World;

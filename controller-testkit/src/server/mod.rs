@@ -74,6 +74,11 @@ impl Server {
         &self.catalog
     }
 
+    /// What is stored, for the world to read.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The resourceVersion of the last change.
     pub(crate) fn current_rv(&self) -> u64 {
         self.store.current_rv()

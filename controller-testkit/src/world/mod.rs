@@ -1,1 +1,214 @@
-//! .
+//! The cluster's own controllers: garbage collection, namespaces, and what plays kubelet and the workload controllers.
+//!
+//! The world reads the store's event log behind a cursor of its own, notes what that gives it to do, and does it when
+//! it is due: every piece of work looks at the present state and writes through the server, under the rules that hold
+//! for any client. It is driven by events, the time and one source of chance, so it is the same world every time.
+//! A task of the cluster steps it; nothing here waits.
+
+mod daemonsets;
+mod definitions;
+mod deployments;
+mod furniture;
+mod gc;
+mod hand;
+mod index;
+mod jobs;
+mod namespaces;
+mod object;
+mod pods;
+mod queue;
+mod replicasets;
+mod rollout;
+mod statefulsets;
+mod task;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::server::Server;
+use crate::store::Event;
+use hand::{Hand, kind};
+use index::Index;
+use queue::{Place, Queue, Work};
+pub(crate) use task::spawn;
+
+/// What of the cluster's own controllers is at work.
+///
+/// ```
+/// use controller_testkit::{Cluster, World};
+/// use std::time::Duration;
+///
+/// // Pods take a second from one stage of their life to the next.
+/// let slow = Cluster::builder().world(World::full().pace(Duration::from_secs(1))).build();
+/// // Objects are what the test makes of them: no controller touches any.
+/// let bare = Cluster::builder().world(World::none()).build();
+/// # let _ = (slow, bare);
+/// ```
+#[derive(Debug, Clone)]
+pub struct World {
+    reach: Reach,
+    pace: Duration,
+}
+
+/// How much of the world is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// What the API server does by itself: definitions that are deleted take their objects along, events expire.
+    Server,
+    /// And garbage collection, and what is in every namespace.
+    Housekeeping,
+    /// And workloads.
+    Workloads,
+}
+
+/// From one stage of a pod's life to the next, unless said otherwise.
+const PACE: Duration = Duration::from_millis(20);
+/// How long an event is kept, as by a real server.
+const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// No more work than this is done in one step, so that clients get their turn.
+const STINT: usize = 256;
+
+impl World {
+    /// Everything: garbage collection, namespaces, and workloads that run.
+    pub fn full() -> Self {
+        World { reach: Reach::Workloads, pace: PACE }
+    }
+
+    /// Garbage collection, and namespaces with what is in each of them; pods stay pending, and deployments get none.
+    pub fn housekeeping() -> Self {
+        World { reach: Reach::Housekeeping, pace: PACE }
+    }
+
+    /// No controllers at all: what stays is the API server's own doing, such as the objects of a deleted definition
+    /// that go with it.
+    pub fn none() -> Self {
+        World { reach: Reach::Server, pace: PACE }
+    }
+
+    /// How long each stage of a pod's life takes: to be scheduled, to start, to end.
+    pub fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// The world at work, over a server with what a fresh cluster has.
+    pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
+        furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
+        let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
+        Clockwork { reach: self.reach, pace, cursor: 0, index: Index::default(), queue: Queue::default(), addresses: 0 }
+    }
+}
+
+/// The world at work.
+pub(crate) struct Clockwork {
+    reach: Reach,
+    pace: SignedDuration,
+    cursor: u64,
+    index: Index,
+    queue: Queue,
+    /// How many pod addresses have been given out.
+    addresses: u32,
+}
+
+impl Clockwork {
+    /// Does what is due, and says when there is more to do though nothing changes.
+    pub(crate) fn step(&mut self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Option<Timestamp> {
+        self.take_in(server, now);
+        for _ in 0..STINT {
+            let Some(work) = self.queue.pop(now) else { break };
+            self.work(&work, &mut Hand::new(server, now, rng));
+            self.take_in(server, now);
+        }
+        self.queue.next()
+    }
+
+    /// Reads the events since the last time. To be called before the log forgets them.
+    pub(crate) fn take_in(&mut self, server: &Server, now: Timestamp) {
+        let rv = server.current_rv();
+        if rv == self.cursor {
+            return;
+        }
+        for event in server.events_after(self.cursor) {
+            self.see(event, now);
+        }
+        self.cursor = rv;
+    }
+
+    fn see(&mut self, event: &Event, now: Timestamp) {
+        let place = Place { table: event.table.clone(), key: event.key.clone() };
+        let object = &event.object.value;
+        self.see_definition(&place, object, now);
+        self.see_event(&place, object, now);
+        if self.reach >= Reach::Housekeeping {
+            self.see_owner(&place, object, event.change, now);
+            self.see_namespace(&place, object, event.change, now);
+        }
+        if self.reach >= Reach::Workloads {
+            self.see_workload(&place, object, now);
+        }
+    }
+
+    fn see_definition(&mut self, place: &Place, object: &Value, now: Timestamp) {
+        if kind::DEFINITIONS.is(place) && object::is_deleting(object) {
+            self.queue.add(Work::Definition(place.clone()), now);
+        }
+    }
+
+    fn see_event(&mut self, place: &Place, object: &Value, now: Timestamp) {
+        if kind::EVENTS.is(place) {
+            let made: Option<Timestamp> = object::text(object, "/metadata/creationTimestamp").parse().ok();
+            let end = made.unwrap_or(now).checked_add(EVENT_LIFE).unwrap_or(Timestamp::MAX);
+            self.queue.add(Work::Expire(place.clone()), end);
+        }
+    }
+
+    /// A workload has changed: it is looked at, and so is what manages it.
+    fn see_workload(&mut self, place: &Place, object: &Value, now: Timestamp) {
+        let Some(work) = Work::of(place) else { return };
+        let soon = match work {
+            Work::Pod(_) => self.pods_next(object, now),
+            _ => Some(now),
+        };
+        if let Some(soon) = soon {
+            self.queue.add(work, soon);
+        }
+        let manager = object::controller(object).and_then(|uid| self.index.get(uid));
+        if let Some(work) = manager.and_then(|manager| Work::of(&manager.place)) {
+            self.queue.add(work, now);
+        }
+    }
+
+    fn work(&mut self, work: &Work, hand: &mut Hand<'_>) {
+        match work {
+            Work::Collect(uid) => self.collect(uid, hand),
+            Work::Release(uid) => self.release(uid, hand),
+            Work::Namespace(place) => self.namespace(place, hand),
+            Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Definition(place) => self.definition(place, hand),
+            Work::Expire(place) => hand.delete(place, "", "Background"),
+            Work::Pod(place) => self.pod(place, hand),
+            Work::ReplicaSet(place) => self.replicaset(place, hand),
+            Work::Deployment(place) => self.deployment(place, hand),
+            Work::StatefulSet(place) => self.statefulset(place, hand),
+            Work::DaemonSet(place) => self.daemonset(place, hand),
+            Work::Job(place) => self.job(place, hand),
+        }
+    }
+}
+
+impl Work {
+    /// The work that a change of such an object gives.
+    fn of(place: &Place) -> Option<Work> {
+        let works: [(&hand::Kind, fn(Place) -> Work); 6] = [
+            (&kind::PODS, Work::Pod),
+            (&kind::REPLICASETS, Work::ReplicaSet),
+            (&kind::DEPLOYMENTS, Work::Deployment),
+            (&kind::STATEFULSETS, Work::StatefulSet),
+            (&kind::DAEMONSETS, Work::DaemonSet),
+            (&kind::JOBS, Work::Job),
+        ];
+        works.iter().find(|(kind, _)| kind.is(place)).map(|(_, work)| work(place.clone()))
+    }
+}

@@ -1,0 +1,128 @@
+//! The embedded API server as a program of its own: for `kubectl`, for other languages, for a bench in two processes.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use controller_testkit::{Cluster, Serve, World};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+const USAGE: &str = "\
+An embedded Kubernetes API server: nothing is stored on the disk, and it is all gone when the program ends.
+
+Usage: apiserver [OPTIONS]
+
+Options:
+  --port N           Listen on this loopback port; without it, on a free one
+  --kubeconfig FILE  Write the kubeconfig to this file, which stays; without it, to a temporary one
+  --plain            Speak HTTP instead of HTTPS, and take everyone on this machine for an administrator
+  --world full|none  Let the cluster's own controllers work (full, the default), or none of them
+  -v                 Log every request
+  -h, --help         Print this text
+";
+
+struct Options {
+    serve: Serve,
+    world: World,
+    verbosity: Verbosity,
+}
+
+enum Verbosity {
+    Quiet,
+    Requests,
+}
+
+enum Asked {
+    Run(Options),
+    Help,
+}
+
+fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, ValueExt};
+
+    let (mut port, mut kubeconfig, mut serve) = (0, None, Serve::https as fn() -> Serve);
+    let (mut world, mut verbosity) = (World::full(), Verbosity::Quiet);
+    while let Some(word) = words.next()? {
+        match word {
+            Long("port") => port = words.value()?.parse()?,
+            Long("kubeconfig") => kubeconfig = Some(PathBuf::from(words.value()?)),
+            Long("plain") => serve = Serve::plain,
+            Long("world") => {
+                world = words.value()?.parse_with(|value| match value {
+                    "full" => Ok(World::full()),
+                    "none" => Ok(World::none()),
+                    _ => Err("it is `full` or `none`"),
+                })?;
+            }
+            Short('v') => verbosity = Verbosity::Requests,
+            Short('h') | Long("help") => return Ok(Asked::Help),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let mut serve = serve().port(port);
+    if let Some(path) = kubeconfig {
+        serve = serve.kubeconfig(path);
+    }
+    Ok(Asked::Run(Options { serve, world, verbosity }))
+}
+
+fn main() -> ExitCode {
+    match options(lexopt::Parser::from_env()) {
+        Ok(Asked::Help) => say(&mut io::stdout(), USAGE),
+        Ok(Asked::Run(options)) => match run(options) {
+            Ok(code) => code,
+            Err(error) => {
+                say(&mut io::stderr(), &format!("apiserver: {}\n", chain(error.as_ref())));
+                ExitCode::FAILURE
+            }
+        },
+        Err(error) => {
+            say(&mut io::stderr(), &format!("apiserver: {error}\n\n{USAGE}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if let Verbosity::Requests = options.verbosity {
+        tracing_subscriber::fmt().with_env_filter("controller_testkit=debug").with_writer(io::stderr).init();
+    }
+    // Before the address is printed: whoever reads it may stop the program at once.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let cluster = Cluster::builder().world(options.world).seed(fastrand::u64(..)).build();
+    let served = cluster.serve_with(options.serve).await?;
+    say(&mut io::stdout(), &format!("serving at {}\n{}\n", served.url(), served.export()));
+    either(&mut interrupt, &mut terminate).await;
+    tokio::select! {
+        biased;
+        () = served.stop() => Ok(ExitCode::SUCCESS),
+        () = either(&mut interrupt, &mut terminate) => Ok(ExitCode::from(130)),
+    }
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// An error and what led to it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Nobody may be reading any more, which is no reason to stop.
+fn say(out: &mut dyn Write, text: &str) -> ExitCode {
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    ExitCode::SUCCESS
+}

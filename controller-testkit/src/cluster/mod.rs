@@ -1,0 +1,174 @@
+//! A whole cluster in the test's own process.
+
+mod clock;
+mod hub;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::Client;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+pub(crate) use clock::Clock;
+pub(crate) use hub::{Hub, State as HubState};
+
+use crate::faults::Faults;
+use crate::front::{Door, InProcess, Serve, ServeError, Served};
+use crate::server::Server;
+use crate::world::World;
+
+/// An API server with the controllers that a cluster has, without sockets and without processes.
+///
+/// It lives as long as some handle, client or front of it does. Time is tokio's, so under a paused clock it costs no
+/// time; chance comes from one seed. With the same seed, start and requests it gives the same answers.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// use controller_testkit::Cluster;
+/// use k8s_openapi::api::core::v1::Namespace;
+/// use kube::Api;
+///
+/// let cluster = Cluster::new();
+/// let namespaces: Api<Namespace> = Api::all(cluster.client());
+/// assert!(namespaces.get("default").await.is_ok());
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Cluster {
+    hub: Arc<Hub>,
+    /// The task that steps the world, once a front has been asked for.
+    world: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Cluster {
+    /// A cluster that starts now, with the whole world at work.
+    #[expect(clippy::new_without_default, reason = "a cluster is a thing with a life, not a value with a default")]
+    pub fn new() -> Self {
+        Cluster::builder().build()
+    }
+
+    /// A cluster with other settings.
+    ///
+    /// ```
+    /// use controller_testkit::{Cluster, World};
+    ///
+    /// let bare = Cluster::builder().seed(7).world(World::none()).build();
+    /// # let _ = bare;
+    /// ```
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder { seed: 0, started_at: None, world: World::full() }
+    }
+
+    /// A client that calls the server in process. Its default namespace is `default`.
+    ///
+    /// To be called inside a tokio runtime, as kube's client asks for one.
+    pub fn client(&self) -> Client {
+        self.run_the_world();
+        Client::new(InProcess::new(self.door()), "default")
+    }
+
+    /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// # use controller_testkit::Cluster;
+    /// let cluster = Cluster::new();
+    /// cluster.faults().down();
+    /// assert!(cluster.steady_client().apiserver_version().await.is_ok());
+    /// # });
+    /// ```
+    pub fn steady_client(&self) -> Client {
+        self.run_the_world();
+        Client::new(InProcess::new(Door::steady(self.hub.clone())), "default")
+    }
+
+    /// Serves it over HTTPS on a free loopback port, and writes a kubeconfig.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), controller_testkit::ServeError> {
+    /// use controller_testkit::Cluster;
+    ///
+    /// let served = Cluster::new().serve().await?;
+    /// println!("export KUBECONFIG={}", served.kubeconfig_path().display());
+    /// served.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn serve(&self) -> Result<Served, ServeError> {
+        self.serve_with(Serve::https()).await
+    }
+
+    /// Serves it as said.
+    pub async fn serve_with(&self, serve: Serve) -> Result<Served, ServeError> {
+        self.run_the_world();
+        serve.start(self.door()).await
+    }
+
+    /// The handle that breaks things.
+    pub fn faults(&self) -> Faults {
+        Faults::new(self.hub.clone())
+    }
+
+    /// The cluster's time.
+    pub fn now(&self) -> Timestamp {
+        self.hub.clock.now()
+    }
+
+    /// The store's present resource version.
+    pub fn resource_version(&self) -> u64 {
+        self.hub.step(|state| state.server.current_rv())
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        Door::new(self.hub.clone())
+    }
+
+    /// Starts the task that steps the world, unless it runs already.
+    pub(crate) fn run_the_world(&self) {
+        let mut running = self.world.lock();
+        if running.as_ref().is_none_or(JoinHandle::is_finished) {
+            *running = Some(crate::world::spawn(&self.hub));
+        }
+    }
+}
+
+/// The settings of a [`Cluster`].
+#[derive(Clone)]
+#[must_use = "call `build`"]
+pub struct ClusterBuilder {
+    seed: u64,
+    started_at: Option<Timestamp>,
+    world: World,
+}
+
+impl ClusterBuilder {
+    /// Draws uids, name suffixes and every other choice from this seed; it is 0 unless set.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Starts the cluster's clock at this time, at the first request; without it, the machine's time counts.
+    pub fn started_at(mut self, started_at: Timestamp) -> Self {
+        self.started_at = Some(started_at);
+        self
+    }
+
+    /// What of the cluster's own controllers is at work.
+    pub fn world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// Builds it.
+    pub fn build(self) -> Cluster {
+        let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut server = Server::new();
+        let world = self.world.begin(&mut server, clock.started_at(), &mut rng);
+        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng)), world: Arc::default() }
+    }
+}

@@ -1,0 +1,201 @@
+//! The front on a socket: HTTP/1.1 and HTTP/2, over TLS or plain.
+//!
+//! It owns the port, the connections and their tasks. A connection is a task of its own, so a slow client holds up
+//! nobody. While the server is down the port stays reserved but nobody listens on it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::serve::ServeError;
+use super::service::read;
+use super::{AnswerBody, Door};
+use crate::faults::Refusal;
+
+/// How long a client may take over its TLS handshake or the head of a request.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long connections may take to end once the server stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// What is waited before a failed accept or listen is tried again.
+const BREATH: Duration = Duration::from_millis(50);
+/// Many watches share one HTTP/2 connection.
+const STREAMS: u32 = 1_000;
+/// Room in flight for one HTTP/2 stream and connection: a page of a big list.
+const WINDOW: u32 = 1 << 20;
+
+/// A loopback port that is ours, whether somebody listens on it or not.
+pub(crate) struct Address {
+    address: SocketAddr,
+    /// A socket that is bound and never listens, which keeps the port from others while the server is down.
+    reservation: Option<TcpSocket>,
+    listener: Option<TcpListener>,
+}
+
+impl Address {
+    /// Takes the port, or a free one for 0, and listens.
+    pub(crate) fn reserve(port: u16) -> Result<Address, ServeError> {
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listen = |source| ServeError::Listen { address: wanted, source };
+        let (reservation, address) = bound(wanted).map_err(listen)?;
+        let mut address = Address { address, reservation: Some(reservation), listener: None };
+        if address.listen().is_err() {
+            // Not every system lets two sockets share an address on which one of them listens.
+            address.reservation = None;
+            address.listen().map_err(listen)?;
+        }
+        Ok(address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        if self.listener.is_none() {
+            let (socket, _) = bound(self.address)?;
+            self.listener = Some(socket.listen(1024)?);
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self) {
+        self.listener = None;
+    }
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        match &self.listener {
+            Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+/// Serves one port.
+pub(crate) struct Front {
+    pub(crate) door: Door,
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// Whom to let in; none lets everyone in.
+    pub(crate) token: Option<Arc<str>>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Front {
+    /// Accepts connections until it is told to stop.
+    pub(crate) async fn run(self, mut address: Address) {
+        let front = Arc::new(self);
+        let mut connections = JoinSet::new();
+        loop {
+            let power = front.door.hub().power.notified();
+            let mut power = std::pin::pin!(power);
+            power.as_mut().enable();
+            if front.door.is_down() {
+                address.hang_up();
+                connections.shutdown().await;
+            } else if address.listen().is_err() {
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = front.stop.cancelled() => break,
+                () = &mut power => {}
+                Some(_) = connections.join_next() => {}
+                accepted = address.accept() => match accepted {
+                    Ok(stream) => drop(connections.spawn(front.clone().connection(stream))),
+                    // Out of files, or a client that has gone again.
+                    Err(_) => tokio::time::sleep(BREATH).await,
+                },
+            }
+        }
+        address.hang_up();
+        let farewell = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        connections.shutdown().await;
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream) {
+        // Latency is what it costs to wait for more bytes; a client without the option is served as well.
+        let _ = stream.set_nodelay(true);
+        match self.tls.clone() {
+            Some(tls) => {
+                if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+                    self.speak(stream).await;
+                }
+            }
+            None => self.speak(stream).await,
+        }
+    }
+
+    async fn speak(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW);
+        let front = self.clone();
+        let service = service_fn(move |request| front.clone().respond(request));
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        // A broken connection is the client's affair.
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = self.stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+        let clock = &self.door.hub().clock;
+        let asked = clock.now();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let answer =
+            if self.lets_in(&request) { self.door.answer(read(request).await?).await } else { Ok(unauthorized()) };
+        let took = clock.now().duration_since(asked);
+        let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
+        tracing::debug!(target: "controller_testkit::requests", %method, %uri, status, took_us = took.as_micros());
+        Ok(answer?.map(|body| body.until(self.stop.clone().cancelled_owned())))
+    }
+
+    /// Whether a request may come in: with the token, or for what a server tells everyone.
+    fn lets_in(&self, request: &Request<Incoming>) -> bool {
+        let Some(token) = &self.token else { return true };
+        let open = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz" | "/version");
+        let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        match bearer {
+            Some(bearer) => bearer == token.as_ref(),
+            None => open,
+        }
+    }
+}
+
+fn unauthorized() -> Response<AnswerBody> {
+    Refusal::status(401).response().map(AnswerBody::whole)
+}

@@ -1,0 +1,197 @@
+//! What a served cluster is to its user: how to start it, where it is, how to stop it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::Door;
+use super::certificate::Credentials;
+use super::https::{Address, Front};
+use super::kubeconfig::{self, Trust};
+
+/// Why a cluster can't be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// No listening on that port.
+    #[error("listening on {address} failed: choose another port, or 0 for a free one")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The kubeconfig could not be written.
+    #[error("writing the kubeconfig{} failed: name a file in a folder that you may write to", at(.path))]
+    Kubeconfig {
+        /// Where, if a path was given.
+        path: Option<PathBuf>,
+        /// Why.
+        source: io::Error,
+    },
+    /// The kubeconfig just written could not be read back by kube's client.
+    #[error("making a client from the kubeconfig failed")]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No certificate could be made.
+    #[error("making a certificate failed")]
+    Certificate(#[from] rcgen::Error),
+    /// The TLS library refused its settings.
+    #[error("setting up TLS failed")]
+    Tls(#[from] rustls::Error),
+}
+
+fn at(path: &Option<PathBuf>) -> String {
+    path.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default()
+}
+
+/// How to serve a cluster.
+///
+/// ```
+/// use controller_testkit::Serve;
+///
+/// let fixed = Serve::https().port(6443).kubeconfig("/tmp/my cluster/kubeconfig");
+/// # let _ = fixed;
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "hand it to `Cluster::serve_with`"]
+pub struct Serve {
+    port: u16,
+    transport: Transport,
+    kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transport {
+    Https,
+    Plain,
+}
+
+impl Serve {
+    /// HTTPS on a free loopback port, for whoever has the token in the kubeconfig.
+    pub fn https() -> Self {
+        Serve { port: 0, transport: Transport::Https, kubeconfig: None }
+    }
+
+    /// Plain HTTP on a free loopback port. Everyone on the machine is an administrator.
+    pub fn plain() -> Self {
+        Serve { transport: Transport::Plain, ..Serve::https() }
+    }
+
+    /// On this port; 0 is a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Writes the kubeconfig to this file, which stays when the server stops; without it, a fresh temporary file is
+    /// written and removed again.
+    pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kubeconfig = Some(path.into());
+        self
+    }
+
+    pub(crate) async fn start(self, door: Door) -> Result<Served, ServeError> {
+        let address = Address::reserve(self.port)?;
+        let port = address.port();
+        let (url, text, tls, token) = match self.transport {
+            Transport::Https => {
+                let credentials = Credentials::fresh()?;
+                let token = token();
+                let url = format!("https://127.0.0.1:{port}");
+                let trust = Trust::Tls { authority_pem: &credentials.authority_pem, token: &token };
+                let text = kubeconfig::text(&url, &trust);
+                (url, text, Some(TlsAcceptor::from(credentials.tls)), Some(token))
+            }
+            Transport::Plain => {
+                let url = format!("http://127.0.0.1:{port}");
+                let text = kubeconfig::text(&url, &Trust::Plain);
+                (url, text, None, None)
+            }
+        };
+        let file = match &self.kubeconfig {
+            Some(path) => kubeconfig::File::at(path, &text),
+            None => kubeconfig::File::fresh(&text),
+        };
+        let file = file.map_err(|source| ServeError::Kubeconfig { path: self.kubeconfig, source })?;
+        let stop = CancellationToken::new();
+        let front = Front { door, tls, token: token.map(Arc::from), stop: stop.clone() };
+        let task = tokio::spawn(front.run(address));
+        Ok(Served { url, port, text, file, stop, task: Some(task) })
+    }
+}
+
+/// A cluster that is served on a port, until it is stopped or dropped.
+#[must_use = "dropping it stops the server"]
+pub struct Served {
+    url: String,
+    port: u16,
+    text: String,
+    file: kubeconfig::File,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    /// The server's address: `https://127.0.0.1:34567`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The absolute path of the kubeconfig.
+    pub fn kubeconfig_path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// The line `export KUBECONFIG=<path>`, as a shell takes it.
+    pub fn export(&self) -> String {
+        format!("export KUBECONFIG={}", kubeconfig::quoted(self.kubeconfig_path()))
+    }
+
+    /// What the kubeconfig says.
+    pub fn kubeconfig(&self) -> &str {
+        &self.text
+    }
+
+    /// A client that goes through the socket, as made from the kubeconfig.
+    pub async fn client(&self) -> Result<Client, ServeError> {
+        let config = Kubeconfig::from_yaml(&self.text).map_err(|error| ServeError::Client(error.into()))?;
+        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
+            .await
+            .map_err(|error| ServeError::Client(error.into()))?;
+        Client::try_from(config).map_err(|error| ServeError::Client(error.into()))
+    }
+
+    /// Stops it in order: no new connections, watches end, running requests get their answers. What has not ended
+    /// by then is cut off after two seconds.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            // A front that has panicked is stopped too.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A bearer token that no other run has.
+fn token() -> String {
+    let mut rng = fastrand::Rng::new();
+    std::iter::repeat_with(|| rng.alphanumeric()).take(40).collect()
+}

@@ -1,0 +1,77 @@
+//! The in-process front: a tower service for `kube::Client`, without sockets or tasks of its own.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tower::Service;
+
+use super::{AnswerBody, BODY_LIMIT, Door};
+
+/// Answers requests by calling the server.
+#[derive(Clone)]
+pub(crate) struct InProcess(Door);
+
+impl InProcess {
+    pub(crate) fn new(door: Door) -> Self {
+        InProcess(door)
+    }
+}
+
+impl<B> Service<Request<B>> for InProcess
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<AnswerBody>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Response<AnswerBody>>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let door = self.0.clone();
+        Box::pin(async move {
+            let request = read(request).await?;
+            door.answer(request).await
+        })
+    }
+}
+
+/// Reads a request's body, up to the size at which the server refuses it anyway.
+pub(crate) async fn read<B>(request: Request<B>) -> io::Result<Request<Bytes>>
+where
+    B: Body + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let mut body = std::pin::pin!(body);
+    let mut read = Bytes::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        let room = BODY_LIMIT.saturating_sub(read.len());
+        let piece = data.copy_to_bytes(data.remaining().min(room));
+        // Most bodies are one frame, which is kept as it is.
+        read = if read.is_empty() { piece } else { joined(read, &piece) };
+        if read.len() >= BODY_LIMIT {
+            break;
+        }
+    }
+    Ok(Request::from_parts(head, read))
+}
+
+fn joined(first: Bytes, second: &[u8]) -> Bytes {
+    let mut joined = first.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    joined.extend_from_slice(second);
+    joined.freeze()
+}

@@ -1,0 +1,88 @@
+//! DaemonSets: a pod on each node that fits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::Clockwork;
+use super::hand::{Hand, Seen, kind};
+use super::object;
+use super::queue::{Place, Work};
+use super::rollout::{Rounding, count, difference, pod, share};
+use super::statefulsets::revision;
+
+impl Clockwork {
+    pub(super) fn daemonset(&mut self, place: &Place, hand: &mut Hand<'_>) {
+        let Some(set) = hand.get(place) else { return };
+        if object::is_deleting(&set) {
+            return;
+        }
+        let namespace = place.namespace().unwrap_or_default();
+        let name = revision(&set, &kind::DAEMONSETS, place, hand);
+        // Unlike a StatefulSet's pods, these carry the hash without the set's name.
+        let hash = name.rsplit_once('-').map_or(name.as_str(), |(_, hash)| hash).to_owned();
+        let nodes = fitting_nodes(&set, hand);
+        let pods = self.pods_of(&set, hand);
+        let by_node: BTreeMap<String, &(Place, Seen)> =
+            pods.active.iter().map(|pod| (object::text(&pod.1, "/spec/nodeName").to_owned(), pod)).collect();
+        for node in &nodes {
+            if !by_node.contains_key(node) {
+                let labels = [("controller-revision-hash", hash.as_str()), ("pod-template-generation", "1")];
+                let mut new = pod(&set, &kind::DAEMONSETS, &labels);
+                new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
+                new["spec"]["nodeName"] = json!(node);
+                hand.create(&kind::PODS, namespace, &new);
+            }
+        }
+        for (node, (place, pod)) in &by_node {
+            if !nodes.contains(node) {
+                hand.delete(place, object::uid(pod), "Background");
+            }
+        }
+        let is_new = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash") == hash;
+        if object::text(&set, "/spec/updateStrategy/type") != "OnDelete" {
+            let room = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
+            let total = nodes.len() as i64;
+            let room = share(room.or(Some(&json!(1))), total, Rounding::Up).unwrap_or(1).max(1);
+            let mut room = room - (total - pods.available).max(0);
+            for (place, pod) in pods.active.iter().filter(|(_, pod)| !is_new(pod)) {
+                if room > 0 || !object::is_ready(pod) {
+                    hand.delete(place, object::uid(pod), "Background");
+                    room -= 1;
+                }
+            }
+        }
+        self.take_in(hand.server(), hand.now());
+        let pods = self.pods_of(&set, hand);
+        let (have, total) = (pods.active.len() as i64, nodes.len() as i64);
+        let updated = pods.active.iter().filter(|(_, pod)| is_new(pod)).count() as i64;
+        let status = Map::from_iter([
+            ("observedGeneration".to_owned(), json!(object::generation(&set))),
+            ("currentNumberScheduled".to_owned(), json!(have)),
+            ("desiredNumberScheduled".to_owned(), json!(total)),
+            ("numberMisscheduled".to_owned(), json!(0)),
+            ("numberReady".to_owned(), json!(pods.ready)),
+            ("updatedNumberScheduled".to_owned(), count(updated)),
+            ("numberAvailable".to_owned(), count(pods.available)),
+            ("numberUnavailable".to_owned(), count((total - pods.available).max(0))),
+        ]);
+        if let Some(patch) = difference(&set, status) {
+            hand.patch_status(place, &patch);
+        }
+        self.look_again(Work::DaemonSet(place.clone()), pods.next);
+    }
+}
+
+/// The names of the nodes that have the labels that the template asks for.
+fn fitting_nodes(set: &Value, hand: &Hand<'_>) -> Vec<String> {
+    let wanted = object::map(set, "/spec/template/spec/nodeSelector");
+    let fits = |node: &Value| {
+        let labels = object::map(node, "/metadata/labels");
+        wanted.iter().all(|(name, value)| labels.get(name) == Some(value))
+    };
+    hand.places(kind::NODES.group, kind::NODES.plural)
+        .iter()
+        .filter(|place| hand.get(place).is_some_and(|node| fits(&node)))
+        .map(|place| place.name().to_owned())
+        .collect()
+}

@@ -1,0 +1,298 @@
+//! Deployments: a ReplicaSet for each version of the template, and the roll from one to the next.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::Clockwork;
+use super::hand::{Hand, Seen, kind};
+use super::object::{self, Condition, Stamps};
+use super::queue::{Place, Work};
+use super::rollout::{Rounding, count, difference, share, wanted};
+
+const HASH: &str = "pod-template-hash";
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// A ReplicaSet of the deployment, as it is now.
+struct Set {
+    place: Place,
+    object: Seen,
+    wanted: i64,
+    have: i64,
+    ready: i64,
+    available: i64,
+}
+
+impl Set {
+    fn of(place: Place, object: Seen) -> Set {
+        let status = |field: &str| object::number(&object, &format!("/status/{field}")).unwrap_or(0);
+        let (have, ready, available) = (status("replicas"), status("readyReplicas"), status("availableReplicas"));
+        Set { wanted: wanted(&object), place, object, have, ready, available }
+    }
+
+    fn revision(&self) -> i64 {
+        self.object["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    fn scale(&mut self, to: i64, hand: &mut Hand<'_>) {
+        let to = to.max(0);
+        if to != self.wanted {
+            hand.patch(&self.place, &json!({"spec": {"replicas": to}}));
+            self.wanted = to;
+        }
+    }
+}
+
+/// How many more and how many fewer pods than asked for a roll may have.
+struct Room {
+    surge: i64,
+    unavailable: i64,
+}
+
+impl Room {
+    fn of(deployment: &Value) -> Room {
+        let rolling = |field: &str| deployment.pointer(&format!("/spec/strategy/rollingUpdate/{field}"));
+        let quarter = json!("25%");
+        let total = wanted(deployment);
+        let surge = share(rolling("maxSurge").or(Some(&quarter)), total, Rounding::Up).unwrap_or(1);
+        let unavailable = share(rolling("maxUnavailable").or(Some(&quarter)), total, Rounding::Down).unwrap_or(0);
+        // With neither, nothing could ever move.
+        let unavailable = if surge == 0 && unavailable == 0 { 1 } else { unavailable };
+        Room { surge, unavailable }
+    }
+}
+
+impl Clockwork {
+    pub(super) fn deployment(&mut self, place: &Place, hand: &mut Hand<'_>) {
+        let Some(deployment) = hand.get(place) else { return };
+        if object::is_deleting(&deployment) {
+            return;
+        }
+        self.claim(&deployment, &kind::DEPLOYMENTS, &kind::REPLICASETS, place, hand);
+        self.take_in(hand.server(), hand.now());
+        let mut old: Vec<Set> = self
+            .index
+            .dependents_in(object::uid(&deployment), &kind::REPLICASETS.table())
+            .into_iter()
+            .filter_map(|place| hand.get(&place).map(|object| Set::of(place, object)))
+            .filter(|set| !object::is_deleting(&set.object))
+            .collect();
+        // By age, so that the choice does not depend on uids.
+        old.sort_by_cached_key(|set| (set.revision(), set.place.clone()));
+        let template = bare_template(&deployment);
+        let mut new = old.iter().position(|set| bare_template(&set.object) == template).map(|at| old.remove(at));
+        let paused = deployment.pointer("/spec/paused").is_some_and(|paused| paused == true);
+        let recreate = object::text(&deployment, "/spec/strategy/type") == "Recreate";
+        if !paused {
+            if recreate {
+                for set in &mut old {
+                    set.scale(0, hand);
+                }
+            }
+            let in_the_way = recreate && old.iter().any(|set| set.have > 0 || self.has_pods(set, hand));
+            let latest = old.iter().map(Set::revision).max().unwrap_or(0);
+            match &mut new {
+                None if in_the_way => {}
+                None => new = self.new_set(&deployment, place, &template, latest + 1, &old, hand),
+                Some(set) if set.revision() <= latest => {
+                    let revision = (latest + 1).to_string();
+                    hand.patch(&set.place, &json!({"metadata": {"annotations": {REVISION: revision}}}));
+                    if let Some(object) = hand.get(&set.place) {
+                        set.object = object;
+                    }
+                }
+                Some(_) => {}
+            }
+            if let Some(new) = &mut new {
+                if recreate {
+                    new.scale(wanted(&deployment), hand);
+                } else {
+                    roll(&deployment, new, &mut old, hand);
+                }
+                note_revision(&deployment, place, new, hand);
+            }
+        } else if old.iter().all(|set| set.wanted == 0)
+            && let Some(new) = &mut new
+        {
+            // A paused deployment is still scaled.
+            new.scale(wanted(&deployment), hand);
+        }
+        let next = self.write_status(place, new.as_ref(), &old, hand);
+        self.look_again(Work::Deployment(place.clone()), next);
+        clean_up(&deployment, new.as_ref(), old, hand);
+    }
+
+    fn has_pods(&self, set: &Set, hand: &Hand<'_>) -> bool {
+        let pods = self.pods_of(&set.object, hand);
+        !pods.active.is_empty() || pods.leaving > 0
+    }
+
+    /// Makes the ReplicaSet of a new template.
+    fn new_set(
+        &mut self,
+        deployment: &Value,
+        place: &Place,
+        template: &Value,
+        revision: i64,
+        old: &[Set],
+        hand: &mut Hand<'_>,
+    ) -> Option<Set> {
+        let collisions = object::number(deployment, "/status/collisionCount").unwrap_or(0);
+        let seed = if collisions == 0 { template.clone() } else { json!([template, collisions]) };
+        let hash = object::hash(&seed);
+        let labels = |pointer: &str| {
+            let mut labels = object::map(deployment, pointer);
+            labels.insert(HASH.into(), json!(hash));
+            labels
+        };
+        let mut annotations = object::map(deployment, "/metadata/annotations");
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.insert(REVISION.into(), json!(revision.to_string()));
+        let total = wanted(deployment);
+        let room = Room::of(deployment);
+        annotations.insert("deployment.kubernetes.io/desired-replicas".into(), json!(total.to_string()));
+        annotations.insert("deployment.kubernetes.io/max-replicas".into(), json!((total + room.surge).to_string()));
+        let running: i64 = old.iter().map(|set| set.wanted).sum();
+        let recreate = object::text(deployment, "/spec/strategy/type") == "Recreate";
+        let first = if recreate { total } else { (total + room.surge - running).clamp(0, total) };
+        let mut set = json!({
+            "metadata": {
+                "name": format!("{}-{hash}", object::name(deployment)),
+                "labels": labels("/spec/template/metadata/labels"),
+                "annotations": annotations,
+                "ownerReferences": object::controlled_by(
+                    deployment, kind::DEPLOYMENTS.api_version, kind::DEPLOYMENTS.kind),
+            },
+            "spec": {
+                "replicas": first,
+                "selector": deployment.pointer("/spec/selector"),
+                "template": deployment.pointer("/spec/template"),
+                "minReadySeconds": deployment.pointer("/spec/minReadySeconds"),
+            },
+        });
+        set["spec"]["selector"]["matchLabels"] = json!(labels("/spec/selector/matchLabels"));
+        set["spec"]["template"]["metadata"]["labels"] = json!(labels("/spec/template/metadata/labels"));
+        let namespace = place.namespace().unwrap_or_default();
+        match hand.create(&kind::REPLICASETS, namespace, &set) {
+            Some(place) => hand.get(&place).map(|object| Set::of(place, object)),
+            None => {
+                let taken = kind::REPLICASETS.place(namespace, object::text(&set, "/metadata/name"));
+                if hand.get(&taken).is_some() {
+                    hand.patch_status(place, &json!({"status": {"collisionCount": collisions + 1}}));
+                }
+                None
+            }
+        }
+    }
+
+    fn write_status(&self, place: &Place, new: Option<&Set>, old: &[Set], hand: &mut Hand<'_>) -> Option<Timestamp> {
+        // Read again: the revision may have been noted on it.
+        let deployment = hand.get(place)?;
+        let all = || new.into_iter().chain(old);
+        let sum = |of: fn(&Set) -> i64| all().map(of).sum::<i64>();
+        let (have, ready, available) = (sum(|set| set.have), sum(|set| set.ready), sum(|set| set.available));
+        let updated = new.map_or(0, |set| set.have);
+        let total = wanted(&deployment);
+        let asked = sum(|set| set.wanted);
+        let complete = updated == total && have == total && available == total;
+        let mut conditions = object::items(&deployment, "/status/conditions").to_vec();
+        let enough = available >= total - if is_recreate(&deployment) { 0 } else { Room::of(&deployment).unavailable };
+        let mut set = |kind, status, reason, message: &str| {
+            let condition = Condition { kind, status, reason, message };
+            object::set_condition(&mut conditions, condition, Stamps::TransitionAndUpdate, hand.now());
+        };
+        if enough {
+            set("Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability.");
+        } else {
+            set("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.");
+        }
+        if let Some(new) = new {
+            let name = new.place.name();
+            if complete {
+                let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
+                set("Progressing", "True", "NewReplicaSetAvailable", &message);
+            } else if updated == 0 && available == 0 {
+                set("Progressing", "True", "NewReplicaSetCreated", &format!("Created new replica set \"{name}\""));
+            } else {
+                let message = format!("ReplicaSet \"{name}\" is progressing.");
+                set("Progressing", "True", "ReplicaSetUpdated", &message);
+            }
+        }
+        let status = Map::from_iter([
+            ("observedGeneration".to_owned(), json!(object::generation(&deployment))),
+            ("replicas".to_owned(), count(have)),
+            ("updatedReplicas".to_owned(), count(updated)),
+            ("readyReplicas".to_owned(), count(ready)),
+            ("availableReplicas".to_owned(), count(available)),
+            ("unavailableReplicas".to_owned(), count((asked - available).max(0))),
+            ("conditions".to_owned(), json!(conditions)),
+        ]);
+        if let Some(patch) = difference(&deployment, status) {
+            hand.patch_status(place, &patch);
+        }
+        None
+    }
+}
+
+fn is_recreate(deployment: &Value) -> bool {
+    object::text(deployment, "/spec/strategy/type") == "Recreate"
+}
+
+/// A template without the label that tells ReplicaSets apart.
+fn bare_template(workload: &Value) -> Value {
+    let mut template = workload.pointer("/spec/template").cloned().unwrap_or_default();
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(HASH);
+    }
+    template
+}
+
+/// One step from the old ReplicaSets to the new one, within what may surge and what may be unavailable.
+fn roll(deployment: &Value, new: &mut Set, old: &mut [Set], hand: &mut Hand<'_>) {
+    let total = wanted(deployment);
+    let room = Room::of(deployment);
+    let running = |new: &Set, old: &[Set]| new.wanted + old.iter().map(|set| set.wanted).sum::<i64>();
+    if new.wanted > total {
+        new.scale(total, hand);
+    } else {
+        let more = (total + room.surge - running(new, old)).clamp(0, total - new.wanted);
+        new.scale(new.wanted + more, hand);
+    }
+    let least = total - room.unavailable;
+    let mut fewer = running(new, old) - least - (new.wanted - new.available).max(0);
+    // Pods that do not work are given up first: that makes nothing less available.
+    for set in old.iter_mut() {
+        let broken = (set.wanted - set.available).clamp(0, fewer.max(0));
+        set.scale(set.wanted - broken, hand);
+        fewer -= broken;
+    }
+    let mut spare = (new.available + old.iter().map(|set| set.available.min(set.wanted)).sum::<i64>() - least).max(0);
+    for set in old.iter_mut() {
+        let given = set.wanted.min(spare);
+        set.scale(set.wanted - given, hand);
+        spare -= given;
+    }
+}
+
+/// The deployment says which revision it is at.
+fn note_revision(deployment: &Value, place: &Place, new: &Set, hand: &mut Hand<'_>) {
+    let revision = new.revision().to_string();
+    if deployment["metadata"]["annotations"][REVISION] != revision.as_str() {
+        hand.patch(place, &json!({"metadata": {"annotations": {REVISION: revision}}}));
+    }
+}
+
+/// Deletes empty ReplicaSets of versions that are too long ago.
+fn clean_up(deployment: &Value, new: Option<&Set>, mut old: Vec<Set>, hand: &mut Hand<'_>) {
+    let done = new.is_some_and(|new| new.available >= wanted(deployment));
+    let kept = object::number(deployment, "/spec/revisionHistoryLimit").unwrap_or(10).max(0);
+    if !done {
+        return;
+    }
+    old.retain(|set| set.wanted == 0 && set.have == 0);
+    old.sort_by_key(|set| Reverse(set.revision()));
+    for set in old.iter().skip(usize::try_from(kept).unwrap_or(usize::MAX)) {
+        hand.delete(&set.place, object::uid(&set.object), "Background");
+    }
+}

@@ -1,0 +1,252 @@
+//! The world's hand: reads the store and writes through the server as the cluster's own controllers do.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::object;
+use super::queue::Place;
+use crate::server::{Answer, Server};
+use crate::store::{Object, Range};
+
+/// A built-in kind that the world works on.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) group: &'static str,
+    version: &'static str,
+    pub(super) plural: &'static str,
+    /// As in `apiVersion`.
+    pub(super) api_version: &'static str,
+    pub(super) kind: &'static str,
+}
+
+/// The kinds that the world works on.
+pub(super) mod kind {
+    use super::Kind;
+
+    macro_rules! kinds {
+        ($($name:ident: $group:literal $version:literal $plural:literal $api_version:literal $kind:literal;)*) => {
+            $(pub(in crate::world) const $name: Kind = Kind {
+                group: $group,
+                version: $version,
+                plural: $plural,
+                api_version: $api_version,
+                kind: $kind,
+            };)*
+        };
+    }
+    kinds! {
+        NAMESPACES: "" "v1" "namespaces" "v1" "Namespace";
+        NODES: "" "v1" "nodes" "v1" "Node";
+        PODS: "" "v1" "pods" "v1" "Pod";
+        SERVICES: "" "v1" "services" "v1" "Service";
+        CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
+        SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
+        EVENTS: "" "v1" "events" "v1" "Event";
+        CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
+        REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
+        DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
+        STATEFULSETS: "apps" "v1" "statefulsets" "apps/v1" "StatefulSet";
+        DAEMONSETS: "apps" "v1" "daemonsets" "apps/v1" "DaemonSet";
+        REVISIONS: "apps" "v1" "controllerrevisions" "apps/v1" "ControllerRevision";
+        JOBS: "batch" "v1" "jobs" "batch/v1" "Job";
+        DEFINITIONS: "apiextensions.k8s.io" "v1" "customresourcedefinitions" "apiextensions.k8s.io/v1"
+            "CustomResourceDefinition";
+    }
+}
+
+impl Kind {
+    /// The store's table of this kind.
+    pub(super) fn table(&self) -> Arc<str> {
+        format!("{}/{}", self.group, self.plural).into()
+    }
+
+    /// Whether an object in that place is of this kind.
+    pub(super) fn is(&self, place: &Place) -> bool {
+        place.table.split_once('/') == Some((self.group, self.plural))
+    }
+
+    /// Where an object of that name is; cluster-wide kinds have an empty namespace.
+    pub(super) fn place(&self, namespace: &str, name: &str) -> Place {
+        let key = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
+        Place { table: self.table(), key: key.into() }
+    }
+
+    fn path(&self, namespace: &str) -> String {
+        path(self.group, self.version, namespace, self.plural)
+    }
+}
+
+fn path(group: &str, version: &str, namespace: &str, plural: &str) -> String {
+    let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+    if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") }
+}
+
+/// An object as it was when the hand looked.
+#[derive(Clone)]
+pub(super) struct Seen(Arc<Object>);
+
+impl Deref for Seen {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0.value
+    }
+}
+
+/// Reads and writes at one moment.
+pub(super) struct Hand<'a> {
+    server: &'a mut Server,
+    now: Timestamp,
+    rng: &'a mut fastrand::Rng,
+}
+
+impl<'a> Hand<'a> {
+    pub(super) fn new(server: &'a mut Server, now: Timestamp, rng: &'a mut fastrand::Rng) -> Self {
+        Hand { server, now, rng }
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        self.server
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The time so much later.
+    pub(super) fn after(&self, wait: SignedDuration) -> Timestamp {
+        self.now.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The object in that place.
+    pub(super) fn get(&self, place: &Place) -> Option<Seen> {
+        self.server.store().get(&place.table, &place.key).cloned().map(Seen)
+    }
+
+    /// The places of all objects of a resource.
+    pub(super) fn places(&self, group: &str, plural: &str) -> Vec<Place> {
+        self.scan(&format!("{group}/{plural}"), "")
+    }
+
+    /// The places of all objects in a namespace, of whatever kind.
+    pub(super) fn places_in(&self, namespace: &str) -> Vec<Place> {
+        let prefix = format!("{namespace}/");
+        let tables: Vec<Arc<str>> = self.server.store().tables().cloned().collect();
+        tables.iter().flat_map(|table| self.scan(table, &prefix)).collect()
+    }
+
+    fn scan(&self, table: &str, prefix: &str) -> Vec<Place> {
+        let table: Arc<str> = table.into();
+        let range = Range { prefix, from: "" };
+        let keys = self.server.store().scan(&table, range).map(|(key, _)| key.clone());
+        keys.map(|key| Place { table: table.clone(), key }).collect()
+    }
+
+    /// How messages name the kind of an object: `pods.`, `deployments.apps`.
+    pub(super) fn qualified(&self, place: &Place) -> String {
+        let (group, plural) = place.table.split_once('/').unwrap_or(("", &place.table));
+        format!("{plural}.{group}")
+    }
+
+    /// Creates an object, and says where it is; none if the server refuses it.
+    pub(super) fn create(&mut self, kind: &Kind, namespace: &str, body: &Value) -> Option<Place> {
+        let mut body = body.clone();
+        body["apiVersion"] = json!(kind.api_version);
+        body["kind"] = json!(kind.kind);
+        let made = self.send(Method::POST, &kind.path(namespace), "application/json", &body)?;
+        Some(kind.place(namespace, object::name(&made)))
+    }
+
+    /// Merges a patch into an object.
+    pub(super) fn patch(&mut self, place: &Place, patch: &Value) {
+        self.merge(place, "", patch);
+    }
+
+    /// Merges a patch into an object's status.
+    pub(super) fn patch_status(&mut self, place: &Place, patch: &Value) {
+        self.merge(place, "/status", patch);
+    }
+
+    fn merge(&mut self, place: &Place, subresource: &str, patch: &Value) {
+        if let Some(path) = self.path_of(place) {
+            let path = format!("{path}{subresource}");
+            self.send(Method::PATCH, &path, "application/merge-patch+json", patch);
+        }
+    }
+
+    /// Deletes an object, if it is still the one with that uid where one is given.
+    pub(super) fn delete(&mut self, place: &Place, uid: &str, propagation: &str) {
+        self.delete_with(place, uid, json!({"propagationPolicy": propagation}));
+    }
+
+    /// Deletes a pod whose time to leave has come.
+    pub(super) fn delete_now(&mut self, place: &Place, uid: &str) {
+        self.delete_with(place, uid, json!({"gracePeriodSeconds": 0}));
+    }
+
+    fn delete_with(&mut self, place: &Place, uid: &str, mut options: Value) {
+        options["apiVersion"] = json!("v1");
+        options["kind"] = json!("DeleteOptions");
+        if !uid.is_empty() {
+            options["preconditions"] = json!({"uid": uid});
+        }
+        if let Some(path) = self.path_of(place) {
+            self.send(Method::DELETE, &path, "application/json", &options);
+        }
+    }
+
+    /// Puts a pod on a node.
+    pub(super) fn bind(&mut self, place: &Place, uid: &str, node: &str) {
+        let binding = json!({
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": place.name(), "namespace": place.namespace(), "uid": uid},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+        });
+        if let Some(path) = self.path_of(place) {
+            self.send(Method::POST, &format!("{path}/binding"), "application/json", &binding);
+        }
+    }
+
+    /// Writes a namespace's own finalizers.
+    pub(super) fn finalize(&mut self, place: &Place, namespace: &Value) {
+        if let Some(path) = self.path_of(place) {
+            self.send(Method::PUT, &format!("{path}/finalize"), "application/json", namespace);
+        }
+    }
+
+    /// The path of an object, in whichever version is served; none if its kind is served no more.
+    fn path_of(&self, place: &Place) -> Option<String> {
+        let (group, plural) = place.table.split_once('/')?;
+        let catalog = self.server.catalog();
+        let version =
+            catalog.group(group)?.versions.iter().find(|version| catalog.get(group, version, plural).is_some())?;
+        Some(format!("{}/{}", path(group, version, place.namespace().unwrap_or_default(), plural), place.name()))
+    }
+
+    /// Sends a request, and gives the object that it is answered with.
+    fn send(&mut self, method: Method, path: &str, content_type: &str, body: &Value) -> Option<Value> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(CONTENT_TYPE, content_type)
+            .body(Bytes::from(body.to_string()))
+            .ok()?;
+        let (method, path) = (request.method().clone(), request.uri().clone());
+        let Answer::Whole(response) = self.server.handle(request, self.now, self.rng) else { return None };
+        let answer: Value = serde_json::from_slice(response.body()).ok()?;
+        if response.status().is_success() {
+            return Some(answer);
+        }
+        // Who else writes decides what is left to do: what is refused is looked at again when something changes.
+        let why = object::text(&answer, "/message");
+        tracing::debug!(target: "controller_testkit::world", %method, %path, why, "the server refused a controller");
+        None
+    }
+}

@@ -1,0 +1,216 @@
+//! What plays scheduler and kubelet: the stages of a pod's life, as a table.
+//!
+//! A stage says which pods it is for, how many paces after the last change it comes, and what it does. The first one
+//! that fits a pod is its next. A status that somebody else has written fits no stage, so a test may play kubelet
+//! itself from any point on.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::Clockwork;
+use super::furniture::NODE;
+use super::hand::Hand;
+use super::object;
+use super::queue::Place;
+
+/// One step in a pod's life.
+struct Stage {
+    fits: fn(&Value) -> bool,
+    paces: i32,
+    act: fn(&Value, &Place, &mut Hand<'_>, u32),
+}
+
+const STAGES: [Stage; 5] = [
+    Stage { fits: is_leaving, paces: 1, act: remove },
+    Stage { fits: is_unscheduled, paces: 1, act: schedule },
+    Stage { fits: is_bound, paces: 1, act: create_containers },
+    Stage { fits: is_starting, paces: 1, act: start },
+    Stage { fits: is_working_off_a_job, paces: 5, act: succeed },
+];
+
+impl Clockwork {
+    /// When a pod's next stage is due, if it has one.
+    pub(super) fn pods_next(&self, pod: &Value, now: Timestamp) -> Option<Timestamp> {
+        let stage = STAGES.iter().find(|stage| (stage.fits)(pod))?;
+        let wait = self.pace.checked_mul(stage.paces).unwrap_or(SignedDuration::MAX);
+        Some(now.checked_add(wait).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Takes a pod through its next stage.
+    pub(super) fn pod(&mut self, place: &Place, hand: &mut Hand<'_>) {
+        let Some(pod) = hand.get(place) else { return };
+        if let Some(stage) = STAGES.iter().find(|stage| (stage.fits)(&pod)) {
+            self.addresses = self.addresses.wrapping_add(1);
+            (stage.act)(&pod, place, hand, self.addresses);
+        }
+    }
+}
+
+fn is_pending(pod: &Value) -> bool {
+    !object::is_deleting(pod) && matches!(object::text(pod, "/status/phase"), "" | "Pending")
+}
+
+fn is_leaving(pod: &Value) -> bool {
+    object::is_deleting(pod) && object::number(pod, "/metadata/deletionGracePeriodSeconds").unwrap_or(0) > 0
+}
+
+fn is_unscheduled(pod: &Value) -> bool {
+    let gated = !object::items(pod, "/spec/schedulingGates").is_empty();
+    let ours = matches!(object::text(pod, "/spec/schedulerName"), "" | "default-scheduler");
+    is_pending(pod) && object::text(pod, "/spec/nodeName").is_empty() && !gated && ours
+}
+
+fn is_bound(pod: &Value) -> bool {
+    is_pending(pod)
+        && object::text(pod, "/spec/nodeName") == NODE
+        && object::items(pod, "/status/containerStatuses").is_empty()
+}
+
+fn is_starting(pod: &Value) -> bool {
+    let waits = |status: &Value| status.pointer("/state/waiting/reason").is_some_and(|why| why == "ContainerCreating");
+    let containers = object::items(pod, "/status/containerStatuses");
+    is_pending(pod) && !containers.is_empty() && containers.iter().all(waits)
+}
+
+fn is_working_off_a_job(pod: &Value) -> bool {
+    let owners = object::items(pod, "/metadata/ownerReferences");
+    let of_a_job = owners.iter().any(|owner| owner["controller"] == true && owner["kind"] == "Job");
+    of_a_job && !object::is_deleting(pod) && object::text(pod, "/status/phase") == "Running"
+}
+
+fn remove(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
+    hand.delete_now(place, object::uid(pod));
+}
+
+fn schedule(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
+    hand.bind(place, object::uid(pod), NODE);
+}
+
+fn condition(kind: &str, status: bool, now: &str) -> Value {
+    json!({
+        "type": kind,
+        "status": if status { "True" } else { "False" },
+        "lastProbeTime": null,
+        "lastTransitionTime": now,
+    })
+}
+
+/// The conditions of a pod, whose transition times stay where the status does.
+fn conditions(pod: &Value, ready: bool, over: bool, now: &str) -> Vec<Value> {
+    let old = object::items(pod, "/status/conditions");
+    let started = ready || over;
+    let facts = [
+        ("PodReadyToStartContainers", started && !over),
+        ("Initialized", true),
+        ("Ready", ready),
+        ("ContainersReady", ready),
+        ("PodScheduled", true),
+    ];
+    let mut conditions: Vec<Value> = Vec::with_capacity(facts.len());
+    for (kind, status) in facts {
+        let mut new = condition(kind, status, now);
+        match old.iter().find(|old| old["type"] == kind) {
+            Some(old) if old["status"] == new["status"] => {
+                new["lastTransitionTime"] = old["lastTransitionTime"].clone();
+            }
+            _ => {}
+        }
+        if !status && over {
+            new["reason"] = json!("PodCompleted");
+        } else if !status && matches!(kind, "Ready" | "ContainersReady") {
+            new["reason"] = json!("ContainersNotReady");
+            let names: Vec<&str> =
+                object::items(pod, "/spec/containers").iter().map(|c| object::text(c, "/name")).collect();
+            new["message"] = json!(format!("containers with unready status: [{}]", names.join(" ")));
+        }
+        conditions.push(new);
+    }
+    // Conditions of others, such as readiness gates, stay.
+    let ours = |kind: &Value| facts.iter().any(|(known, _)| kind == known);
+    conditions.extend(old.iter().filter(|old| !ours(&old["type"])).cloned());
+    conditions
+}
+
+/// The statuses of containers, all in one state.
+fn containers(pod: &Value, list: &str, state: &Value, ready: bool) -> Vec<Value> {
+    let uid = object::uid(pod);
+    let of = |container: &Value| {
+        let name = object::text(container, "/name");
+        let image = object::text(container, "/image");
+        let begun = state.get("waiting").is_none();
+        json!({
+            "name": name,
+            "image": image,
+            "imageID": if begun { format!("testkit://{image}") } else { String::new() },
+            "containerID": if begun { format!("testkit://{uid}/{name}") } else { String::new() },
+            "lastState": {},
+            "ready": ready,
+            "restartCount": 0,
+            "started": ready,
+            "state": state,
+        })
+    };
+    object::items(pod, list).iter().map(of).collect()
+}
+
+fn create_containers(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
+    let now = object::time(hand.now());
+    let waiting = json!({"waiting": {"reason": "ContainerCreating"}});
+    let mut status = json!({
+        "phase": "Pending",
+        "conditions": conditions(pod, false, false, &now),
+        "containerStatuses": containers(pod, "/spec/containers", &waiting, false),
+        "hostIP": "192.168.0.1",
+        "hostIPs": [{"ip": "192.168.0.1"}],
+        "startTime": now,
+        "observedGeneration": object::generation(pod),
+    });
+    let first = containers(pod, "/spec/initContainers", &waiting, false);
+    if !first.is_empty() {
+        status["initContainerStatuses"] = json!(first);
+    }
+    hand.patch_status(place, &json!({"status": status}));
+}
+
+fn start(pod: &Value, place: &Place, hand: &mut Hand<'_>, number: u32) {
+    let now = object::time(hand.now());
+    let address = format!("10.244.{}.{}", (number >> 8) & 0xff, number & 0xff);
+    let running = json!({"running": {"startedAt": now}});
+    let gates = object::items(pod, "/spec/readinessGates");
+    let ready = gates.iter().all(|gate| object::is_true(pod, object::text(gate, "/conditionType")));
+    let mut conditions = conditions(pod, true, false, &now);
+    if !ready && let Some(condition) = conditions.iter_mut().find(|condition| condition["type"] == "Ready") {
+        condition["status"] = json!("False");
+        condition["reason"] = json!("ReadinessGatesNotReady");
+    }
+    let mut status = json!({
+        "phase": "Running",
+        "conditions": conditions,
+        "containerStatuses": containers(pod, "/spec/containers", &running, true),
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "observedGeneration": object::generation(pod),
+    });
+    let ended = json!({"terminated": {
+        "exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now,
+    }});
+    let first = containers(pod, "/spec/initContainers", &ended, true);
+    if !first.is_empty() {
+        status["initContainerStatuses"] = json!(first);
+    }
+    hand.patch_status(place, &json!({"status": status}));
+}
+
+fn succeed(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
+    let now = object::time(hand.now());
+    let began = object::text(pod, "/status/startTime");
+    let ended = json!({"terminated": {
+        "exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": now,
+    }});
+    let status = json!({
+        "phase": "Succeeded",
+        "conditions": conditions(pod, false, true, &now),
+        "containerStatuses": containers(pod, "/spec/containers", &ended, false),
+    });
+    hand.patch_status(place, &json!({"status": status}));
+}
