@@ -1,0 +1,109 @@
+//! The JSON that Go would write of an object: what decoding into a struct and encoding it again leaves.
+//!
+//! Empty fields that Go omits go, fields that Go always writes come (`"resources": {}`, `"containers": null`), and
+//! what the struct does not know is dropped. Whether that was a mistake of the client is for the checks to say.
+
+use serde_json::{Map, Value};
+
+use super::{Field, Form, Type};
+
+/// Rewrites an object as its Go type has it. Values of a wrong type are left for the checks.
+pub(crate) fn normalize(ty: &Type, object: &mut Value) {
+    let Value::Object(fields) = object else { return };
+    fields.retain(|name, value| {
+        let Some(field) = ty.field(name) else { return false };
+        if !value.is_null() {
+            inner(&field.form, value);
+        }
+        !value.is_null()
+    });
+    complete(ty, fields);
+}
+
+fn inner(form: &Form, value: &mut Value) {
+    match (form, value) {
+        (Form::Struct(id), value @ Value::Object(_)) => normalize(id.get(), value),
+        (Form::List(element) | Form::Items(element), Value::Array(items)) => {
+            for item in items {
+                match item {
+                    Value::Null => *item = zero(element),
+                    item => inner(element, item),
+                }
+            }
+        }
+        (Form::Map(element), Value::Object(entries)) => {
+            for value in entries.values_mut() {
+                match value {
+                    Value::Null => *value = zero(element),
+                    value => inner(element, value),
+                }
+            }
+        }
+        (Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings, value @ Value::Object(_)) => {
+            normalize(super::table::schema_props().get(), value);
+        }
+        (Form::SchemaOrArray, Value::Array(schemas)) => {
+            schemas.iter_mut().for_each(|schema| normalize(super::table::schema_props().get(), schema));
+        }
+        _ => {}
+    }
+}
+
+/// Drops the empty fields that Go omits and adds those that it always writes, one level deep.
+pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
+    for field in &ty.fields {
+        match fields.get(field.name) {
+            Some(value) if field.is_omitted(value) => {
+                fields.remove(field.name);
+            }
+            None if field.is_always_written() => {
+                fields.insert(field.name.to_owned(), zero(&field.form));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Field {
+    fn is_omitted(&self, value: &Value) -> bool {
+        if self.pointer || self.is_always_written() {
+            return false;
+        }
+        match (&self.form, value) {
+            (Form::Struct(_), Value::Object(fields)) => self.omit_zero && fields.is_empty(),
+            (Form::Json, _) => false,
+            (_, Value::Array(items)) => self.omit_empty && items.is_empty(),
+            (_, Value::Object(fields)) => self.omit_empty && fields.is_empty(),
+            (_, Value::String(text)) => self.omit_empty && text.is_empty(),
+            (_, Value::Bool(flag)) => self.omit_empty && !flag,
+            (_, Value::Number(number)) => self.omit_empty && number.as_f64() == Some(0.0),
+            (_, Value::Null) => self.omit_empty || self.omit_zero,
+        }
+    }
+
+    fn is_always_written(&self) -> bool {
+        // Go's omitempty does not apply to structs.
+        let is_struct = matches!(
+            self.form,
+            Form::Struct(_) | Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString | Form::Raw
+        );
+        !self.pointer && !self.omit_zero && (is_struct || !self.omit_empty)
+    }
+}
+
+/// Go's zero value of a form.
+pub(crate) fn zero(form: &Form) -> Value {
+    match form {
+        Form::String => "".into(),
+        Form::Bool => false.into(),
+        Form::Int32 | Form::Int64 | Form::Double | Form::IntOrString => 0.into(),
+        Form::Duration => "0s".into(),
+        Form::Quantity => "0".into(),
+        Form::Struct(id) => {
+            let mut fields = Map::new();
+            complete(id.get(), &mut fields);
+            Value::Object(fields)
+        }
+        _ => Value::Null,
+    }
+}
