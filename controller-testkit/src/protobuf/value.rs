@@ -70,7 +70,7 @@ impl Decoder {
             Form::Int32 => (varint(scalar)? as i32).into(),
             Form::Int64 => (varint(scalar)? as i64).into(),
             Form::Double => match scalar {
-                Scalar::Fixed64(bits) => f64::from_bits(bits).into(),
+                Scalar::Fixed64(bits) => double(f64::from_bits(bits)),
                 _ => return Err(Error::Malformed("a number is not of eight bytes")),
             },
             Form::Bytes => STANDARD.encode(bytes(scalar)?).into(),
@@ -209,6 +209,12 @@ fn numbers(scalar: Scalar<'_>) -> Result<[i64; 2], Error> {
         }
     }
     Ok(found)
+}
+
+/// A number as Go writes it: without a fraction where it has none.
+fn double(value: f64) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT { (value as i64).into() } else { value.into() }
 }
 
 fn time(scalar: Scalar<'_>, format: &str) -> Result<Value, Error> {
