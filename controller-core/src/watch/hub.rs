@@ -4,16 +4,27 @@
 //! two changes, so nothing is lost or told twice between the two.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::health::Vitals;
+use super::message;
+use super::pump::{Listener, Note, Pump, Tally, Task};
+use super::source::{Signal, Wire};
 use super::{Health, WatchSpec};
 use crate::cache::{Entry, Slot, Store, SubscriberId};
-use crate::env::{Chance, Clock, Task, spawn};
+use crate::env::{self, Chance, Clock, panic_message, spawn};
+
+/// How long a watch rests after a bug of ours.
+const AFTER_A_BUG: Duration = Duration::from_secs(1);
 
 /// What a subscriber is told.
 #[derive(Debug, Clone, Copy)]
@@ -62,14 +73,15 @@ struct Parts {
 /// One running watch. The last subscription drops it, and with it the task.
 struct Running {
     board: Arc<Board>,
-    _task: Task<()>,
+    _task: env::Task<()>,
 }
 
 /// What the watch's task and its subscribers share.
-pub(super) struct Board {
-    pub(super) spec: WatchSpec,
-    pub(super) store: Arc<Store>,
-    health: Mutex<Health>,
+struct Board {
+    spec: WatchSpec,
+    store: Arc<Store>,
+    vitals: Mutex<Vitals>,
+    tally: Arc<Tally>,
     orders: Mutex<Vec<Order>>,
     /// The task alone waits here.
     ordered: Notify,
@@ -91,7 +103,7 @@ struct Member {
 
 /// The subscribers that joined, in the order in which they did. It lives on the watch's task.
 #[derive(Default)]
-pub(super) struct Audience {
+struct Audience {
     members: Vec<Arc<Member>>,
 }
 
@@ -126,7 +138,7 @@ impl Hub {
         }
         watches.retain(|_, watch| watch.strong_count() > 0);
         let board = Arc::new(Board::new(spec.clone(), &self.parts.clock));
-        let task = spawn(run(board.clone()));
+        let task = spawn(run(board.clone(), self.parts.clone()));
         let running = Arc::new(Running { board, _task: task });
         watches.insert(spec, Arc::downgrade(&running));
         running
@@ -136,7 +148,12 @@ impl Hub {
 impl Subscription {
     /// How far the watch can be relied on.
     pub(crate) fn health(&self) -> Health {
-        self.running.board.health.lock().clone()
+        self.running.board.vitals.lock().health()
+    }
+
+    /// What went through the watch so far.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.running.board.tally
     }
 
     /// Waits until this subscriber was told `Synced`.
@@ -172,7 +189,8 @@ impl Board {
         Self {
             spec,
             store: Arc::new(Store::new()),
-            health: Mutex::new(Health::Syncing { since: clock.instant().into_std(), why: None }),
+            vitals: Mutex::new(Vitals::new(clock.instant().into_std())),
+            tally: Arc::default(),
             orders: Mutex::default(),
             ordered: Notify::new(),
             next_id: AtomicU32::new(0),
@@ -185,12 +203,12 @@ impl Board {
     }
 
     /// Waits until somebody joins or leaves.
-    pub(super) async fn ordered(&self) {
+    async fn ordered(&self) {
         self.ordered.notified().await;
     }
 
     /// Lets those in who came, and those out who left.
-    pub(super) fn serve(&self, audience: &mut Audience) {
+    fn serve(&self, audience: &mut Audience) {
         let orders = std::mem::take(&mut *self.orders.lock());
         for order in orders {
             match order {
@@ -216,21 +234,21 @@ impl Audience {
         self.members.push(member);
     }
 
-    pub(super) fn upsert(&self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
         for member in &self.members {
             let initial = !member.synced.load(Ordering::Relaxed);
             member.sink.deliver(Delta::Upsert { slot, entry, before, initial });
         }
     }
 
-    pub(super) fn remove(&self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&self, slot: Slot, entry: &Arc<Entry>) {
         for member in &self.members {
             member.sink.deliver(Delta::Remove { slot, entry });
         }
     }
 
     /// The first list is complete. Those who know it are not told again.
-    pub(super) fn synced(&self) {
+    fn synced(&self) {
         for member in self.members.iter().filter(|member| !member.synced.load(Ordering::Relaxed)) {
             member.tell_synced();
         }
@@ -245,11 +263,132 @@ impl Member {
     }
 }
 
-/// The task of one watch.
-async fn run(board: Arc<Board>) {
+/// The task of one watch: serves the subscribers, and carries what the wire brings to the pump.
+async fn run(board: Arc<Board>, parts: Arc<Parts>) {
     let mut audience = Audience::default();
+    let mut rng = parts.chance.rng(&format!("watch {}", board.spec));
     loop {
-        board.serve(&mut audience);
-        board.ordered().await;
+        let followed = follow(&board, &parts, &mut audience, rng.fork());
+        // A bug in here must not leave a cache that stands still without a word.
+        let Err(panic) = AssertUnwindSafe(followed).catch_unwind().await;
+        let why = format!("the watch failed by a bug and starts again: {}", panic_message(&*panic));
+        tracing::error!(watch = %board.spec, "{why}");
+        board.vitals.lock().troubled(&why);
+        tokio::time::sleep(AFTER_A_BUG).await;
+    }
+}
+
+async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fastrand::Rng) -> Infallible {
+    let mut pump = Pump::new(&board.spec, board.store.clone(), board.tally.clone(), rng);
+    let mut wire = Wire::new(parts.client.clone(), board.spec.clone());
+    let now = || parts.clock.instant();
+    let mut deadline = now();
+    let timer = tokio::time::sleep_until(deadline);
+    tokio::pin!(timer);
+    let mut waits = true;
+    loop {
+        board.serve(audience);
+        let mut told = Told { board, audience, url: parts.url.as_deref(), now: now().into_std() };
+        match pump.task() {
+            None => {}
+            Some(Task::Open(request)) => {
+                tracing::debug!(watch = %board.spec, ?request, "asks");
+                wire.open(&request);
+                waits = false;
+                deadline = now() + pump.silence();
+                timer.as_mut().reset(deadline);
+            }
+            Some(Task::Wait(wait)) => {
+                wire.close();
+                waits = true;
+                deadline = now() + wait;
+                timer.as_mut().reset(deadline);
+            }
+        }
+        let signal = tokio::select! {
+            biased;
+            () = board.ordered() => continue,
+            signal = wire.next() => signal,
+            () = &mut timer => {
+                // Each chunk moves the deadline; the timer itself is only set again when it fires.
+                if now() < deadline {
+                    timer.as_mut().reset(deadline);
+                    continue;
+                }
+                told.now = now().into_std();
+                if waits {
+                    pump.woke(told.now, &mut told);
+                } else {
+                    wire.close();
+                    pump.silent(told.now, &mut told);
+                }
+                continue;
+            }
+        };
+        let at = now();
+        told.now = at.into_std();
+        match signal {
+            Signal::Opened => pump.opened(told.now, &mut told),
+            Signal::Refused { code, retry_after, body } => {
+                pump.refused(told.now, code, retry_after, &body, &mut told);
+            }
+            Signal::Chunk(chunk) => {
+                board.vitals.lock().alive(told.now);
+                pump.chunk(told.now, &chunk, &mut told);
+                // A body that always has more must not keep others from their turn.
+                tokio::task::consume_budget().await;
+            }
+            Signal::Ended => pump.ended(told.now, &mut told),
+            Signal::Failed(why) => pump.failed(told.now, why, &mut told),
+        }
+        deadline = at + pump.silence();
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+/// Tells the subscribers what changed, and log and health what happened.
+struct Told<'a> {
+    board: &'a Board,
+    audience: &'a Audience,
+    url: Option<&'a str>,
+    now: Instant,
+}
+
+impl Listener for Told<'_> {
+    fn upsert(&mut self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+        self.audience.upsert(slot, entry, before);
+    }
+
+    fn remove(&mut self, slot: Slot, entry: &Arc<Entry>) {
+        self.audience.remove(slot, entry);
+    }
+
+    fn synced(&mut self) {
+        self.board.vitals.lock().synced();
+        self.audience.synced();
+    }
+
+    fn note(&mut self, note: Note<'_>) {
+        let spec = &self.board.spec;
+        match (&note, message::note(&note)) {
+            (Note::Trouble(trouble), _) => {
+                let why = message::trouble(trouble, spec, self.url);
+                tracing::warn!(watch = %spec, "{why}");
+                self.board.vitals.lock().troubled(&why);
+            }
+            (Note::Recovered, _) => {
+                if self.board.vitals.lock().recovered(self.now) {
+                    tracing::info!(watch = %spec, "follows {} again", message::server(self.url));
+                }
+            }
+            (Note::Relist(_), Some(words)) => {
+                tracing::info!(watch = %spec, "{words}");
+                self.board.vitals.lock().troubled(&words);
+            }
+            (_, Some(words)) => tracing::warn!(watch = %spec, "{words}"),
+            (_, None) => {}
+        }
     }
 }

@@ -8,7 +8,12 @@ mod json;
 mod frame;
 mod scan;
 mod list;
+mod backoff;
+mod stream;
 mod health;
+mod pump;
+mod message;
+mod source;
 mod hub;
 mod spec;
 
