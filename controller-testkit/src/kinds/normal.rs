@@ -57,7 +57,8 @@ pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
                 fields.remove(field.name);
             }
             None if field.is_always_written() => {
-                fields.insert(field.name.to_owned(), zero(&field.form));
+                let empty = if field.pointer { Value::Null } else { zero(&field.form) };
+                fields.insert(field.name.to_owned(), empty);
             }
             _ => {}
         }
@@ -66,7 +67,7 @@ pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
 
 impl Field {
     fn is_omitted(&self, value: &Value) -> bool {
-        if self.pointer || self.is_always_written() {
+        if self.pointer && !value.is_null() || self.is_always_written() {
             return false;
         }
         match (&self.form, value) {
@@ -83,11 +84,12 @@ impl Field {
 
     fn is_always_written(&self) -> bool {
         // Go's omitempty does not apply to structs.
-        let is_struct = matches!(
-            self.form,
-            Form::Struct(_) | Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString | Form::Raw
-        );
-        !self.pointer && !self.omit_zero && (is_struct || !self.omit_empty)
+        let is_struct = !self.pointer
+            && matches!(
+                self.form,
+                Form::Struct(_) | Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString | Form::Raw
+            );
+        !self.omit_zero && (is_struct || !self.omit_empty)
     }
 }
 
