@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::controller::{Declare, Described};
-use crate::dispatch::{Broken, run_controller};
-use crate::erased::{Erased, ErasedController};
 use crate::descriptor::Descriptor;
+use crate::dispatch::{Broken, run_controller};
 use crate::env;
+use crate::erased::{Erased, ErasedController};
 use crate::error::{Error, Failure};
 use crate::operator::{Operator, Running};
 use crate::schema::Schema;

@@ -39,11 +39,6 @@ impl<T> Task<T> {
     pub(crate) fn abort_handle(&self) -> AbortHandle {
         self.handle.abort_handle()
     }
-
-    /// Asks the task to stop at its next await.
-    pub(crate) fn abort(&self) {
-        self.handle.abort();
-    }
 }
 
 impl<T> Future for Task<T> {

@@ -150,10 +150,13 @@ impl Operator {
         R: Future + Send + 'static,
         R::Output: IntoController,
     {
-        self.add_controller(controller_spec(<<R::Output as IntoController>::Controller as Described>::DESCRIPTOR, move |cx| {
-            let made = make(cx);
-            async move { made.await.into_controller().map(Arc::new) }
-        }))
+        self.add_controller(controller_spec(
+            <<R::Output as IntoController>::Controller as Described>::DESCRIPTOR,
+            move |cx| {
+                let made = make(cx);
+                async move { made.await.into_controller().map(Arc::new) }
+            },
+        ))
     }
 
     fn add_controller(mut self, spec: ChildSpec) -> Self {

@@ -1,7 +1,6 @@
 //! Owns what a child knows of its supervisor: that it may say it is ready, and that it is asked to stop.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -59,8 +58,8 @@ impl ChildContext {
     /// Ends when the supervisor asks the child to stop. What the child does then must fit into its `shutdown`.
     ///
     /// It takes the context, so the child needs no `move`; call it on a clone to wait for it more than once.
-    pub fn stopped(self) -> impl Future<Output = ()> + Send + 'static {
-        async move { self.line.stop.cancelled().await }
+    pub async fn stopped(self) {
+        self.line.stop.cancelled().await;
     }
 
     /// Whether the supervisor asked the child to stop.

@@ -3,29 +3,30 @@
 //! Everything that can wake it is in [`Wake`]. While it starts or stops one child it hears only that child and
 //! its own stop; what else happens meanwhile waits in order, as messages wait for OTP's supervisor.
 
+mod calls;
+mod child;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::child_spec::{ChildKind, ChildSpec, Start};
+use super::child_spec::{ChildSpec, Start};
 use super::context::{ChildContext, Line};
 use super::error::SupervisorError;
 use super::exit::Exit;
 use super::guard;
-use super::handle::{Call, ChildCount, ChildInfo, ChildState};
+use super::handle::Call;
 use super::policy::{self, AfterExit, Count, Intensity};
 use super::rule::{Restart, Shutdown};
 use super::spec::Supervisor;
-use crate::env::{self, Clock, Task};
+use crate::env::{self, Clock};
+use child::{Child, Gone, Running, State};
 
 /// How long an aborted child may take to be gone. One that never awaits can't be aborted: it is reported and left.
 const LEAK_LIMIT: Duration = Duration::from_secs(1);
@@ -50,34 +51,12 @@ enum Wake {
     Call(Call),
 }
 
-/// The end of one start of one child.
-struct Gone {
-    child: u64,
-    start: u64,
-    exit: Exit,
-}
-
 /// What came of starting a child.
 enum Started {
     Ready,
     Failed(Exit),
     /// The supervisor was asked to stop before the child was ready.
     Interrupted,
-}
-
-struct Child {
-    id: Arc<str>,
-    spec: ChildSpec,
-    state: State,
-    starts: u64,
-    restarts: u64,
-    last_exit: Option<Exit>,
-}
-
-enum State {
-    Up { line: Arc<Line>, abort: AbortHandle },
-    Restarting,
-    Down,
 }
 
 struct Tree {
@@ -397,123 +376,6 @@ impl Tree {
         }
     }
 
-    async fn answer(&mut self, call: Call) -> Result<(), End> {
-        match call {
-            Call::Start(spec, reply) => {
-                let answer = self.start_child(*spec).await?;
-                let _ = reply.send(answer);
-            }
-            Call::Terminate(id, reply) => {
-                let answer = self.terminate_child(id).await;
-                let _ = reply.send(answer);
-            }
-            Call::Restart(id, reply) => {
-                let answer = self.restart_child(id).await?;
-                let _ = reply.send(answer);
-            }
-            Call::Delete(id, reply) => {
-                let answer = self.delete_child(id);
-                let _ = reply.send(answer);
-            }
-            Call::Which(reply) => {
-                let _ = reply.send(self.children.values().map(Child::info).collect());
-            }
-            Call::Count(reply) => {
-                let _ = reply.send(self.count());
-            }
-            Call::Spec(id, reply) => {
-                let spec = self.find(&id).and_then(|number| self.children.get(&number)).map(|child| child.spec.clone());
-                let _ = reply.send(spec);
-            }
-            Call::TryAgain(number) => {
-                let Some(child) = self.children.get(&number) else { return Ok(()) };
-                let (true, Some(exit)) = (matches!(child.state, State::Restarting), child.last_exit.clone()) else {
-                    return Ok(());
-                };
-                self.restart(number, exit).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn start_child(&mut self, spec: ChildSpec) -> Result<Result<(), SupervisorError>, End> {
-        if let Err(error) = self.spec.check_child(&spec) {
-            return Ok(Err(error));
-        }
-        if let Some(child) = self.find(&spec.id).and_then(|number| self.children.get(&number)) {
-            return Ok(Err(match child.state {
-                State::Up { .. } => SupervisorError::AlreadyStarted { id: spec.id },
-                State::Restarting | State::Down => SupervisorError::AlreadyPresent { id: spec.id },
-            }));
-        }
-        let id = spec.id.clone();
-        let number = self.insert(spec);
-        match self.start(number).await {
-            Started::Ready => Ok(Ok(())),
-            Started::Interrupted => Err(End::Stopped),
-            Started::Failed(exit) => {
-                self.forget(number);
-                Ok(Err(SupervisorError::FailedToStart { id, exit }))
-            }
-        }
-    }
-
-    async fn terminate_child(&mut self, id: String) -> Result<(), SupervisorError> {
-        let Some(number) = self.find(&id) else { return Err(self.not_found(id)) };
-        self.terminate(number).await;
-        if let Some(child) = self.children.get_mut(&number) {
-            child.state = State::Down;
-            if child.spec.restart == Restart::Temporary {
-                self.forget(number);
-            }
-        }
-        Ok(())
-    }
-
-    async fn restart_child(&mut self, id: String) -> Result<Result<(), SupervisorError>, End> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
-        else {
-            return Ok(Err(self.not_found(id)));
-        };
-        match child.state {
-            State::Up { .. } => return Ok(Err(SupervisorError::Running { id })),
-            State::Restarting => return Ok(Err(SupervisorError::Restarting { id })),
-            State::Down => {}
-        }
-        match self.start(number).await {
-            Started::Ready => Ok(Ok(())),
-            Started::Interrupted => Err(End::Stopped),
-            Started::Failed(exit) => Ok(Err(SupervisorError::FailedToStart { id, exit })),
-        }
-    }
-
-    fn delete_child(&mut self, id: String) -> Result<(), SupervisorError> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
-        else {
-            return Err(self.not_found(id));
-        };
-        match child.state {
-            State::Up { .. } => Err(SupervisorError::Running { id }),
-            State::Restarting => Err(SupervisorError::Restarting { id }),
-            State::Down => {
-                self.forget(number);
-                Ok(())
-            }
-        }
-    }
-
-    fn count(&self) -> ChildCount {
-        let mut count = ChildCount { specs: self.children.len(), ..ChildCount::default() };
-        for child in self.children.values() {
-            count.active += usize::from(matches!(child.state, State::Up { .. }));
-            match child.spec.kind() {
-                ChildKind::Worker => count.workers += 1,
-                ChildKind::Supervisor => count.supervisors += 1,
-            }
-        }
-        count
-    }
-
     fn insert(&mut self, spec: ChildSpec) -> u64 {
         let (number, id) = (self.next_number, Arc::<str>::from(spec.id.as_str()));
         self.next_number += 1;
@@ -546,26 +408,6 @@ impl Tree {
     }
 }
 
-impl Child {
-    fn info(&self) -> ChildInfo {
-        ChildInfo {
-            id: self.spec.id.clone(),
-            state: match self.state {
-                State::Up { .. } => ChildState::Running,
-                State::Restarting => ChildState::Restarting,
-                State::Down => ChildState::Ended,
-            },
-            kind: self.spec.kind(),
-            restarts: self.restarts,
-            last_exit: self.last_exit.clone(),
-            supervisor: match self.spec.start() {
-                Start::Supervisor(supervisor) => Some(supervisor.handle()),
-                Start::Worker(_) => None,
-            },
-        }
-    }
-}
-
 impl End {
     /// What a parent sees: a supervisor that gave up ends with `Shutdown`, as in OTP.
     pub(crate) fn into_exit(self) -> Exit {
@@ -573,26 +415,5 @@ impl End {
             Self::Failed(error) => Exit::error(error),
             Self::Stopped | Self::GaveUp { .. } | Self::AutoShutdown => Exit::Shutdown,
         }
-    }
-}
-
-/// The task of one start of one child.
-struct Running {
-    child: u64,
-    start: u64,
-    task: Task<Exit>,
-}
-
-impl Future for Running {
-    type Output = Gone;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Gone> {
-        let ended = std::task::ready!(Pin::new(&mut self.task).poll(cx));
-        let exit = match ended {
-            env::Ended::Value(exit) => exit,
-            env::Ended::Panic(message) => Exit::Panic(message.into()),
-            env::Ended::Aborted => Exit::Killed,
-        };
-        Poll::Ready(Gone { child: self.child, start: self.start, exit })
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
+use crate::env::Clock;
 
 /// Where scripted children play, and what was seen there.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ fn ms(milliseconds: u64) -> Duration {
 
 impl Stage {
     fn new() -> Self {
-        Self { began: Instant::now(), seen: Arc::default(), cues: Arc::default() }
+        Self { began: Clock::system().instant(), seen: Arc::default(), cues: Arc::default() }
     }
 
     fn say(&self, text: impl std::fmt::Display) {

@@ -40,7 +40,7 @@ async fn every_end_before_ready_is_a_failed_start() {
     let panics = |_cx: ChildContext| -> std::future::Ready<()> { std::panic::resume_unwind(Box::new("in the making")) };
     check(ChildSpec::worker("a", panics), "child a failed to start: panic: in the making").await;
     let panics = async |_cx: ChildContext| -> Exit { std::panic::resume_unwind(Box::new("in the run")) };
-    check(ChildSpec::worker("a", move |cx| panics(cx)), "child a failed to start: panic: in the run").await;
+    check(ChildSpec::worker("a", panics), "child a failed to start: panic: in the run").await;
 }
 
 #[tokio::test(start_paused = true)]
