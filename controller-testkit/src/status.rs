@@ -188,6 +188,11 @@ impl ApiError {
             .with(Details::default())
     }
 
+    /// Something that may be done later, not now.
+    pub(crate) fn too_many_requests(message: &str) -> Self {
+        Self::new(429, "TooManyRequests", message).with(Details::default())
+    }
+
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
         Self::new(413, "RequestEntityTooLarge", message)
     }

@@ -61,6 +61,20 @@ impl Patch {
     }
 }
 
+impl Patch {
+    /// Applies the patch to something of no kind in the catalog, to which a strategic patch is a merge.
+    pub(crate) fn apply_plainly(&self, old: &Value) -> Result<Value, ApiError> {
+        match self {
+            Self::Json(patch) => Ok(patch.apply(old)?),
+            Self::Merge(patch) | Self::Strategic(patch) => {
+                let mut new = old.clone();
+                patch::merge(&mut new, patch.clone());
+                Ok(new)
+            }
+        }
+    }
+}
+
 impl Server {
     pub(crate) fn patch_by_request(
         &mut self,

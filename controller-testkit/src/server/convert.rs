@@ -1,12 +1,12 @@
 //! The same object in another version of its resource.
 //!
-//! Versions of a custom resource differ in `apiVersion` alone (conversion `None`); of the built-in kinds only events
-//! have two shapes that clients use side by side, since both are kept in one store.
+//! A custom resource's definition knows its own versions. Of the built-in kinds only events have two shapes that
+//! clients use side by side, since both are kept in one store.
 
 use serde_json::Value;
 
 use super::meta;
-use crate::catalog::Resource;
+use crate::catalog::{Resource, Shape};
 
 /// Names of an event's members in `v1` and in `events.k8s.io/v1`.
 const EVENT: [(&str, &str); 7] = [
@@ -21,6 +21,9 @@ const EVENT: [(&str, &str); 7] = [
 
 /// The object as the resource's version shows it.
 pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
+    if let Shape::Custom(version) = &resource.shape {
+        return version.read(object).into_owned();
+    }
     let mut shown = object.clone();
     let stored = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     let wanted = resource.api_version();

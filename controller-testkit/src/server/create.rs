@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::read::{kind_of, subject};
+use super::definitions::DEFINITIONS;
+use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
 use super::{Server, meta, rules, shape};
 use crate::catalog::Resource;
+use crate::crd::establish;
 use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
 use crate::store::{Change, Object};
@@ -33,6 +35,7 @@ impl Server {
         }
         rules::tidy(&mut object, &mut cx.warnings);
         let asked = meta::name(&object).to_owned();
+        self.open_definition(resource, &asked)?;
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
@@ -45,19 +48,19 @@ impl Server {
         if resource.manages_generation {
             metadata.insert("generation".into(), 1.into());
         }
-        shape::prepare_create(resource, &mut object, cx.now);
-        shape::default(resource, &mut object);
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {
             meta::of(&mut object).insert("name".into(), name.as_str().into());
-            shape::name_known(resource, &mut object);
         }
-        let mut faults = rules::faults(&object);
-        if name.is_empty() {
-            faults.insert(0, FieldError::required("metadata.name", "name or generateName is required"));
+        let mut faults = Vec::new();
+        if !shape::judges_metadata(resource) {
+            if name.is_empty() {
+                faults.push(FieldError::required("metadata.name", "name or generateName is required"));
+            }
+            faults.extend(rules::faults(&object));
         }
-        faults.extend(shape::validate_create(resource, &object));
+        faults.extend(shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings));
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
@@ -72,8 +75,9 @@ impl Server {
         if cx.dry_run {
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
+        let object = shape::stored(resource, object);
         let created = self.store.put(&table, &key, object, self.catalog.generation());
-        self.after_write(resource, &name);
+        self.after_write(resource, &name, cx.now);
         Ok(created)
     }
 
@@ -110,6 +114,25 @@ impl Server {
                 Err(ApiError::namespace_terminating(subject(resource), name, namespace))
             }
             Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Server {
+    /// Refuses new objects of a definition that is on its way out.
+    fn open_definition(&self, resource: &Resource, name: &str) -> Result<(), ApiError> {
+        if is_builtin(resource) {
+            return Ok(());
+        }
+        let definition = format!("{}.{}", resource.plural, resource.group);
+        match self.store.get(DEFINITIONS, &definition) {
+            Some(definition)
+                if establish::is_terminating(&definition.value) || meta::is_deleting(&definition.value) =>
+            {
+                let why = "create not allowed while custom resource definition is terminating";
+                Err(ApiError::forbidden(subject(resource), name, why))
+            }
+            _ => Ok(()),
         }
     }
 }

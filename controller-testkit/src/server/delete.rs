@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::body::{Body, Language};
@@ -13,8 +13,9 @@ use super::read::{answer_list, is_builtin, subject};
 use super::scope::{Scope, key, table};
 use super::update::{Place, has_spec_finalizers, is_namespace, is_released};
 use super::write::{Cx, Writing};
-use super::{Server, body, meta, reply};
+use super::{Server, body, meta, reply, shape};
 use crate::catalog::Resource;
+use crate::crd;
 use crate::field::FieldError;
 use crate::status::{self, ApiError, Details, Subject};
 use crate::store::{self, Object};
@@ -85,7 +86,8 @@ impl DeleteOptions {
         Self::check(&options, cx)
     }
 
-    fn check(given: &Value, cx: &mut Cx<'_>) -> Result<Self, ApiError> {
+    /// Reads options that have been parsed.
+    pub(crate) fn check(given: &Value, cx: &mut Cx<'_>) -> Result<Self, ApiError> {
         let policy = given.get("propagationPolicy").and_then(Value::as_str);
         let orphans = given.get("orphanDependents").and_then(Value::as_bool);
         let dry_run: Vec<&str> =
@@ -244,7 +246,7 @@ impl Server {
                 return Ok(Deleted::Gone(Arc::new(last)));
             }
             let gone = self.store.delete(&table, &key).unwrap_or_else(|| Arc::new(last));
-            self.after_write(resource, name);
+            self.after_write(resource, name, cx.now);
             return Ok(Deleted::Gone(gone));
         };
         if marked == object.value {
@@ -255,7 +257,7 @@ impl Server {
             return Ok(Deleted::Marked(Arc::new(shown)));
         }
         let changed = self.store.put(&table, &key, marked, object.written_under);
-        self.after_write(resource, name);
+        self.after_write(resource, name, cx.now);
         Ok(Deleted::Marked(changed))
     }
 
@@ -272,17 +274,27 @@ impl Server {
         if is_namespace(resource) {
             return self.marked_namespace(resource, name, marked, now);
         }
-        let finalizers = options.finalizers(&marked);
-        meta::set_finalizers(&mut marked, &finalizers);
-        if !meta::is_deleting(&marked) {
-            let generation = meta::generation(&marked);
-            let metadata = meta::of(&mut marked);
-            metadata.insert("deletionTimestamp".into(), meta::time(now));
-            if generation > 0 {
-                metadata.insert("generation".into(), (generation + 1).into());
+        let mut finalizers = options.finalizers(&marked);
+        if shape::is_definition(resource) && !finalizers.iter().any(|one| one == crd::CLEANUP_FINALIZER) {
+            // A definition outlives its objects; whoever removes them takes the finalizer away.
+            if !meta::is_deleting(&marked) {
+                finalizers.push(crd::CLEANUP_FINALIZER.to_owned());
             }
         }
-        meta::of(&mut marked).insert("deletionGracePeriodSeconds".into(), 0.into());
+        meta::set_finalizers(&mut marked, &finalizers);
+        let grace = grace(resource, options, &object.value);
+        let generation = meta::generation(&marked);
+        let before = meta::member(&marked, "deletionGracePeriodSeconds").and_then(Value::as_i64);
+        let deleting = meta::is_deleting(&marked);
+        let metadata = meta::of(&mut marked);
+        if !deleting && generation > 0 {
+            metadata.insert("generation".into(), (generation + 1).into());
+        }
+        if !deleting || before.is_some_and(|before| grace < before) {
+            let at = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+            metadata.insert("deletionTimestamp".into(), meta::time(at));
+            metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+        }
         Ok((!is_released(resource, &marked)).then_some(marked))
     }
 
@@ -306,6 +318,19 @@ impl Server {
         meta::members(meta::entry(&mut marked, "status")).insert("phase".into(), "Terminating".into());
         Ok((!is_released(resource, &marked)).then_some(marked))
     }
+}
+
+/// How long an object is given to end by itself: only a pod on a node that has not ended yet is given any time.
+fn grace(resource: &Resource, options: &DeleteOptions, object: &Value) -> i64 {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let is_pod = resource.group.is_empty() && resource.plural == "pods";
+    if !is_pod || text("/spec/nodeName").is_empty() || matches!(text("/status/phase"), "Succeeded" | "Failed") {
+        return 0;
+    }
+    // Asked again without a number, the time that was given before stands.
+    let before = meta::member(object, "deletionGracePeriodSeconds").and_then(Value::as_i64);
+    let usual = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30);
+    options.grace_seconds.or(before).unwrap_or(usual).max(0)
 }
 
 /// Whether a delete answers the object's last state and not a Status.

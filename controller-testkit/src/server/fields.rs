@@ -67,7 +67,8 @@ fn is_known(resource: &Resource, field: &str) -> bool {
 /// The fields that a custom resource's definition names.
 fn selectable(resource: &Resource) -> impl Iterator<Item = &str> {
     let paths = match &resource.shape {
-        Shape::Custom(_) | Shape::Builtin(_) => &[] as &[String],
+        Shape::Custom(version) => version.selectable_fields.as_slice(),
+        Shape::Builtin(_) => &[],
     };
     paths.iter().map(|path| path.trim_start_matches('.'))
 }

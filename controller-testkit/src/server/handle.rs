@@ -1,7 +1,7 @@
 //! From a request to the verb that it means, and from what the verb did to an answer.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, USER_AGENT, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -15,8 +15,9 @@ use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
 use super::write::Writing;
-use super::{Answer, Server, reply};
+use super::{Answer, Server, reply, shape};
 use crate::discovery::{self, Format, Root};
+use crate::openapi;
 use crate::status::ApiError;
 
 /// Until when a request waits for a resourceVersion from the future; travels with the request.
@@ -40,15 +41,24 @@ impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         let (head, body) = request.into_parts();
-        let done = match Route::find(&self.catalog, head.uri.path()) {
-            Route::Resource(target) => self.verb(&head, &body, &target, now, rng),
-            route => self.document(&head, &route).map(Done::from),
+        let route = Route::find(&self.catalog, head.uri.path());
+        let done = match &route {
+            Route::Resource(target) => self.verb(&head, &body, target, now, rng),
+            route => self.document(&head, route).map(Done::from),
         };
-        match done {
-            Ok(Done::Answer(Answer::Whole(response))) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
+        let mut answer = match done {
             Ok(Done::Answer(answer)) => answer,
-            Ok(Done::Future(rv)) => self.later(head, body, rv, now),
+            Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
             Err(error) => Answer::Whole(reply::error(&error)),
+        };
+        if let Route::Resource(target) = &route
+            && let Some(warning) = shape::deprecation(&target.resource)
+        {
+            reply::warn(answer.headers_mut(), &[warning.to_owned()]);
+        }
+        match answer {
+            Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
+            answer => answer,
         }
     }
 
@@ -73,7 +83,8 @@ impl Server {
         rng: &mut fastrand::Rng,
     ) -> Result<Done, ApiError> {
         let query = Query::parse(head.uri.query());
-        let look = Look::plain(self.catalog.generation());
+        let include = query.include()?;
+        let look = Look { include, ..Look::plain(self.catalog.generation()) };
         let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
         let served = match &target.subresource {
             Some(name) => target.resource.subresource(name).is_some_and(|found| found.verbs.contains(&verb)),
@@ -88,6 +99,10 @@ impl Server {
                 let look = Look { form: accepted.form, ..look };
                 let version = query.get("resourceVersion").unwrap_or_default();
                 read_done(self.read_one(target, name, version, accepted, look, now))
+            }
+            ("get", Some(name)) if !target.watch => {
+                let accepted = negotiate(&head.headers, false)?;
+                self.read_part(target, name, accepted, Look { form: accepted.form, ..look }, now).map(Done::from)
             }
             ("list" | "get", _) if target.subresource.is_none() => {
                 let options = query.list_options(target.watch)?;
@@ -142,6 +157,50 @@ impl Server {
         answer
     }
 
+    /// The OpenAPI document of a version; a client that knows an older one is sent to the present one.
+    fn open_api(&self, head: &Parts, group: &str, version: &str) -> Response<Bytes> {
+        let no_such_page = || reply::text(StatusCode::NOT_FOUND, "404 page not found\n");
+        let Some(hash) = openapi::hash(&self.catalog, group, version) else { return no_such_page() };
+        let query = Query::parse(head.uri.query());
+        let asked = query.get("hash").filter(|asked| !asked.is_empty());
+        if asked.is_some_and(|asked| asked != hash) {
+            let mut moved = reply::text(StatusCode::MOVED_PERMANENTLY, "");
+            if let Ok(place) = HeaderValue::from_str(&format!("{}?hash={hash}", head.uri.path())) {
+                moved.headers_mut().insert(LOCATION, place);
+            }
+            return moved;
+        }
+        let tag = format!("\"{hash}\"");
+        let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
+        let mut answer = match openapi::document(&self.catalog, group, version) {
+            _ if known => reply::text(StatusCode::NOT_MODIFIED, ""),
+            Some(document) => reply::document(HeaderValue::from_static("application/json"), &document),
+            None => return no_such_page(),
+        };
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            answer.headers_mut().insert(ETAG, tag);
+        }
+        if asked.is_some() {
+            let forever = HeaderValue::from_static("public, immutable");
+            answer.headers_mut().insert(CACHE_CONTROL, forever);
+        }
+        answer
+    }
+
+    /// Every path that is served, as the root lists them.
+    fn paths(&self) -> Value {
+        let mut paths: Vec<String> =
+            ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned).into();
+        for group in self.catalog.groups() {
+            let root = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
+            paths.extend(group.versions.iter().map(|version| format!("{root}/{version}")));
+            paths.push(root);
+        }
+        paths.sort();
+        paths.dedup();
+        json!({"paths": paths})
+    }
+
     /// Answers what is no resource.
     fn document(&self, head: &Parts, route: &Route) -> Result<Response<Bytes>, ApiError> {
         let found = |value: Option<Value>| match value {
@@ -151,6 +210,12 @@ impl Server {
         match route {
             Route::ApiVersions => Ok(self.aggregated(head, Root::Api, || discovery::api_versions(&address(head)))),
             Route::ApiGroups => Ok(self.aggregated(head, Root::Apis, || discovery::api_groups(&self.catalog))),
+            Route::OpenApiIndex => {
+                let index = openapi::index(&self.catalog);
+                Ok(reply::document(HeaderValue::from_static("text/plain; charset=utf-8"), &index))
+            }
+            Route::OpenApiDocument { group, version } => Ok(self.open_api(head, group, version)),
+            Route::Root => Ok(reply::object(StatusCode::OK, &self.paths(), false)),
             Route::ApiGroup(group) => found(discovery::api_group(&self.catalog, group)),
             Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
             Route::Version => Ok(reply::object(StatusCode::OK, &version(), false)),

@@ -23,6 +23,10 @@ mod update;
 mod amend;
 mod delete;
 mod subresource;
+mod scale;
+mod pods;
+mod review;
+mod definitions;
 mod shape;
 mod rules;
 mod meta;
@@ -33,7 +37,7 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use jiff::Timestamp;
 
 use crate::catalog::Catalog;
@@ -64,6 +68,16 @@ pub(crate) enum Answer {
     },
 }
 
+impl Answer {
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        match self {
+            Self::Whole(response) => response.headers_mut(),
+            Self::Watch { head, .. } => head.headers_mut(),
+            Self::Later { request, .. } => request.headers_mut(),
+        }
+    }
+}
+
 impl Server {
     /// A server that has nothing stored and serves the built-in kinds.
     pub(crate) fn new() -> Self {
@@ -74,7 +88,7 @@ impl Server {
         &self.catalog
     }
 
-    /// What is stored, for the world to read.
+    /// Everything that is stored, to look at; what is written goes through [`Server::handle`].
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }

@@ -11,18 +11,20 @@ use super::{convert, meta};
 use crate::catalog::{Resource, Shape};
 use crate::status::ApiError;
 use crate::store::{Change, Object, frame, write_object};
+use crate::table::{self, Header, IncludeObject};
 
 /// How a client wants to see objects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
     pub(crate) form: Form,
+    pub(crate) include: IncludeObject,
     /// The catalog's generation: an object that was written under another may have got new defaults.
     pub(crate) generation: u64,
 }
 
 impl Look {
     pub(crate) fn plain(generation: u64) -> Self {
-        Self { form: Form::Object, generation }
+        Self { form: Form::Object, include: IncludeObject::Metadata, generation }
     }
 
     /// The object in the resource's version, where that is not how it is stored.
@@ -55,7 +57,7 @@ impl Look {
             Form::Table(version) => {
                 let value = self.value(resource, object);
                 let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
-                Ok(bytes_of(&self.table(resource, version, &head, &[&value], true, now)))
+                Ok(bytes_of(&self.table(resource, version, &head, &[&value], Header::Columns, now)))
             }
         }
     }
@@ -83,11 +85,10 @@ impl Look {
         version: &str,
         head: &Value,
         items: &[&Value],
-        with_columns: bool,
+        header: Header,
         now: Timestamp,
     ) -> Value {
-        let _ = (resource, items, with_columns, now);
-        let mut table = json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": head});
+        let mut table = table::render(resource, head, items, self.include, header, now);
         if version != "v1" {
             meta::members(&mut table).insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
         }
@@ -100,7 +101,7 @@ impl Look {
         resource: &Resource,
         object: &Object,
         change: Change,
-        with_columns: bool,
+        header: Header,
         now: Timestamp,
     ) -> Bytes {
         match self.form {
@@ -112,7 +113,7 @@ impl Look {
             Form::Table(version) => {
                 let value = self.value(resource, object);
                 let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
-                frame(change, &bytes_of(&self.table(resource, version, &head, &[&value], with_columns, now)))
+                frame(change, &bytes_of(&self.table(resource, version, &head, &[&value], header, now)))
             }
         }
     }
@@ -131,7 +132,7 @@ impl Look {
             Form::Metadata { version, .. } => metadata(&object, version),
             Form::Table(version) => {
                 let head = json!({"resourceVersion": rv.to_string()});
-                self.table(resource, version, &head, &[&object], false, now)
+                self.table(resource, version, &head, &[&object], Header::Omitted, now)
             }
         };
         line("BOOKMARK", &shown)

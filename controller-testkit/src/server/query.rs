@@ -3,6 +3,7 @@
 use super::route::decode;
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
+use crate::table::IncludeObject;
 
 /// The pairs of a query, in their order.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +75,20 @@ impl Query {
     /// Anything but `0` and `false` is true, even nothing at all.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// What the rows of a table carry of their objects.
+    pub(crate) fn include(&self) -> Result<IncludeObject, ApiError> {
+        match self.get("includeObject").unwrap_or_default() {
+            "" | "Metadata" => Ok(IncludeObject::Metadata),
+            "None" => Ok(IncludeObject::None),
+            "Object" => Ok(IncludeObject::Object),
+            other => {
+                let fault =
+                    FieldError::invalid("includeObject", other, "must be 'Metadata', 'Object', 'None', or empty");
+                Err(ApiError::bad_request(fault.to_string()))
+            }
+        }
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {

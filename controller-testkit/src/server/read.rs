@@ -1,5 +1,7 @@
 //! Reads: one object, or a list with its pages, at the resourceVersion that the client asks for.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -15,7 +17,7 @@ use crate::catalog::{Resource, Shape};
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
 use crate::store::Object;
-use std::sync::Arc;
+use crate::table::Header;
 
 /// Why a read has no answer yet, or never.
 #[derive(Debug)]
@@ -203,7 +205,7 @@ pub(crate) fn answer_list(
     if let Form::Table(version) = accepted.form {
         let values: Vec<Value> = items.iter().map(|object| look.value(resource, object)).collect();
         let values: Vec<&Value> = values.iter().collect();
-        let table = look.table(resource, version, &head, &values, true, now);
+        let table = look.table(resource, version, &head, &values, Header::Columns, now);
         return reply::object(StatusCode::OK, &table, accepted.yaml);
     }
     let (kind, api_version) = match accepted.form {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
 use crate::field::echo;
@@ -56,10 +56,10 @@ pub(crate) fn stream() -> Response<()> {
 }
 
 /// Adds the warnings, each in a header of its own.
-pub(crate) fn warn(answer: &mut Response<Bytes>, warnings: &[String]) {
+pub(crate) fn warn(headers: &mut HeaderMap, warnings: &[String]) {
     for warning in warnings {
         if let Ok(value) = HeaderValue::from_str(&format!("299 - {}", echo::quote(warning))) {
-            answer.headers_mut().append(WARNING, value);
+            headers.append(WARNING, value);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::query::ListOptions;
 use super::route::Target;
-use super::{fields, meta};
+use super::{convert, fields, meta};
 use crate::catalog::Resource;
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::status::ApiError;
@@ -81,6 +81,17 @@ impl Scope {
     fn selects_value(&self, value: &Value) -> bool {
         self.name.as_deref().is_none_or(|name| name == meta::name(value))
             && (self.labels.is_empty() || self.labels.matches(meta::labels(value)))
-            && (self.fields.is_empty() || self.fields.matches(|field| fields::read(&self.resource, value, field)))
+            && (self.fields.is_empty() || self.selects_fields(value))
+    }
+
+    /// Fields are those of the version that is asked for.
+    fn selects_fields(&self, value: &Value) -> bool {
+        let matches = |value: &Value| self.fields.matches(|field| fields::read(&self.resource, value, field));
+        match value.get("apiVersion").and_then(Value::as_str) {
+            Some(stored) if stored != self.resource.api_version() => {
+                matches(&convert::to_version(&self.resource, value))
+            }
+            _ => matches(value),
+        }
     }
 }

@@ -1,29 +1,59 @@
-//! Parts of objects with a life of their own, and requests that are answered and not stored.
+//! Parts of objects with a life of their own: which of them there are, and where each is dealt with.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Method, Response, StatusCode};
+use jiff::Timestamp;
 
-use super::Server;
+use super::accept::Accepted;
+use super::present::Look;
+use super::read::answer_one;
+use super::route::Target;
 use super::write::{Cx, Writing};
-use crate::catalog::Resource;
+use super::{Server, reply};
 use crate::status::ApiError;
 
 impl Server {
-    /// A write to any subresource but the status.
+    /// Reads a part of an object: most show the whole of it.
+    pub(crate) fn read_part(
+        &self,
+        target: &Target,
+        name: &str,
+        accepted: Accepted,
+        look: Look,
+        now: Timestamp,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let resource = &*target.resource;
+        let object = || self.find(resource, target.namespace.as_deref(), name);
+        match target.subresource.as_deref().unwrap_or_default() {
+            "status" | "approval" | "ephemeralcontainers" | "resize" => {
+                answer_one(resource, object()?, StatusCode::OK, accepted, look, now)
+            }
+            "scale" => Ok(reply::object(StatusCode::OK, &self.scale_of(resource, object()?)?, accepted.yaml)),
+            part => Err(not_modelled(part)),
+        }
+    }
+
+    /// A write to any part but the status.
     pub(crate) fn write_subresource(
         &mut self,
         writing: &Writing<'_>,
-        _cx: &mut Cx<'_>,
+        cx: &mut Cx<'_>,
     ) -> Result<Response<Bytes>, ApiError> {
-        let part = writing.target.subresource.as_deref().unwrap_or_default();
-        Err(ApiError::not_implemented(&format!("the subresource {part}")))
+        let method = &writing.head.method;
+        match (writing.target.subresource.as_deref().unwrap_or_default(), method) {
+            ("scale", _) => self.write_scale(writing, cx),
+            ("finalize" | "approval" | "ephemeralcontainers" | "resize", &Method::PUT) => {
+                self.replace_by_request(writing, cx)
+            }
+            ("approval" | "ephemeralcontainers" | "resize", &Method::PATCH) => self.patch_by_request(writing, cx),
+            ("binding", &Method::POST) => self.bind(writing, cx),
+            ("eviction", &Method::POST) => self.evict(writing, cx),
+            ("token", &Method::POST) => self.token(writing, cx),
+            (part, _) => Err(not_modelled(part)),
+        }
     }
+}
 
-    /// A create of something that is only answered.
-    pub(crate) fn review(&mut self, writing: &Writing<'_>, _cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
-        Err(ApiError::not_implemented(&writing.target.resource.kind))
-    }
-
-    /// What follows from a change of a stored object within the server itself.
-    pub(crate) fn after_write(&mut self, _resource: &Resource, _name: &str) {}
+fn not_modelled(part: &str) -> ApiError {
+    ApiError::not_implemented(&format!("the subresource {part:?}"))
 }

@@ -58,6 +58,8 @@ impl Part {
     /// The stored object with this part of the wanted one.
     fn blend(self, resource: &Resource, old: &Value, new: Value) -> Value {
         match self {
+            // A custom resource knows its own parts.
+            Self::Main | Self::Status if !is_builtin(resource) => new,
             Self::Main if resource.has_status() => {
                 let mut blended = new;
                 let status = old.get("status").cloned();
@@ -68,7 +70,7 @@ impl Part {
             Self::Status => {
                 let mut blended = with_members(old, &new, &[&["status"]]);
                 // The built-in kinds let a status write carry labels and annotations along, all but the workloads.
-                if is_builtin(resource) && resource.group != "apps" {
+                if resource.group != "apps" {
                     blended = with_members(
                         &blended,
                         &new,
@@ -138,14 +140,14 @@ impl Server {
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
-        shape::prepare_update(resource, part, &mut new, &old);
-        shape::default(resource, &mut new);
-        if part == Part::Main && resource.manages_generation && moves_generation(resource, &old, &new) {
+        let mut faults = immutable;
+        if !shape::judges_metadata(resource) {
+            faults.extend(rules::faults(&new));
+        }
+        faults.extend(shape::settle_changed(resource, part, &mut new, &old, &mut cx.warnings));
+        if part == Part::Main && counts_here(resource) && moves_generation(resource, &old, &new) {
             meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
         }
-        let mut faults = immutable;
-        faults.extend(rules::faults(&new));
-        faults.extend(shape::validate_update(resource, part, &new, &old));
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), name, &faults));
         }
@@ -156,15 +158,21 @@ impl Server {
         if cx.dry_run || released {
             let shown = Object::new(new.clone(), stored.rv, store::Change::Modified, self.catalog.generation());
             if !cx.dry_run {
-                self.store.delete_as(&table, &key, new);
-                self.after_write(resource, name);
+                self.store.delete_as(&table, &key, shape::stored(resource, new));
+                self.after_write(resource, name, cx.now);
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
+        let new = shape::stored(resource, new);
         let changed = self.store.put(&table, &key, new, self.catalog.generation());
-        self.after_write(resource, name);
+        self.after_write(resource, name, cx.now);
         Ok((changed, StatusCode::OK))
     }
+}
+
+/// Whether the server counts the generations of a kind, and not the kind itself.
+fn counts_here(resource: &Resource) -> bool {
+    resource.manages_generation && !shape::counts_generation(resource)
 }
 
 /// Whether nothing holds back an object that is to be deleted.

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Server;
-use super::accept::{Accepted, Form};
+use super::accept::Accepted;
 use super::present::{Look, line};
 use super::query::ListOptions;
 use super::read::parse_version;
 use super::scope::Scope;
 use crate::status::ApiError;
 use crate::store::{Change, Event, Object};
+use crate::table::Header;
 
 const BOOKMARK_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// How long a streaming list waits for a version from the future.
@@ -224,7 +225,7 @@ impl Watch {
     }
 
     fn show(&mut self, object: &Object, change: Change, now: Timestamp) -> Frame {
-        let with_columns = matches!(self.look.form, Form::Table(_)) && !std::mem::replace(&mut self.columns_sent, true);
-        Frame::event(self.look.line(&self.scope.resource, object, change, with_columns, now))
+        let header = if std::mem::replace(&mut self.columns_sent, true) { Header::Omitted } else { Header::Columns };
+        Frame::event(self.look.line(&self.scope.resource, object, change, header, now))
     }
 }

@@ -188,7 +188,7 @@ impl Server {
             true => Err(error),
             false => Ok(reply::error(&error)),
         })?;
-        reply::warn(&mut answer, &warnings);
+        reply::warn(answer.headers_mut(), &warnings);
         Ok(answer)
     }
 
@@ -202,7 +202,11 @@ impl Server {
         writing.shown(&created, StatusCode::CREATED, cx.now)
     }
 
-    fn replace_by_request(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+    pub(crate) fn replace_by_request(
+        &mut self,
+        writing: &Writing<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
         let target = writing.target;
         let object = writing.object(self, cx)?;
         let name = target.name.as_deref().unwrap_or_default();

@@ -1,0 +1,83 @@
+//! Custom resource definitions in the store, and what is served because of them.
+//!
+//! A definition is judged and established as soon as it is written; the answer to the write shows it as it was before,
+//! as a real server's does, since there another controller is at work.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Server, meta, shape};
+use crate::catalog::Resource;
+use crate::crd::{self, establish};
+
+/// The table of definitions.
+pub(crate) const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinitions";
+
+impl Server {
+    /// What follows from a change of a stored object within the server itself.
+    pub(crate) fn after_write(&mut self, resource: &Resource, name: &str, now: Timestamp) {
+        if shape::is_definition(resource) {
+            self.establish(name, now);
+        }
+    }
+
+    /// Accepts or refuses a definition's names, and serves what it defines.
+    fn establish(&mut self, name: &str, now: Timestamp) {
+        let Some(definition) = self.store.get(DEFINITIONS, name).cloned() else {
+            self.catalog.remove_custom(name);
+            return;
+        };
+        let mut value = &definition.value;
+        let accepted = self.accepted(name, value, now);
+        if let Some(accepted) = accepted {
+            let generation = self.catalog.generation();
+            self.store.put(DEFINITIONS, name, accepted, generation);
+            // Names that this definition had to wait for may be wanted by others, and the other way round.
+            self.reconsider(name, now);
+        }
+        let definition = self.store.get(DEFINITIONS, name).cloned().unwrap_or(definition);
+        value = &definition.value;
+        match establish::is_established(value) {
+            true => self.catalog.set_custom(name, crd::resources(value)),
+            false => self.catalog.remove_custom(name),
+        }
+    }
+
+    fn accepted(&self, name: &str, definition: &Value, now: Timestamp) -> Option<Value> {
+        if meta::is_deleting(definition) {
+            return None;
+        }
+        let group = definition.pointer("/spec/group");
+        let others: Vec<Arc<_>> = self
+            .store
+            .scan(DEFINITIONS, crate::store::Range { prefix: "", from: "" })
+            .filter(|(other, object)| &***other != name && object.value.pointer("/spec/group") == group)
+            .map(|(_, object)| object.clone())
+            .collect();
+        establish::accept(definition, others.iter().map(|other| &other.value), now)
+    }
+
+    /// Looks again at the group's definitions whose names were taken.
+    fn reconsider(&mut self, changed: &str, now: Timestamp) {
+        let waiting: Vec<Arc<str>> = self
+            .store
+            .scan(DEFINITIONS, crate::store::Range { prefix: "", from: "" })
+            .filter(|(name, object)| &***name != changed && !establish::is_established(&object.value))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in waiting {
+            let Some(definition) = self.store.get(DEFINITIONS, &name).cloned() else { continue };
+            if let Some(accepted) = self.accepted(&name, &definition.value, now) {
+                let generation = self.catalog.generation();
+                let established = establish::is_established(&accepted);
+                let resources = crd::resources(&accepted);
+                self.store.put(DEFINITIONS, &name, accepted, generation);
+                if established {
+                    self.catalog.set_custom(&name, resources);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What only pods have: being bound to a node, and being evicted.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::delete::DeleteOptions;
+use super::scale::selector_text;
+use super::scope::{key, table};
+use super::write::{Cx, Writing};
+use super::{Server, meta, reply};
+use crate::selector::LabelSelector;
+use crate::status::{ApiError, Subject};
+use crate::store::Range;
+
+const PODS: &str = "/pods";
+const BUDGETS: &str = "policy/poddisruptionbudgets";
+
+/// The answer of a request that did what it should and has nothing to show.
+fn done() -> Response<Bytes> {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    reply::object(StatusCode::CREATED, &status, false)
+}
+
+impl Server {
+    /// Puts a pod on the node that a Binding names.
+    pub(crate) fn bind(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+        let binding = writing.parse("Binding", true)?.value;
+        let target = writing.target;
+        let name = match target.subresource {
+            Some(_) => target.name.as_deref().unwrap_or_default(),
+            None => meta::name(&binding),
+        };
+        let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
+        if node.is_empty() {
+            return Err(ApiError::bad_request("the binding names no node: target.name is required"));
+        }
+        let pods = Subject { group: "", resource: "pods" };
+        let key = key(target.namespace.as_deref(), name);
+        let pod = self.store.get(PODS, &key).cloned().ok_or_else(|| ApiError::not_found(pods, name))?;
+        let conflict = |why: String| ApiError::conflict(Subject { group: "", resource: "pods/binding" }, name, &why);
+        let uid = meta::text(&binding, "uid");
+        if !uid.is_empty() && uid != meta::text(&pod.value, "uid") {
+            let found = meta::text(&pod.value, "uid");
+            return Err(conflict(format!(
+                "Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+            )));
+        }
+        if meta::is_deleting(&pod.value) {
+            return Err(conflict(format!("pod {name} is being deleted, cannot be assigned to a host")));
+        }
+        let bound = pod.value.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+        if !bound.is_empty() {
+            return Err(conflict(format!("pod {name} is already assigned to node {bound:?}")));
+        }
+        let mut changed = pod.value.clone();
+        meta::members(meta::entry(&mut changed, "spec")).insert("nodeName".into(), node.into());
+        let conditions =
+            meta::members(meta::entry(&mut changed, "status")).entry("conditions").or_insert_with(|| json!([]));
+        if let Value::Array(conditions) = conditions {
+            conditions.retain(|condition| condition.get("type") != Some(&json!("PodScheduled")));
+            conditions.push(json!({
+                "type": "PodScheduled", "status": "True", "lastProbeTime": null,
+                "lastTransitionTime": meta::time(cx.now),
+            }));
+        }
+        if !cx.dry_run {
+            self.store.put(PODS, &key, changed, pod.written_under);
+        }
+        Ok(done())
+    }
+
+    /// Deletes a pod if no disruption budget forbids it.
+    pub(crate) fn evict(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+        let eviction = writing.parse("Eviction", true)?.value;
+        let target = writing.target;
+        let name = target.name.as_deref().unwrap_or_default();
+        let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
+        let options = DeleteOptions::check(&options, cx)?;
+        let pod = self.find(&target.resource, target.namespace.as_deref(), name)?.clone();
+        let prefix = target.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let budget = self.store.scan(BUDGETS, Range { prefix: &prefix, from: "" }).find(|(_, budget)| {
+            let selector = selector_text(budget.value.pointer("/spec/selector").unwrap_or(&Value::Null));
+            LabelSelector::parse(&selector).is_ok_and(|selector| selector.matches(meta::labels(&pod.value)))
+        });
+        let allowed = |budget: &Value| budget.pointer("/status/disruptionsAllowed").and_then(Value::as_i64);
+        if let Some((key, budget)) = budget.map(|(key, budget)| (key.clone(), budget.clone())) {
+            let phase = pod.value.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+            let counts = !matches!(phase, "Pending" | "Succeeded" | "Failed") && !meta::is_deleting(&pod.value);
+            match allowed(&budget.value).unwrap_or(0) {
+                left if left <= 0 && counts => {
+                    let count = |member: &str| {
+                        budget.value.pointer(&format!("/status/{member}")).and_then(Value::as_i64).unwrap_or(0)
+                    };
+                    let why = format!(
+                        "The disruption budget {} needs {} healthy pods and has {} currently",
+                        meta::name(&budget.value),
+                        count("desiredHealthy"),
+                        count("currentHealthy")
+                    );
+                    return Err(ApiError::too_many_requests(
+                        "Cannot evict pod as it would violate the pod's disruption budget.",
+                    )
+                    .with_cause(json!({"reason": "DisruptionBudget", "message": why})));
+                }
+                left if counts && !cx.dry_run => {
+                    let mut spent = budget.value.clone();
+                    let status = meta::members(meta::entry(&mut spent, "status"));
+                    status.insert("disruptionsAllowed".into(), (left - 1).into());
+                    self.store.put(BUDGETS, &key, spent, budget.written_under);
+                }
+                _ => {}
+            }
+        }
+        debug_assert_eq!(table(&target.resource), PODS);
+        self.delete((&target.resource, target.namespace.as_deref(), name), &options, cx)?;
+        Ok(done())
+    }
+}
