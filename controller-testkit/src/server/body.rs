@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::protobuf;
 use crate::status::ApiError;
 
 /// The largest body that is read.
@@ -60,12 +61,15 @@ pub(crate) fn check_size(body: &[u8]) -> Result<(), ApiError> {
 }
 
 impl Body {
-    /// Reads a body; the fault is in the words of the parser.
-    pub(crate) fn parse(language: Language, bytes: &[u8]) -> Result<Self, String> {
+    /// Reads a body; the fault is in the words of the parser. A protobuf body may leave out what it is: then it is of
+    /// the version and kind that the path expects.
+    pub(crate) fn parse(language: Language, bytes: &[u8], (version, kind): (&str, &str)) -> Result<Self, String> {
         match language {
             Language::Json => Self::json(bytes),
             Language::Yaml => Self::yaml(bytes),
-            Language::Protobuf => Err("protobuf bodies are not available yet".to_owned()),
+            Language::Protobuf => protobuf::decode_for(bytes, version, kind)
+                .map(|value| Self { value, duplicates: Vec::new() })
+                .map_err(|fault| fault.to_string()),
         }
     }
 

@@ -58,7 +58,8 @@ impl DeleteOptions {
             false => {
                 body::check_size(writing.body)?;
                 let language = Language::of(&writing.head.headers, true)?;
-                let Body { value, .. } = Body::parse(language, writing.body).map_err(ApiError::bad_request)?;
+                let Body { value, .. } =
+                    Body::parse(language, writing.body, ("v1", "DeleteOptions")).map_err(ApiError::bad_request)?;
                 match value.get("kind").and_then(Value::as_str).unwrap_or_default() {
                     "" | "DeleteOptions" => Some(value),
                     kind => {

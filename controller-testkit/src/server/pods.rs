@@ -25,7 +25,7 @@ fn done() -> Response<Bytes> {
 impl Server {
     /// Puts a pod on the node that a Binding names.
     pub(crate) fn bind(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
-        let binding = writing.parse("Binding", true)?.value;
+        let binding = writing.parse(("v1", "Binding"), true)?.value;
         let target = writing.target;
         let name = match target.subresource {
             Some(_) => target.name.as_deref().unwrap_or_default(),
@@ -72,7 +72,7 @@ impl Server {
 
     /// Deletes a pod if no disruption budget forbids it.
     pub(crate) fn evict(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
-        let eviction = writing.parse("Eviction", true)?.value;
+        let eviction = writing.parse(("policy/v1", "Eviction"), true)?.value;
         let target = writing.target;
         let name = target.name.as_deref().unwrap_or_default();
         let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));

@@ -51,7 +51,7 @@ impl Server {
         let namespace = target.namespace.as_deref().unwrap_or_default();
         let account =
             self.find(&target.resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default())?;
-        let mut request = writing.parse("TokenRequest", true)?.value;
+        let mut request = writing.parse(("authentication.k8s.io/v1", "TokenRequest"), true)?.value;
         let (name, uid) = (meta::name(&account.value).to_owned(), meta::text(&account.value, "uid").to_owned());
         let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600).max(LEAST);
         let audiences = match request.pointer("/spec/audiences") {

@@ -102,7 +102,7 @@ impl Server {
             let (patch, _) = Patch::read(writing, resource)?;
             Box::new(move |old: &Value| patch.apply_plainly(&for_patch(resource, old)?))
         } else {
-            let body = writing.parse("Scale", true)?.value;
+            let body = writing.parse(("autoscaling/v1", "Scale"), true)?.value;
             Box::new(move |_: &Value| Ok(body.clone()))
         };
         let amend = |old: &Value, _: &mut Cx<'_>| {

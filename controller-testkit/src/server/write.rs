@@ -47,10 +47,10 @@ impl<'a> Cx<'a> {
 
 impl Writing<'_> {
     /// Reads the body, whatever its language.
-    pub(crate) fn parse(&self, kind: &str, protobuf: bool) -> Result<Body, ApiError> {
+    pub(crate) fn parse(&self, (version, kind): (&str, &str), protobuf: bool) -> Result<Body, ApiError> {
         body::check_size(self.body)?;
         let language = Language::of(&self.head.headers, protobuf)?;
-        Body::parse(language, self.body).map_err(|fault| {
+        Body::parse(language, self.body, (version, kind)).map_err(|fault| {
             let what = if language == Language::Json { "couldn't get version/kind; json parse error: " } else { "" };
             ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {kind}): {what}{fault} ({})",
@@ -62,7 +62,8 @@ impl Writing<'_> {
     /// Reads the body as an object of the resource.
     pub(crate) fn object(&self, server: &Server, cx: &mut Cx<'_>) -> Result<Value, ApiError> {
         let resource = &*self.target.resource;
-        let Body { mut value, duplicates } = self.parse(&resource.kind, is_builtin(resource))?;
+        let Body { mut value, duplicates } =
+            self.parse((&resource.api_version(), &resource.kind), is_builtin(resource))?;
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
