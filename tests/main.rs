@@ -4,3 +4,4 @@ mod examples;
 mod log;
 mod quickstart;
 mod tidy;
+mod ui;

@@ -30,6 +30,7 @@ pub use context::{Cause, Context, Event, Operation, Severity};
 pub use controller::DeriveFeature;
 pub use controller::{Controller, Declare, Described};
 pub use controller_ext::{ControllerExt, IntoController, StartOptions};
+pub use controller_macros::controller;
 pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;

@@ -9,6 +9,7 @@ pub use serde_json::Value;
 
 pub use crate::__private::{millis, secs};
 pub use crate::context::{Cause, Context, Event, Operation};
+pub use crate::controller;
 pub use crate::controller::Controller;
 pub use crate::controller_ext::{ControllerExt, StartOptions};
 pub use crate::error::{Error, Failure, Result, ResultExt};
