@@ -1,5 +1,6 @@
 //! A cluster for trying things out: served over HTTPS, with a kubeconfig, a few hints, and pods that come and go.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,14 +89,20 @@ impl Playground {
     }
 
     /// A client that goes through the socket, as made from the kubeconfig.
-    pub async fn client(&self) -> Result<Client, ServeError> {
-        self.served.client().await
+    pub fn client(&self) -> Client {
+        self.served.client()
     }
 
     /// Stops the demo and then the server, in order.
     pub async fn stop(self) {
         drop(self.demo);
         self.served.stop().await;
+    }
+}
+
+impl fmt::Debug for Playground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Playground").field("served", &self.served).finish_non_exhaustive()
     }
 }
 

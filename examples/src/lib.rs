@@ -78,7 +78,7 @@ impl Stage {
         }
         match playground.start().await {
             Ok(playground) => {
-                show(&format!("export KUBECONFIG={}\n\nTry, in another terminal:\n", quoted(&playground)));
+                show(&format!("{}\n\nTry, in another terminal:\n", playground.export()));
                 for hint in playground.hints() {
                     show(&format!("  {hint}\n"));
                 }
@@ -145,13 +145,6 @@ fn log() {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let terminal = std::io::stdout().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).init();
-}
-
-/// The kubeconfig's path as a shell reads it.
-fn quoted(playground: &Playground) -> String {
-    let path = playground.kubeconfig_path().display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[expect(clippy::print_stdout, reason = "what a newcomer copies into a shell is the program's output, not its log")]

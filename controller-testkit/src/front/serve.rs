@@ -1,5 +1,6 @@
 //! What a served cluster is to its user: how to start it, where it is, how to stop it.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -120,10 +121,11 @@ impl Serve {
             None => kubeconfig::File::fresh(&text),
         };
         let file = file.map_err(|source| ServeError::Kubeconfig { path: self.kubeconfig, source })?;
+        let client = client(&text).await.map_err(ServeError::Client)?;
         let stop = CancellationToken::new();
         let front = Front { door, tls, token: token.map(Arc::from), stop: stop.clone() };
         let task = tokio::spawn(front.run(address));
-        Ok(Served { url, port, text, file, stop, task: Some(task) })
+        Ok(Served { url, port, text, file, client, stop, task: Some(task) })
     }
 }
 
@@ -134,6 +136,7 @@ pub struct Served {
     port: u16,
     text: String,
     file: kubeconfig::File,
+    client: Client,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -164,13 +167,10 @@ impl Served {
         &self.text
     }
 
-    /// A client that goes through the socket, as made from the kubeconfig.
-    pub async fn client(&self) -> Result<Client, ServeError> {
-        let config = Kubeconfig::from_yaml(&self.text).map_err(|error| ServeError::Client(error.into()))?;
-        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default())
-            .await
-            .map_err(|error| ServeError::Client(error.into()))?;
-        Client::try_from(config).map_err(|error| ServeError::Client(error.into()))
+    /// A client that goes through the socket, as made from the kubeconfig, without kube's own retries: what fails is
+    /// seen by whoever asked.
+    pub fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Stops it in order: no new connections, watches end, running requests get their answers. What has not ended
@@ -184,10 +184,24 @@ impl Served {
     }
 }
 
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Reads the kubeconfig back as any program would.
+async fn client(text: &str) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+    let mut config =
+        kube::Config::from_custom_kubeconfig(Kubeconfig::from_yaml(text)?, &KubeConfigOptions::default()).await?;
+    config.default_retry = false;
+    Ok(Client::try_from(config)?)
 }
 
 /// A bearer token that no other run has.
