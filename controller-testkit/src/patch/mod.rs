@@ -8,6 +8,7 @@ use crate::status::ApiError;
 
 mod json;
 mod merge;
+pub(crate) mod strategic;
 #[cfg(test)]
 mod tests;
 

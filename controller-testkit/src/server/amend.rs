@@ -51,7 +51,7 @@ impl Patch {
     pub(crate) fn apply(&self, resource: &Resource, old: &Value) -> Result<Value, ApiError> {
         match (self, &resource.shape) {
             (Self::Json(patch), _) => Ok(patch.apply(old)?),
-            (Self::Strategic(_), Shape::Builtin(_)) => Err(ApiError::not_modelled_media_type("strategic merge patch")),
+            (Self::Strategic(patch), Shape::Builtin(ty)) => Ok(patch::strategic::apply(old, patch, ty)?),
             (Self::Merge(patch) | Self::Strategic(patch), _) => {
                 let mut new = old.clone();
                 patch::merge(&mut new, patch.clone());
