@@ -211,12 +211,17 @@ impl Operator {
         Running::start(self)
     }
 
-    /// Makes the tree and checks all of it before anything starts.
-    fn plan(&mut self) -> Result<Plan, plan::PlanError> {
+    /// The tree as it was written, unchecked.
+    fn take_tree(&mut self) -> Supervisor {
         let (restarts, period) = self.intensity;
         let root = Supervisor::new(&*self.name, Strategy::OneForOne).intensity(restarts, period);
         let children = self.children.drain(..).chain(self.controllers.drain(..));
-        Plan::check(children.fold(root, Supervisor::child), self.namespaces.as_deref())
+        children.fold(root, Supervisor::child)
+    }
+
+    /// Checks all of the tree before anything starts.
+    fn plan(&self, root: Supervisor) -> Result<Plan, plan::PlanError> {
+        Plan::check(root, self.namespaces.as_deref())
     }
 
     /// The user's client, or one from the environment. No request is made: a server that can't be reached now

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Operator;
 use crate::env::{self, Ended, Task};
 use crate::error;
-use crate::supervisor::End;
+use crate::supervisor::{End, Supervisor, SupervisorHandle};
 
 /// An operator that runs beside the program. Dropping it aborts everything; [`stop`](Self::stop) stops in order.
 ///
@@ -24,6 +24,7 @@ use crate::supervisor::End;
 #[must_use = "dropping it aborts the operator"]
 pub struct Running {
     name: Arc<str>,
+    tree: SupervisorHandle,
     stop: CancellationToken,
     task: Task<Verdict>,
     verdict: Option<Verdict>,
@@ -48,11 +49,13 @@ impl From<Verdict> for ExitCode {
 }
 
 impl Running {
-    pub(super) fn start(operator: Operator) -> Self {
+    pub(super) fn start(mut operator: Operator) -> Self {
         let stop = CancellationToken::new();
         let name = Arc::clone(&operator.name);
-        let task = env::spawn(drive(operator, stop.clone()));
-        Self { name, stop, task, verdict: None }
+        let root = operator.take_tree();
+        let tree = root.handle();
+        let task = env::spawn(drive(operator, root, stop.clone()));
+        Self { name, tree, stop, task, verdict: None }
     }
 
     /// Stops in order: controllers first, each with the time of its `shutdown`.
@@ -64,6 +67,23 @@ impl Running {
     /// Waits until the operator ends by itself: it failed to start, or gave up.
     pub async fn ended(&mut self) -> ExitCode {
         self.verdict().await.into()
+    }
+
+    /// Reaches the operator's own supervisor for calls such as `which_children`. Until the tree starts it answers
+    /// that it does not run.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// # async fn example(running: &Running) -> Result {
+    /// for child in running.tree().which_children().await? {
+    ///     tracing::info!(id = child.id, state = ?child.state, restarts = child.restarts);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> SupervisorHandle {
+        self.tree.clone()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -91,9 +111,9 @@ impl Running {
 }
 
 /// The whole life of an operator.
-async fn drive(mut operator: Operator, stop: CancellationToken) -> Verdict {
+async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken) -> Verdict {
     let name = Arc::clone(&operator.name);
-    let plan = match operator.plan() {
+    let plan = match operator.plan(root) {
         Ok(plan) => plan,
         Err(error) => {
             tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));

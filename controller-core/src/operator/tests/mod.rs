@@ -2,8 +2,10 @@
 
 #[cfg(unix)]
 mod signals;
+mod controllers;
 
 use super::*;
+use crate::ChildState;
 use crate::prelude::*;
 use parking_lot::Mutex;
 
