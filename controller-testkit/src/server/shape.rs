@@ -51,18 +51,28 @@ pub(crate) fn settle_new(
         meta::members(labels).insert("kubernetes.io/metadata.name".into(), name.into());
     }
     let name = meta::name(object);
-    let wrong = if name.is_empty() {
-        Vec::new()
-    } else if is_namespace(resource) {
-        name::dns1123_label(name)
-    } else if resource.plural == "services" && resource.group.is_empty() {
-        name::dns1035_label(name)
-    } else if resource.group == "rbac.authorization.k8s.io" {
-        name::path_segment(name)
-    } else {
-        name::dns1123_subdomain(name)
-    };
-    wrong.into_iter().map(|fault| FieldError::invalid("metadata.name", name, fault)).collect()
+    let base = meta::text(object, "generateName");
+    // What is appended to the base makes a dash at its end legal.
+    let base_as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
+    let base_as_name = base_as_name.as_deref().unwrap_or(base);
+    let mut faults = Vec::new();
+    for (field, shown, checked) in [("metadata.generateName", base, base_as_name), ("metadata.name", name, name)] {
+        if !checked.is_empty() {
+            let wrong = wrong_name(resource, checked);
+            faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(field, shown, fault)));
+        }
+    }
+    faults
+}
+
+/// What is wrong with a name of this kind.
+fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "namespaces") => name::dns1123_label(name),
+        ("", "services") => name::dns1035_label(name),
+        ("rbac.authorization.k8s.io", _) => name::path_segment(name),
+        _ => name::dns1123_subdomain(name),
+    }
 }
 
 /// Makes a changed object ready to replace the old one, and answers what is wrong with it.
