@@ -10,14 +10,16 @@ use super::update::{Part, is_namespace};
 use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};
 use crate::field::{FieldError, name};
+use crate::kinds;
 
 /// Reads a body into the kind's shape: drops what the kind does not know, and answers the paths of what was dropped.
 /// The error is that of a value of a wrong type.
 pub(crate) fn decode(resource: &Resource, object: &mut Value) -> Result<Vec<String>, String> {
     match &resource.shape {
-        Shape::Builtin(_) => {
-            drop_nulls(object);
-            Ok(Vec::new())
+        Shape::Builtin(ty) => {
+            let unknown = kinds::check(ty, object)?;
+            kinds::normalize(ty, object);
+            Ok(unknown)
         }
         Shape::Custom(version) => version.decode(object),
     }
@@ -129,16 +131,4 @@ pub(crate) fn deprecation(resource: &Arc<Resource>) -> Option<&str> {
 /// Whether the objects are CustomResourceDefinitions.
 pub(crate) fn is_definition(resource: &Resource) -> bool {
     resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
-}
-
-/// To the built-in kinds a null is the same as nothing.
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }
