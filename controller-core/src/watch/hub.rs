@@ -392,6 +392,3 @@ impl Listener for Told<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

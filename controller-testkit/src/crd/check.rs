@@ -71,7 +71,7 @@ fn check_spec(crd: &Value, errors: &mut Vec<FieldError>) {
         other => errors.push(FieldError::not_supported("spec.scope", other, ["Cluster", "Namespaced"])),
     }
     for (index, version) in versions(crd).iter().enumerate() {
-        if !version.pointer("/schema/openAPIV3Schema").is_some_and(|schema| !schema.is_null()) {
+        if version.pointer("/schema/openAPIV3Schema").is_none_or(Value::is_null) {
             let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
             errors.push(FieldError::required(path, ""));
         }
@@ -149,7 +149,15 @@ fn check_versions(crd: &Value, errors: &mut Vec<FieldError>) {
         parts(places.schema, &mut |path, errors| check_schema(version, status, path, errors));
         parts(places.subresources, &mut |path, errors| check_subresources(version, path, errors));
         parts(places.columns, &mut |path, errors| check_columns(version, path, errors));
-        parts(places.selectable, &mut |path, errors| check_selectable(version, path, errors));
+        let lost = matches!((places.schema, places.selectable), (Place::Version(_), Place::Top(_)));
+        parts(places.selectable, &mut |path, errors| {
+            // The fields that all versions share are looked up in a schema that all versions share.
+            if lost && !list(version, "/selectableFields").is_empty() {
+                errors.push(FieldError::invalid(path, "", "may only be set when validations.schema is included"));
+            } else {
+                check_selectable(version, path, errors);
+            }
+        });
     }
     if !unique {
         errors.push(about_versions(versions, &places, "must contain unique version names"));

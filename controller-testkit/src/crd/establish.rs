@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{list, object_at, storage_version, text, texts};
+use super::{CLEANUP_FINALIZER, list, object_at, storage_version, text, texts};
 use crate::field::echo;
 
 /// Fills in what a definition may leave out: the singular and list names, and the conversion.
@@ -66,10 +66,10 @@ pub(crate) fn prepare_update(crd: &mut Value, old: &Value) {
     };
     let status = object_at(crd, "status");
     let stored = status.entry("storedVersions").or_insert_with(|| json!([]));
-    if let Value::Array(stored) = stored {
-        if !stored.iter().any(|version| version == storage.as_str()) {
-            stored.push(Value::String(storage));
-        }
+    if let Value::Array(stored) = stored
+        && !stored.iter().any(|version| version == storage.as_str())
+    {
+        stored.push(Value::String(storage));
     }
 }
 
@@ -104,16 +104,25 @@ pub(crate) fn accept<'a>(crd: &Value, others: impl Iterator<Item = &'a Value>, n
     (next != *crd).then_some(next)
 }
 
-/// Marks a definition as terminating, when its objects begin to go.
-pub(crate) fn terminate(crd: &mut Value, now: Timestamp) {
-    let condition = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress");
-    set_condition(object_at(crd, "status"), "Terminating", condition, now);
+/// A definition whose deletion is asked for: it stays until its objects are gone, which its finalizer waits for.
+pub(crate) fn mark_deleted(crd: &Value, now: Timestamp) -> Value {
+    let mut marked = crd.clone();
+    let metadata = object_at(&mut marked, "metadata");
+    metadata.insert("deletionTimestamp".to_owned(), json!(time(now)));
+    let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
+    if let Value::Array(finalizers) = finalizers
+        && !finalizers.iter().any(|finalizer| finalizer == CLEANUP_FINALIZER)
+    {
+        finalizers.push(json!(CLEANUP_FINALIZER));
+    }
+    let message = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon";
+    let condition = ("True", "InstanceDeletionPending", message);
+    set_condition(object_at(&mut marked, "status"), "Terminating", condition, now);
+    marked
 }
 
-/// Marks a terminating definition as emptied.
-pub(crate) fn emptied(crd: &mut Value, now: Timestamp) {
-    let condition = ("False", "InstanceDeletionCompleted", "removed all instances");
-    set_condition(object_at(crd, "status"), "Terminating", condition, now);
+fn time(now: Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Whether a definition's resources are served.
@@ -213,7 +222,7 @@ fn set_condition(status: &mut Map<String, Value>, kind: &str, state: (&str, &str
         {
             text(condition, "/lastTransitionTime").to_owned()
         }
-        _ => now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        _ => time(now),
     };
     let condition = json!({
         "type": kind,

@@ -31,7 +31,7 @@ fn sha256(message: &[u8]) -> [u8; 32] {
 
 /// The first 32 bits of the fractional parts of the square (2) or cube (3) roots of the first primes.
 fn first_bits(root: f64, count: usize) -> Vec<u32> {
-    let is_prime = |number: &u64| (2..*number).take_while(|i| i * i <= *number).all(|i| number % i != 0);
+    let is_prime = |number: &u64| (2..*number).take_while(|i| i * i <= *number).all(|i| !number.is_multiple_of(i));
     (2..).filter(is_prime).take(count).map(|prime| fraction(prime, root)).collect()
 }
 

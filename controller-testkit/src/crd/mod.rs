@@ -111,7 +111,7 @@ pub(crate) fn resources(crd: &Value) -> Vec<Resource> {
                     .iter()
                     .map(|field| text(field, "/jsonPath").to_owned())
                     .collect(),
-                deprecation: warning::deprecation(group, kind, spec),
+                deprecation: warning::deprecation(crd, kind, spec),
                 storage: storage.to_owned(),
                 schemas: Arc::clone(&schemas),
             };

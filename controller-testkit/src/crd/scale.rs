@@ -92,10 +92,10 @@ impl Scale {
     /// What is wrong with an object's counted replicas and selector.
     pub(super) fn validate_status(&self, object: &Value) -> Vec<FieldError> {
         let mut errors = validate_replicas(object, &self.status_replicas);
-        if let Some(path) = &self.label_selector {
-            if let Err(text) = string(object, path) {
-                errors.push(FieldError::invalid(path, "", text));
-            }
+        if let Some(path) = &self.label_selector
+            && let Err(text) = string(object, path)
+        {
+            errors.push(FieldError::invalid(path, "", text));
         }
         errors
     }

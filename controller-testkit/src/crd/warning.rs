@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{text, texts, versions};
+use crate::catalog::compare_versions;
 use crate::field::{echo, name};
 
 /// The texts of the Warning headers with which a definition's write is answered; none for what `old` had already.
@@ -92,14 +93,23 @@ pub(crate) fn finalizer_warnings(object: &Value, old: Option<&Value>) -> Vec<Str
     warnings
 }
 
-/// The warning of a deprecated version: its own text, or the usual one.
-pub(super) fn deprecation(group: &str, kind: &str, version: &Value) -> Option<String> {
+/// The warning of a deprecated version: its own text, or the usual one, which names the best version that is newer.
+pub(super) fn deprecation(crd: &Value, kind: &str, version: &Value) -> Option<String> {
     if version.get("deprecated") != Some(&Value::Bool(true)) {
         return None;
     }
     let own = text(version, "/deprecationWarning");
-    if own.is_empty() {
-        return Some(format!("{group}/{} {kind} is deprecated", text(version, "/name")));
+    if !own.is_empty() {
+        return Some(own.to_owned());
     }
-    Some(own.to_owned())
+    let (group, name) = (text(crd, "/spec/group"), text(version, "/name"));
+    let flag = |version: &Value, field: &str| version.get(field) == Some(&Value::Bool(true));
+    let better = versions(crd)
+        .iter()
+        .filter(|other| flag(other, "served") && !flag(other, "deprecated"))
+        .map(|other| text(other, "/name"))
+        .filter(|other| compare_versions(other, name).is_lt())
+        .min_by(|one, other| compare_versions(one, other));
+    let instead = better.map_or_else(String::new, |better| format!("; use {group}/{better} {kind}"));
+    Some(format!("{group}/{name} {kind} is deprecated{instead}"))
 }

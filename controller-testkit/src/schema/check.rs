@@ -402,15 +402,15 @@ fn check_rules(node: Node<'_>, exceptions: Exceptions, path: &Path, errors: &mut
     if let Some(schema) = node.child("not") {
         check_nested(schema, Exceptions::default(), &path.child("not"), errors);
     }
-    if let Some(pattern) = node.text("pattern") {
-        if let Err(error) = pattern::compile(pattern) {
-            let detail = if error.starts_with("error parsing") {
-                format!("must be a valid regular expression, but isn't: {error}")
-            } else {
-                format!("is a regular expression that a cluster may take, but {error}")
-            };
-            errors.push(FieldError::invalid(path.child("pattern"), pattern, detail));
-        }
+    if let Some(pattern) = node.text("pattern")
+        && let Err(error) = pattern::compile(pattern)
+    {
+        let detail = if error.starts_with("error parsing") {
+            format!("must be a valid regular expression, but isn't: {error}")
+        } else {
+            format!("is a regular expression that a cluster may take, but {error}")
+        };
+        errors.push(FieldError::invalid(path.child("pattern"), pattern, detail));
     }
 }
 

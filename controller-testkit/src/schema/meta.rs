@@ -555,10 +555,10 @@ fn validate_embedded_resource(value: &Value, path: &Path, errors: &mut Vec<Field
     };
     // An embedded resource may lack a name, and has a namespace if it says so.
     let mut named = metadata.clone();
-    if let Value::Object(fields) = &mut named {
-        if fields.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
-            fields.insert("name".to_owned(), Value::String("unnamed".to_owned()));
-        }
+    if let Value::Object(fields) = &mut named
+        && fields.get("name").and_then(Value::as_str).is_none_or(str::is_empty)
+    {
+        fields.insert("name".to_owned(), Value::String("unnamed".to_owned()));
     }
     let namespaced = metadata.get("namespace").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let demands = Demands { namespaced, name: name::path_segment };

@@ -31,7 +31,7 @@ impl Structural {
             }
             Value::Array(items) => match &self.items {
                 Some(schema) => {
-                    items.iter().all(|item| !(item.is_null() && !schema.nullable) && schema.settled(item, false))
+                    items.iter().all(|item| (schema.nullable || !item.is_null()) && schema.settled(item, false))
                 }
                 None => self.preserve_unknown || items.iter().all(is_scalar),
             },

@@ -111,11 +111,9 @@ impl Walk {
             Value::String(text) => {
                 self.text(schema, text, &mut outcome);
                 outcome.passed += 1;
-                if let Some(format) = &schema.rules.format {
-                    if is_text_format(schema) {
-                        self.format(format, text, &mut outcome);
-                        outcome.passed += 1;
-                    }
+                if let Some(format) = schema.rules.format.as_deref().filter(|_| is_text_format(schema)) {
+                    self.format(format, text, &mut outcome);
+                    outcome.passed += 1;
                 }
             }
             Value::Number(number) => {
@@ -203,10 +201,10 @@ impl Walk {
                 outcome.add(self.about_the_value(&text));
             }
         }
-        if let Some(not) = &rules.not {
-            if self.checks(not, value, old).is_valid() {
-                outcome.add(self.about_the_value("must not validate the schema (not)"));
-            }
+        if let Some(not) = &rules.not
+            && self.checks(not, value, old).is_valid()
+        {
+            outcome.add(self.about_the_value("must not validate the schema (not)"));
         }
         outcome.passed += 1;
     }

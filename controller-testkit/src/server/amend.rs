@@ -51,7 +51,6 @@ impl Patch {
     pub(crate) fn apply(&self, resource: &Resource, old: &Value) -> Result<Value, ApiError> {
         match (self, &resource.shape) {
             (Self::Json(patch), _) => Ok(patch.apply(old)?),
-            (Self::Strategic(patch), Shape::Builtin(kind)) => Ok(patch::strategic::apply(old, patch, kind)?),
             (Self::Strategic(patch), Shape::Builtin(ty)) => Ok(patch::strategic::apply(old, patch, ty)?),
             (Self::Merge(patch) | Self::Strategic(patch), _) => {
                 let mut new = old.clone();
@@ -120,11 +119,12 @@ fn read_patched(resource: &Resource, mut new: Value, cx: &mut Cx<'_>) -> Result<
     if kind != resource.kind || version != resource.api_version() {
         if !is_builtin(resource) {
             let (field, found, wanted) = match kind == resource.kind {
-                true => ("apiVersion", version, resource.api_version()),
-                false => ("kind", kind, resource.kind.clone()),
+                true => ("apiVersion", &version, resource.api_version()),
+                false => ("kind", &kind, resource.kind.clone()),
             };
-            let fault = FieldError::invalid(field, &found, format!("must be {wanted}"));
-            return Err(ApiError::invalid(kind_of(resource), super::meta::name(&new), &[fault]));
+            let fault = FieldError::invalid(field, found, format!("must be {wanted}"));
+            let subject = Subject { group: &resource.group, resource: &kind };
+            return Err(ApiError::invalid(subject, super::meta::name(&new), &[fault]));
         }
         let fault = format!(
             "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""

@@ -15,7 +15,7 @@ use super::update::{Place, has_spec_finalizers, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
 use crate::catalog::Resource;
-use crate::crd;
+use crate::crd::establish;
 use crate::field::FieldError;
 use crate::status::{self, ApiError, Details, Subject};
 use crate::store::{self, Object};
@@ -275,13 +275,11 @@ impl Server {
         if is_namespace(resource) {
             return self.marked_namespace(resource, name, marked, now);
         }
-        let mut finalizers = options.finalizers(&marked);
-        if shape::is_definition(resource) && !finalizers.iter().any(|one| one == crd::CLEANUP_FINALIZER) {
+        if shape::is_definition(resource) && !meta::is_deleting(&marked) {
             // A definition outlives its objects; whoever removes them takes the finalizer away.
-            if !meta::is_deleting(&marked) {
-                finalizers.push(crd::CLEANUP_FINALIZER.to_owned());
-            }
+            return Ok(Some(establish::mark_deleted(&marked, now)));
         }
+        let finalizers = options.finalizers(&marked);
         meta::set_finalizers(&mut marked, &finalizers);
         let grace = grace(resource, options, &object.value);
         let generation = meta::generation(&marked);

@@ -208,6 +208,11 @@ pub(crate) fn answer_list(
         let table = look.table(resource, version, &head, &values, Header::Columns, now);
         return reply::object(StatusCode::OK, &table, accepted.yaml);
     }
+    let mut head = head;
+    if matches!(accepted.form, Form::Object) && !is_builtin(resource) {
+        // Lists of custom resources say that nothing follows.
+        meta::members(&mut head).entry("continue").or_insert_with(|| "".into());
+    }
     let (kind, api_version) = match accepted.form {
         Form::Metadata { version, .. } => ("PartialObjectMetadataList", format!("meta.k8s.io/{version}")),
         _ => (resource.list_kind.as_str(), resource.api_version()),

@@ -12,11 +12,7 @@ use crate::catalog::{Catalog, Resource, Shape};
 pub(crate) enum Route {
     Root,
     Version,
-    /// `healthz`, `livez` or `readyz`, or one check of it.
-    Health {
-        of: String,
-        check: Option<String>,
-    },
+    Health,
     ApiVersions,
     ApiGroups,
     ApiGroup(String),
@@ -56,10 +52,7 @@ impl Route {
         match parts.as_slice() {
             [""] => Self::Root,
             ["version"] => Self::Version,
-            [of @ ("healthz" | "livez" | "readyz")] => Self::Health { of: (*of).to_owned(), check: None },
-            [of @ ("healthz" | "livez" | "readyz"), rest @ ..] => {
-                Self::Health { of: (*of).to_owned(), check: Some(rest.join("/")) }
-            }
+            ["healthz" | "livez" | "readyz", ..] => Self::Health,
             ["api"] => Self::ApiVersions,
             ["apis"] => Self::ApiGroups,
             ["openapi", "v3"] => Self::OpenApiIndex,

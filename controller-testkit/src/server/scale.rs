@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::amend::Patch;
 use super::present::Look;
-use super::read::subject;
+use super::read::{is_builtin, subject};
 use super::update::{Change, Part};
 use super::write::{Cx, Writing};
 use super::{Server, meta, reply};
@@ -113,7 +113,9 @@ impl Server {
                     "the name of the object ({claimed}) does not match the name on the URL ({name})"
                 )));
             }
-            if scale.pointer("/spec/replicas").and_then(Value::as_i64).is_some_and(|wanted| wanted < 0) {
+            let negative = scale.pointer("/spec/replicas").and_then(Value::as_i64).is_some_and(|wanted| wanted < 0);
+            // The definition of a custom resource judges its own field.
+            if negative && is_builtin(resource) {
                 let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
                 let fault = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
                 let kind = Subject { group: "autoscaling", resource: "Scale" };

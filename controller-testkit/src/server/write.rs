@@ -16,7 +16,7 @@ use super::update::{Change, Part};
 use super::{Server, meta, reply, shape};
 use crate::catalog::{Resource, split_api_version};
 use crate::field::FieldError;
-use crate::status::ApiError;
+use crate::status::{ApiError, Subject};
 use crate::store::Object;
 
 /// A write as it came in.
@@ -64,14 +64,20 @@ impl Writing<'_> {
         let resource = &*self.target.resource;
         let Body { mut value, duplicates } =
             self.parse((&resource.api_version(), &resource.kind), is_builtin(resource))?;
-        if value.is_null() {
-            value = Value::Object(serde_json::Map::new());
-        }
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
                  error: json: cannot unmarshal the body into an object ({})",
                 resource.kind,
+                body::summary(self.body)
+            )));
+        }
+        let kindless = value.get("kind").and_then(Value::as_str).is_none_or(str::is_empty);
+        if kindless && !is_builtin(resource) {
+            return Err(ApiError::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{}' ({})",
+                resource.kind,
+                String::from_utf8_lossy(self.body),
                 body::summary(self.body)
             )));
         }
@@ -99,21 +105,16 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
     let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
     let wanted = resource.api_version();
-    if version.matches('/').count() > 1 {
-        return Err(ApiError::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): unexpected GroupVersion string: {version} ({})",
-            resource.kind,
-            body::summary(value.to_string().as_bytes())
-        )));
-    }
-    let kind = if kind.is_empty() { resource.kind.clone() } else { kind };
-    let version = if version.is_empty() { wanted.clone() } else { version };
+    let lenient = is_builtin(resource);
+    let kind = if kind.is_empty() && lenient { resource.kind.clone() } else { kind };
+    let version = if version.is_empty() && lenient { wanted.clone() } else { version };
     if kind != resource.kind || version != wanted {
         let (group, short) = split_api_version(&version);
         if !is_builtin(resource) {
             if version == wanted {
                 let fault = FieldError::invalid("kind", &kind, format!("must be {}", resource.kind));
-                return Err(ApiError::invalid(kind_of(resource), meta::name(value), &[fault]));
+                let subject = Subject { group: &resource.group, resource: &kind };
+                return Err(ApiError::invalid(subject, meta::name(value), &[fault]));
             }
             return Err(ApiError::bad_request(format!(
                 "the API version in the data ({version}) does not match the expected API version ({wanted})"
