@@ -218,7 +218,7 @@ impl std::fmt::Debug for StartOptions {
 }
 
 /// The child of one value, which its restarts share.
-fn shared<C: Described>(descriptor: Descriptor, controller: C) -> ChildSpec {
+pub(crate) fn shared<C: Described>(descriptor: Descriptor, controller: C) -> ChildSpec {
     let controller = Arc::new(controller);
     controller_spec(descriptor, move |_| std::future::ready(Ok(Arc::clone(&controller))))
 }

@@ -90,6 +90,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, workers: u16, stopped: impl Futu
     };
     engine.close();
     while workers.next().await.is_some() {}
+    engine.sum_up();
     outcome
 }
 
@@ -125,3 +126,6 @@ fn declared_schema(controller: &dyn ErasedController) -> Result<Option<Schema>, 
         Err(error) => Err(Broken::from(format!("controller {name}: {}", crate::error::chain(&error)))),
     }
 }
+
+#[cfg(test)]
+mod tests;

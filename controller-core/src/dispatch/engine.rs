@@ -23,7 +23,7 @@ use super::ledger::Ledger;
 use super::reach::RunReach;
 use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
-use crate::cache::{Entry, ResourceVersion};
+use crate::cache::{Entry, ResourceVersion, Store};
 use crate::context::{Event, RunFacts};
 use crate::descriptor::Callback;
 use crate::erased::ErasedController;
@@ -47,14 +47,14 @@ pub(crate) struct Engine {
     work: Notify,
     /// The controller's loop waits here for an earlier deadline, or for the end that panics bring.
     alarm: Notify,
-    /// Whoever wants to see the controller settled waits here.
-    pub(super) moved: Notify,
     stop: CancellationToken,
 }
 
 struct State {
     ledger: Ledger<Arc<Entry>>,
     watches: Vec<Watch>,
+    /// Watches whose first list is complete.
+    synced: usize,
     rng: fastrand::Rng,
     /// The deadline that the controller's loop sleeps for.
     armed: Moment,
@@ -66,9 +66,10 @@ struct State {
 }
 
 /// One of the controller's watches. Its place in the list is the space of its slots.
-pub(super) struct Watch {
-    pub(super) spec: WatchSpec,
-    pub(super) subscription: Subscription,
+struct Watch {
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests compare the stores with the server"))]
+    spec: WatchSpec,
+    subscription: Subscription,
 }
 
 enum Take {
@@ -92,6 +93,7 @@ impl Engine {
         let state = State {
             ledger,
             watches: Vec::new(),
+            synced: 0,
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
             warned: BTreeMap::new(),
@@ -109,7 +111,6 @@ impl Engine {
             state: Mutex::new(state),
             work: Notify::new(),
             alarm: Notify::new(),
-            moved: Notify::new(),
             stop: CancellationToken::new(),
         })
     }
@@ -131,7 +132,7 @@ impl Engine {
         drop(watches);
     }
 
-    pub(super) fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.scope.client.clone()
     }
 
@@ -213,8 +214,8 @@ impl Engine {
     }
 
     async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>) -> Verdict {
-        let Job { place, callback, object, accepted, causes, failures, .. } = job;
-        tracing::debug!("runs");
+        let Job { place, callback, object, accepted, causes, failures, waited } = job;
+        tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self));
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
         let mut ended = None;
@@ -349,7 +350,7 @@ impl Engine {
         if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
             self.alarm.notify_one();
         }
-        self.moved.notify_waiters();
+        self.scope.live.has_moved();
     }
 
     /// Makes ready what is due, and gives the next deadline.
@@ -380,14 +381,43 @@ impl Engine {
         self.work.notify_waiters();
     }
 
-    pub(super) fn is_settled(&self) -> bool {
+    /// Says what was done, at the controller's end.
+    pub(super) fn sum_up(&self) {
+        let counters = &self.counters;
         let state = self.state.lock();
-        state.ledger.is_closed() || state.ledger.is_settled()
+        tracing::debug!(
+            controller = self.name(),
+            succeeded = counters.succeeded.get(),
+            requeued = counters.requeued.get(),
+            failed = counters.failed.get(),
+            terminal = counters.terminal.get(),
+            panics = counters.panics.get(),
+            timeouts = counters.timeouts.get(),
+            slow = counters.slow.get(),
+            invalid = counters.invalid.get(),
+            queued = state.ledger.adds(),
+            delayed = state.ledger.delays(),
+            passed_over = state.ledger.passed_over(),
+            "the controller ends"
+        );
     }
 
-    /// Looks at the watches. It is called for tests and pages, not on the way of an event.
-    pub(super) fn watches<R>(&self, look: impl FnOnce(&[Watch]) -> R) -> R {
-        look(&self.state.lock().watches)
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.lock().ledger.is_closed()
+    }
+
+    /// Whether the first lists are complete and nothing is left to do before the next resync tick.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    pub(crate) fn is_settled(&self) -> bool {
+        let state = self.state.lock();
+        state.synced == state.watches.len() && state.ledger.is_settled()
+    }
+
+    /// What is watched, and the stores that follow it.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    pub(crate) fn watched(&self) -> Vec<(WatchSpec, Arc<Store>)> {
+        let state = self.state.lock();
+        state.watches.iter().map(|watch| (watch.spec.clone(), Arc::clone(&watch.subscription.store))).collect()
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -420,7 +450,10 @@ impl Sink for Ear {
                 }
             }
             Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
-            Delta::Synced => Freed(None),
+            Delta::Synced => {
+                state.synced += 1;
+                Freed(None)
+            }
         };
         engine.after(&mut state, freed);
     }

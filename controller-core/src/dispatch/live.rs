@@ -1,5 +1,6 @@
 //! Owns the list of an operator's running controllers, for those who look at them from outside.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -10,26 +11,66 @@ use super::engine::Engine;
 /// The controllers that run now.
 #[derive(Default)]
 pub(crate) struct Live {
-    engines: Mutex<Vec<Weak<Engine>>>,
-    entered: Notify,
+    list: Mutex<List>,
+    /// Whoever wants to see all of them settled waits here.
+    moved: Notify,
+}
+
+#[derive(Default)]
+struct List {
+    engines: Vec<Weak<Engine>>,
+    /// How many controllers the operator has, once its tree is made.
+    expected: Option<usize>,
+    /// How many have begun to run so far, restarts included.
+    entered: usize,
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
 }
 
 impl Live {
+    /// The operator's tree has so many controllers.
+    pub(crate) fn expect(&self, controllers: usize) {
+        self.list.lock().expected = Some(controllers);
+        self.has_moved();
+    }
+
     pub(super) fn enter(&self, engine: &Arc<Engine>) {
-        let mut engines = self.engines.lock();
-        engines.retain(|engine| engine.strong_count() > 0);
-        engines.push(Arc::downgrade(engine));
-        drop(engines);
-        self.entered.notify_waiters();
+        let mut list = self.list.lock();
+        list.engines.retain(|engine| engine.strong_count() > 0);
+        list.engines.push(Arc::downgrade(engine));
+        list.entered += 1;
+        drop(list);
+        self.has_moved();
     }
 
-    /// Those that run, in the order in which they started.
-    pub(crate) fn engines(&self) -> Vec<Arc<Engine>> {
-        self.engines.lock().iter().filter_map(Weak::upgrade).collect()
+    /// Something happened in one of the controllers.
+    pub(super) fn has_moved(&self) {
+        self.moved.notify_waiters();
     }
 
-    /// Waits until the next one starts.
-    pub(crate) async fn entered(&self) {
-        self.entered.notified().await;
+    /// Those that run, in the order in which they started; none until each has started once.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    pub(crate) fn engines(&self) -> Option<Vec<Arc<Engine>>> {
+        let list = self.list.lock();
+        let all = list.expected.is_some_and(|expected| list.entered >= expected);
+        all.then(|| list.engines.iter().filter_map(Weak::upgrade).filter(|engine| !engine.is_closed()).collect())
+    }
+
+    /// Waits until `look` finds what it looks for, and looks again whenever something moved.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    pub(crate) async fn until<T>(&self, look: impl Fn(&Self) -> Option<T>) -> T {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            moved.await;
+        }
     }
 }

@@ -17,5 +17,7 @@ mod engine;
 mod controller;
 
 pub(crate) use controller::{Broken, run_controller};
+#[cfg(feature = "testing")]
+pub(crate) use engine::Engine;
 pub(crate) use live::Live;
 pub(crate) use scope::Scope;

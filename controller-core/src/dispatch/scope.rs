@@ -21,7 +21,7 @@ pub(crate) struct Scope {
     /// Every watch of the operator, shared by its controllers.
     pub(crate) hub: Hub,
     /// Every controller of the operator that runs.
-    pub(crate) live: Live,
+    pub(crate) live: Arc<Live>,
     /// What `namespace = all` means in this operator, where it is narrowed.
     pub(crate) namespaces: Option<Vec<String>>,
 }

@@ -226,7 +226,7 @@ impl Operator {
 
     /// The user's client, or one from the environment. No request is made: a server that can't be reached now
     /// is waited for by the watches.
-    async fn scope(&mut self) -> Result<Scope, env::FromEnvironmentError> {
+    async fn scope(&mut self, live: Arc<Live>) -> Result<Scope, env::FromEnvironmentError> {
         let (client, url) = match self.client.take() {
             Some(client) => (client, None),
             None => {
@@ -239,7 +239,7 @@ impl Operator {
         Ok(Scope {
             operator: Arc::clone(&self.name),
             hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone()),
-            live: Live::default(),
+            live,
             client,
             url,
             clock,

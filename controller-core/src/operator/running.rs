@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Operator;
+use crate::dispatch::Live;
 use crate::env::{self, Ended, Task};
 use crate::error;
 use crate::supervisor::{End, Supervisor, SupervisorHandle};
@@ -28,6 +29,8 @@ pub struct Running {
     stop: CancellationToken,
     task: Task<Verdict>,
     verdict: Option<Verdict>,
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    live: Arc<Live>,
 }
 
 /// How an operator ended.
@@ -54,14 +57,32 @@ impl Running {
         let name = Arc::clone(&operator.name);
         let root = operator.take_tree();
         let tree = root.handle();
-        let task = env::spawn(drive(operator, root, stop.clone()));
-        Self { name, tree, stop, task, verdict: None }
+        let live = Arc::new(Live::default());
+        let task = env::spawn(drive(operator, root, stop.clone(), Arc::clone(&live)));
+        Self { name, tree, stop, task, verdict: None, live }
     }
 
     /// Stops in order: controllers first, each with the time of its `shutdown`.
     pub async fn stop(mut self) -> ExitCode {
         self.ask_to_stop();
         self.verdict().await.into()
+    }
+
+    /// Waits until the operator has nothing left to do: each controller runs, its caches show what the server has,
+    /// and nothing is queued, running, or waiting for a retry or for a requeue before the next resync tick.
+    ///
+    /// It never ends where a callback fails for ever, asks for requeues without end, or where the operator does not
+    /// start.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// # async fn example(running: &Running) {
+    /// running.settled().await;
+    /// # }
+    /// ```
+    #[cfg(feature = "testing")]
+    pub async fn settled(&self) {
+        crate::testing::settled(&self.live).await;
     }
 
     /// Waits until the operator ends by itself: it failed to start, or gave up.
@@ -111,7 +132,7 @@ impl Running {
 }
 
 /// The whole life of an operator.
-async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken) -> Verdict {
+async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken, live: Arc<Live>) -> Verdict {
     let name = Arc::clone(&operator.name);
     let plan = match operator.plan(root) {
         Ok(plan) => plan,
@@ -120,7 +141,7 @@ async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken
             return Verdict::FailedToStart;
         }
     };
-    let scope = match operator.scope().await {
+    let scope = match operator.scope(Arc::clone(&live)).await {
         Ok(scope) => scope,
         Err(error) => {
             tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
@@ -135,6 +156,7 @@ async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken
     for warning in &plan.warnings {
         tracing::warn!(operator = &*name, "{warning}");
     }
+    live.expect(plan.lines.len());
     let mut tree = plan.root.launch(Some(Arc::new(scope)));
     let started = tokio::select! {
         biased;

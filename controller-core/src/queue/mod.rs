@@ -13,7 +13,6 @@ mod state;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use causes::Causes;
-pub(crate) use key_state::{History, Place, Standing, Work};
+pub(crate) use key_state::{History, Place, Standing};
 pub(crate) use moment::Moment;
-pub(crate) use priority::Class;
 pub(crate) use state::{After, Depth, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};

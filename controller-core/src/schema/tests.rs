@@ -50,7 +50,7 @@ fn a_report_stays_short() {
     let text = report.to_string();
     assert!(text.ends_with("; and 4 more"), "{text}");
     assert!(text.len() < 1000, "{} bytes", text.len());
-    assert_eq!(report.pointer(), "/spec/names/0");
+    assert!(text.starts_with("/spec/names/0: "), "{text}");
 }
 
 #[test]

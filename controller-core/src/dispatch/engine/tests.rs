@@ -93,6 +93,7 @@ impl Scripted {
     }
 }
 
+#[expect(refining_impl_trait, reason = "the attribute allows the same")]
 impl Controller for Scripted {
     type Object = Value;
 
@@ -168,7 +169,7 @@ impl Bench {
             clock: clock.clone(),
             chance: chance.clone(),
             hub: Hub::new(client, clock, chance, None),
-            live: Live::default(),
+            live: Arc::new(Live::default()),
             namespaces: None,
         };
         let descriptor = change(Scripted::DESCRIPTOR);
