@@ -40,7 +40,7 @@ bench what:
 # Rewrites the snapshots of expansions and of compile errors. Read the difference as prose.
 bless:
     UPDATE_EXPECT=1 cargo test -p controller-macros
-    TRYBUILD=overwrite cargo test -p tests ui
+    TRYBUILD=overwrite cargo test -p tests ui::
 
 [private]
 cargo-deny:

@@ -9,7 +9,7 @@ use syn::{GenericParam, Type};
 
 use crate::callback::Role;
 use crate::errors::{Errors, written};
-use crate::item::Item;
+use crate::item::{Attr, Item};
 use crate::message::Message;
 use crate::model::{Model, object_type, type_name};
 use crate::options::Limit;
@@ -106,10 +106,12 @@ fn callbacks(model: &Model, errors: &mut Errors) {
     }
 }
 
-/// All callbacks take the same object. The types can't be resolved here, so their last names are compared.
+/// All callbacks take the same object. The types can't be resolved here, so their last names are compared. A callback
+/// that may be compiled away is left to the compiler.
 fn objects(model: &Model, errors: &mut Errors) {
     let taken: Vec<(String, Type, String)> = model
         .callbacks()
+        .filter(|(_, method)| !method.attrs.iter().any(Attr::is_cfg))
         .filter_map(|(_, method)| {
             let object = object_type(method)?;
             Some((method.sig.ident.to_string(), object.clone(), last_name(&object)))

@@ -30,7 +30,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         method
     });
     let inner_own = inner.own.iter().map(as_inner);
-    let body = block(&model.item.braces, quote!(#(#inner_own)* type Object = #object; #(#callbacks)*));
+    // What the compiler says about the object's type, it says at the place where the user wrote it.
+    let object_type = quote_spanned!(object.span()=> type Object = #object;);
+    let body = block(&model.item.braces, quote!(#(#inner_own)* #object_type #(#callbacks)*));
     let inherent = (!others.is_empty()).then(|| {
         let inner_copied = inner.copied.iter().map(as_inner);
         let body = block(&model.item.braces, quote!(#(#inner_copied)* #(#others)*));

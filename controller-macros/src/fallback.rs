@@ -3,10 +3,11 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{GenericParam, Generics, Lifetime, Type};
+use syn::{FnArg, GenericParam, Generics, Lifetime, PathArguments, PathSegment, Type, parse_quote};
 
-use crate::item::{Attr, Head, Item};
-use crate::model::Model;
+use crate::callback::{Role, role};
+use crate::item::{Attr, Head, Item, Member};
+use crate::model::{Model, type_name};
 
 /// The item, less the attributes that can't stay, and the impls of a controller that does nothing.
 pub(crate) fn of_model(model: &Model) -> TokenStream {
@@ -20,10 +21,42 @@ pub(crate) fn of_model(model: &Model) -> TokenStream {
     });
     let cfg = attrs.iter().filter(|attr| attr.is_cfg());
     let object = model.object.as_ref();
-    let item = quote!(#(#attrs)* #head { #(#inner_attrs)* #(#members)* });
+    let members = members.iter().map(repaired);
+    // An impl block that can't be, on a type without a name, would be refused a second time; one of our own trait,
+    // written by hand, would be warned about.
+    let guard = match (&head.trait_, &head.self_ty) {
+        (Some(_), _) => Some(quote!(#[allow(refining_impl_trait)])),
+        (None, self_ty) => type_name(self_ty).is_none().then(|| quote!(#[cfg(any())])),
+    };
+    let item = quote!(#guard #(#attrs)* #head { #(#inner_attrs)* #(#members)* });
     let impls = impls(&model.root, head, object, cfg);
     let all = quote!(#item #impls);
     if head.generics.lifetimes().next().is_some() || has_elided(head) { owned(all, head) } else { all }
+}
+
+/// A callback with `Context` in place of `Context<Self>`, as it was meant: the compiler would miss the parameter too.
+fn repaired(member: &Member) -> Member {
+    let Member::Method(method) = member else { return member.clone() };
+    let Role::Callback(_) = role(method) else { return member.clone() };
+    let mut method = method.clone();
+    for input in &mut method.sig.inputs {
+        let FnArg::Typed(typed) = input else { continue };
+        if let Some(last) = context_segment(&mut typed.ty).filter(|last| last.arguments.is_none()) {
+            last.arguments = PathArguments::AngleBracketed(parse_quote!(<Self>));
+        }
+    }
+    Member::Method(method)
+}
+
+/// The `Context` of a context argument.
+fn context_segment(ty: &mut Type) -> Option<&mut PathSegment> {
+    match ty {
+        Type::Reference(reference) => context_segment(&mut reference.elem),
+        Type::Group(group) => context_segment(&mut group.elem),
+        Type::Paren(paren) => context_segment(&mut paren.elem),
+        Type::Path(path) => path.path.segments.last_mut().filter(|last| last.ident == "Context"),
+        _ => None,
+    }
 }
 
 /// The impls for a type whose methods can't be read.
@@ -50,7 +83,7 @@ fn impls(
     cfg: impl Iterator<Item = impl ToTokens>,
 ) -> TokenStream {
     let self_ty = &head.self_ty;
-    if !matches!(self_ty, Type::Path(_) | Type::Group(_) | Type::Verbatim(_)) {
+    if type_name(self_ty).is_none() && !matches!(self_ty, Type::Verbatim(_)) {
         return TokenStream::new();
     }
     let (generics, _, where_clause) = head.generics.split_for_impl();

@@ -234,9 +234,10 @@ fn parse_member(input: ParseStream<'_>) -> syn::Result<Member> {
     if ahead.peek(Token![fn]) {
         syn::parse::discouraged::Speculative::advance_to(input, &after_vis);
         let sig = input.parse()?;
-        let body = match input.parse::<Option<Token![;]>>()? {
-            Some(_) => TokenTree::Punct(proc_macro2::Punct::new(';', proc_macro2::Spacing::Alone)),
-            None => TokenTree::Group(parse_group(input, Delimiter::Brace)?),
+        // A function without a body is the compiler's to report, on its own semicolon.
+        let body = match input.peek(Token![;]) {
+            true => input.parse()?,
+            false => TokenTree::Group(parse_group(input, Delimiter::Brace)?),
         };
         return Ok(Member::Method(Box::new(Method { attrs, vis: vis.into_token_stream(), sig, body })));
     }

@@ -84,6 +84,9 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
         // The compiler has said what is wrong with the item; what the options say waits until that is mended.
         Target::Broken { head } => {
             errors = Errors::default();
+            if syn::parse2::<syn::Item>(item.clone()).is_ok() {
+                errors.push(TokenStream::new(), Message::Unreadable {});
+            }
             let impls = head.map(|head| fallback::of_head(&root, &head));
             quote!(#item #impls)
         }

@@ -26,6 +26,9 @@ macro_rules! messages {
 
         #[cfg(test)]
         impl Message {
+            /// The names of all messages, in the table's order.
+            pub(crate) const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
             /// This message's name in the table.
             pub(crate) fn name(&self) -> &'static str {
                 match self {
@@ -42,6 +45,8 @@ messages! {
         "`#[controller]` goes on the `impl` block that holds the callbacks, not on {word}: write `#[controller(..)] impl PodWatcher {{ async fn reconcile(..) .. }}`";
     TraitImpl { name } =>
         "`#[controller]` goes on a plain `impl` block, not on an implementation of `{name}`: write `impl PodWatcher {{ .. }}`, the attribute implements `Controller` itself";
+    Unreadable {} =>
+        "`#[controller]` can't read this item: write `impl PodWatcher {{ .. }}` with plain methods";
     NotANamedType { written } =>
         "a controller is a type with a name, not `{written}`: declare a struct and write `impl PodWatcher {{ .. }}`";
     ImplLifetime { lifetime } =>

@@ -2,6 +2,7 @@
 
 mod mutation;
 mod snapshots;
+mod table;
 
 use proc_macro2::TokenStream;
 

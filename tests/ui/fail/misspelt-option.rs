@@ -12,5 +12,5 @@ impl PodWatcher {
 
 fn main() {
     let _ = PodWatcher.child_spec();
-    controller_core::Operator::new("x").controller(PodWatcher);
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
 }

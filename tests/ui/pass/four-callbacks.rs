@@ -35,7 +35,7 @@ impl PodWatcher {
     }
 }
 
-pub fn main() {
+pub(super) fn main() {
     let watcher = || PodWatcher { prefix: String::from("pods") };
     assert_eq!(watcher().prefix, "pods");
     let _ = watcher().child_spec();

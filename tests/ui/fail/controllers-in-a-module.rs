@@ -1,0 +1,24 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+mod watchers {
+    use super::*;
+
+    pub struct One;
+
+    #[controller(api_version = "v1", kind = "Pod")]
+    impl One {
+        fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+    }
+
+    pub struct Two;
+
+    #[controller(api_version = "v1", kind = "Pod", concurrency = 5000)] //~ mistake
+    impl Two {
+        async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+    }
+}
+
+fn main() {
+    drop(controller_core::Operator::new("x").controller(watchers::One).controller(watchers::Two));
+}

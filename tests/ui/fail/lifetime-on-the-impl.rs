@@ -1,0 +1,19 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+struct PodWatcher<'a> {
+    prefix: &'a str,
+}
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl<'a> PodWatcher<'a> { //~ mistake
+    async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
+        let _ = format!("{} {}", self.prefix, cx.key());
+        Ok(())
+    }
+}
+
+fn main() {
+    let _ = PodWatcher { prefix: "x" }.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher { prefix: "x" }));
+}

@@ -1,0 +1,16 @@
+use controller_core::prelude::*;
+
+#[derive(serde::Deserialize)]
+struct Small {}
+
+struct PodWatcher;
+
+#[controller(api_version = "v1", kind = "Pod", schema = derive)] //~ mistake
+impl PodWatcher {
+    async fn reconcile(&self, _pod: &Small, _cx: &Context<Self>) {}
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}

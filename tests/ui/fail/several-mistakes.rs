@@ -1,0 +1,27 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+struct PodWatcher;
+
+#[controller(
+    api_version = "v1",
+    kind = "Podd", //~ mistake
+    namespace = "Kube_System", //~ mistake
+    reconcile_delay = "30", //~ mistake
+    colour = "red", //~ mistake
+    supervisor(restart = transiant), //~ mistake
+)]
+impl PodWatcher {
+    fn add(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+
+    async fn modify(&mut self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+
+    async fn delete(&self, _pod: Pod, _cx: &Context<Self>) {} //~ mistake
+
+    async fn reconcil(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}

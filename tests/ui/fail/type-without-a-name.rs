@@ -1,0 +1,8 @@
+#[controller_core::controller(api_version = "v1", kind = "Pod")]
+impl [u8] { //~ mistake
+    async fn reconcile(&self, _pod: &k8s_openapi::api::core::v1::Pod, _cx: &controller_core::Context<Self>) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {}

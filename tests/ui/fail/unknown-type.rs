@@ -1,0 +1,13 @@
+use controller_core::prelude::*;
+
+struct PodWatcher;
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl PodWatcher {
+    async fn reconcile(&self, _pod: &Podd, _cx: &Context<Self>) {} //~ mistake
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}

@@ -1,0 +1,71 @@
+//! Every option in each of its forms.
+
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+struct Quoted;
+
+#[controller(
+    api_version = "v1",
+    kind = "Pod",
+    plural = "pods",
+    name = "every-option",
+    namespace = ["a", "b"],
+    labels = "app in (web, api), tier != db, !legacy",
+    fields = "status.phase=Running,spec.nodeName!=node-1",
+    reconcile_delay = "1m30s",
+    on_start = "add",
+    concurrency = 1024,
+    timeout = "5m",
+    backoff("5ms", "60s"),
+    schema = "ui/schemas/pod.json",
+    supervisor(restart = "transient", shutdown = "5s", significant),
+    crate = ::controller_core,
+)]
+impl Quoted {
+    async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
+
+    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+struct Bare;
+
+#[controller(
+    api_version = v1,
+    kind = Pod,
+    namespace = all,
+    reconcile_delay = off,
+    on_start = skip,
+    timeout = off,
+    backoff(min = 10, max = "2m"),
+    schema({ "type": "object", "properties": { "metadata": { "pattern": r"^\w+$" } } }),
+    supervisor(restart = temporary, shutdown = brutal_kill),
+)]
+impl Bare {
+    async fn modify(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+struct Numbers;
+
+#[controller(
+    namespace = "kube-system",
+    reconcile_delay = 250,
+    on_start = reconcile,
+    timeout = 1500,
+    supervisor(shutdown = 5000)
+)]
+impl Numbers {
+    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+struct Patient;
+
+#[controller(supervisor(shutdown = infinity, restart = permanent), backoff(max = "1h"), namespace = "all")]
+impl Patient {
+    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+pub(super) fn main() {
+    let operator = Operator::new("x").controller(Quoted).controller(Bare).controller(Numbers).controller(Patient);
+    drop(operator);
+}
