@@ -11,7 +11,7 @@ use syn::{GenericParam, LitStr, Type};
 use crate::entry::Spanned;
 use crate::item::Attr;
 use crate::model::Model;
-use crate::options::{Backoff, Limit, Schema, Shutdown};
+use crate::options::{Backoff, Escalation, Limit, Schema, Shutdown};
 
 /// The expansion of `model`, which holds to all rules.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -147,6 +147,10 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     if let Some(Backoff { min, max }) = options.backoff.good() {
         let (min, max) = (duration(min.value), duration(max.value));
         calls.push(quote!(backoff(#min, #max)));
+    }
+    if let Some(Escalation { panics, within }) = options.escalate.good() {
+        let (panics, within) = (proc_macro2::Literal::u32_unsuffixed(*panics), duration(*within));
+        calls.push(quote!(escalate(#panics, #within)));
     }
     match options.schema.good() {
         Some(Schema::File(path)) => {

@@ -187,6 +187,8 @@ messages! {
         "`concurrency` is from 1 to 1024, not {written}";
     BackoffOrder { min, max } =>
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
+    HalfEscalation {} =>
+        "`escalate` takes a number and a time: write `escalate(panics = 3, within = \"1m\")`";
     SignificantPermanent {} =>
         "a child that is always restarted can't be `significant`: write `restart = transient` or `restart = temporary` beside it";
     OnStartCallback { word } =>

@@ -20,7 +20,7 @@ use crate::schema;
 use crate::selector;
 
 /// The options, in the order in which the documentation and the messages list them.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "api_version",
     "kind",
     "plural",
@@ -33,6 +33,7 @@ pub(crate) const NAMES: [&str; 15] = [
     "concurrency",
     "timeout",
     "backoff",
+    "escalate",
     "schema",
     "supervisor",
     "crate",
@@ -45,7 +46,8 @@ const PLANNED: [&str; 6] = ["when", "finalizer", "owns", "watches", "reads", "wr
 const SUPERVISOR: [&str; 3] = ["restart", "shutdown", "significant"];
 
 /// Words of other tools for our options.
-const FOREIGN: [(&str, &str); 23] = [
+const FOREIGN: [(&str, &str); 24] = [
+    ("panics", "escalate"),
     ("version", "api_version"),
     ("group", "api_version"),
     ("apiversion", "api_version"),
@@ -108,6 +110,13 @@ pub(crate) struct Backoff {
     pub(crate) max: Spanned<u64>,
 }
 
+/// How many panics of callbacks in how many milliseconds end the controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Escalation {
+    pub(crate) panics: u32,
+    pub(crate) within: u64,
+}
+
 /// The waits of an operator that says nothing about them.
 pub(crate) const BACKOFF_MILLIS: (u64, u64) = (5, 60_000);
 
@@ -146,6 +155,7 @@ pub(crate) struct Options {
     pub(crate) concurrency: Given<Spanned<u64>>,
     pub(crate) timeout: Given<Spanned<Limit>>,
     pub(crate) backoff: Given<Backoff>,
+    pub(crate) escalate: Given<Escalation>,
     pub(crate) schema: Given<Schema>,
     pub(crate) supervisor: Given<()>,
     pub(crate) restart: Given<Spanned<&'static str>>,
@@ -184,6 +194,7 @@ impl Options {
             "concurrency" => read(&mut self.concurrency, entry, errors, concurrency),
             "timeout" => read(&mut self.timeout, entry, errors, limit),
             "backoff" => read(&mut self.backoff, entry, errors, backoff),
+            "escalate" => read(&mut self.escalate, entry, errors, escalate),
             "schema" => read(&mut self.schema, entry, errors, schema),
             "supervisor" => self.take_supervisor(entry, errors),
             "crate" => read(&mut self.root, entry, errors, root),
@@ -414,6 +425,43 @@ fn backoff(entry: &Entry, errors: &mut Errors) -> Option<Backoff> {
         return None;
     }
     Some(Backoff { min, max })
+}
+
+/// `escalate(panics = 3, within = "1m")`
+fn escalate(entry: &Entry, errors: &mut Errors) -> Option<Escalation> {
+    let list = entry.list(errors)?;
+    let (mut panics, mut within) = (Given::Absent, Given::Absent);
+    let entries = entry::parse(list.stream(), errors)?;
+    let are_known = entries.iter().all(|entry| entry.key == "panics" || entry.key == "within");
+    for entry in entries {
+        match entry.key.to_string().as_str() {
+            "panics" => read(&mut panics, &entry, errors, count),
+            "within" => read(&mut within, &entry, errors, |entry, errors| {
+                entry.value(errors)?.duration("within", "a time from `1ms`", errors)
+            }),
+            _ => unknown(&entry, &["panics", "within"], errors),
+        }
+    }
+    if are_known && (panics.is_absent() || within.is_absent()) {
+        errors.push(list, Message::HalfEscalation {});
+    }
+    Some(Escalation { panics: *panics.good()?, within: within.good()?.value })
+}
+
+/// A number from 1.
+fn count(entry: &Entry, errors: &mut Errors) -> Option<u32> {
+    let value = entry.value(errors)?;
+    let option = entry.key.to_string();
+    let message = match &value.kind {
+        ValueKind::Int(count) if *count > 0 && u32::try_from(*count).is_ok() => return u32::try_from(*count).ok(),
+        ValueKind::Text(text) if text.parse::<u32>().is_ok() => Message::QuotedNumber { option, written: text.clone() },
+        _ => {
+            let forms = format!("a whole number from 1, as in `{option} = 3`");
+            Message::WrongValue { option, written: written(&value.tokens), forms }
+        }
+    };
+    errors.push(&value.tokens, message);
+    None
 }
 
 fn schema(entry: &Entry, errors: &mut Errors) -> Option<Schema> {

@@ -87,6 +87,18 @@ fn backoff_by_place_and_by_name() {
 }
 
 #[test]
+fn escalation_has_both_halves() {
+    let options = good("escalate(panics = 3, within = \"1m\")");
+    assert_eq!(options.escalate.good(), Some(&Escalation { panics: 3, within: 60_000 }));
+    refused("escalate(panics = 3)", &["HalfEscalation"]);
+    refused("escalate(panics = 0, within = 5)", &["WrongValue"]);
+    refused("escalate(panics = \"3\", within = 0)", &["QuotedNumber", "DurationZero"]);
+    refused("escalate(panics = 3, withing = 5)", &["MisspeltOption"]);
+    refused("escalate(3, 5)", &["NotAnOption"]);
+    refused("escalate = 3", &["WantsList"]);
+}
+
+#[test]
 fn the_supervisor_and_its_options() {
     let options = good("supervisor(restart = \"transient\", shutdown = brutal_kill, significant)");
     assert_eq!(options.restart.good().map(|restart| restart.value), Some("transient"));

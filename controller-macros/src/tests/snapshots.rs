@@ -68,7 +68,8 @@ fn every_option() {
     let options = "
         api_version = \"v1\", kind = Pod, plural = \"pods\", name = \"all-options\", namespace = [\"a\", \"b\"],
         labels = \"app=web\", fields = \"status.phase=Running\", reconcile_delay = \"1m30s\", on_start = add,
-        concurrency = 4, timeout = 1500, backoff(\"5ms\", \"2m\"), schema({ \"type\": \"object\" }),
+        concurrency = 4, timeout = 1500, backoff(\"5ms\", \"2m\"), escalate(panics = 3, within = \"1m\"),
+        schema({ \"type\": \"object\" }),
         supervisor(restart = transient, shutdown = infinity, significant), crate = crate::sdk";
     let item = "
         impl m::Everything {
@@ -79,45 +80,46 @@ fn every_option() {
         options,
         item,
         &expect![[r##"
-        #[allow(unused_imports)]
-        use crate::sdk::Controller as _;
-        #[allow(refining_impl_trait, private_interfaces)]
-        impl crate::sdk::Controller for m::Everything {
-            type Object = Pod;
-            async fn add(&self, pod: &Pod, cx: &Context<Self>) {}
-            async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result<Action> {
-                Ok(Action::Done)
+            #[allow(unused_imports)]
+            use crate::sdk::Controller as _;
+            #[allow(refining_impl_trait, private_interfaces)]
+            impl crate::sdk::Controller for m::Everything {
+                type Object = Pod;
+                async fn add(&self, pod: &Pod, cx: &Context<Self>) {}
+                async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result<Action> {
+                    Ok(Action::Done)
+                }
             }
-        }
-        const _: () = {
-            use crate::sdk::__private::{self, ProbeFallback as _};
-            impl __private::Described for m::Everything {
-                const DESCRIPTOR: __private::Descriptor = __private::Descriptor::new(
-                        "all-options",
-                        "v1",
-                        "Pod",
-                    )
-                    .plural("pods")
-                    .namespaces(&["a", "b"])
-                    .labels("app=web")
-                    .fields("status.phase=Running")
-                    .on(__private::Callback::Add)
-                    .on(__private::Callback::Reconcile)
-                    .reconcile_delay(__private::secs(90))
-                    .on_start(__private::OnStart::Add)
-                    .concurrency(4)
-                    .timeout(__private::millis(1500))
-                    .backoff(__private::millis(5), __private::secs(120))
-                    .schema("{\"type\":\"object\"}")
-                    .restart(__private::Restart::Transient)
-                    .shutdown(__private::Shutdown::Infinity)
-                    .significant()
-                    .resource(__private::Probe::<Pod>::RESOURCE);
-            }
-            __private::same_kind("Pod", __private::Probe::<Pod>::GVK);
-            __private::same_version("v1", __private::Probe::<Pod>::GVK);
-        };
-    "##]],
+            const _: () = {
+                use crate::sdk::__private::{self, ProbeFallback as _};
+                impl __private::Described for m::Everything {
+                    const DESCRIPTOR: __private::Descriptor = __private::Descriptor::new(
+                            "all-options",
+                            "v1",
+                            "Pod",
+                        )
+                        .plural("pods")
+                        .namespaces(&["a", "b"])
+                        .labels("app=web")
+                        .fields("status.phase=Running")
+                        .on(__private::Callback::Add)
+                        .on(__private::Callback::Reconcile)
+                        .reconcile_delay(__private::secs(90))
+                        .on_start(__private::OnStart::Add)
+                        .concurrency(4)
+                        .timeout(__private::millis(1500))
+                        .backoff(__private::millis(5), __private::secs(120))
+                        .escalate(3, __private::secs(60))
+                        .schema("{\"type\":\"object\"}")
+                        .restart(__private::Restart::Transient)
+                        .shutdown(__private::Shutdown::Infinity)
+                        .significant()
+                        .resource(__private::Probe::<Pod>::RESOURCE);
+                }
+                __private::same_kind("Pod", __private::Probe::<Pod>::GVK);
+                __private::same_version("v1", __private::Probe::<Pod>::GVK);
+            };
+        "##]],
     );
 }
 
@@ -414,7 +416,7 @@ fn a_mistake_leaves_the_item_and_the_impls() {
     assert_eq!(errors.messages().count(), 1);
     expect![[r#"
         ::core::compile_error! {
-            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `schema`, `supervisor`, `crate`"
+            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `schema`, `supervisor`, `crate`"
         }
         impl PodWatcher {
             async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}

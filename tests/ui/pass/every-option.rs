@@ -18,6 +18,7 @@ struct Quoted;
     concurrency = 1024,
     timeout = "5m",
     backoff("5ms", "60s"),
+    escalate(panics = 3, within = "1m"),
     schema = "ui/schemas/pod.json",
     supervisor(restart = "transient", shutdown = "5s", significant),
     crate = ::controller_core,
