@@ -33,6 +33,6 @@ pub(crate) struct Counters {
     pub(crate) timeouts: Count,
     /// Runs past half of their timeout.
     pub(crate) slow: Count,
-    /// Objects that broke the schema or did not decode: no callback saw them.
+    /// Runs whose object broke the schema, did not decode, or was called invalid by a callback.
     pub(crate) invalid: Count,
 }

@@ -247,6 +247,9 @@ impl Engine {
         let Some(ended) = ended else { return Verdict::Unreached };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
+        if warning.is_some() {
+            self.counters.invalid.add_one();
+        }
         if let Some(complaint) = complaint {
             self.complain(&ended, &object.key, callback, failures, &complaint);
         }
@@ -274,7 +277,7 @@ impl Engine {
             Ended::Answered(_) => {}
             Ended::Panicked(_) => counters.panics.add_one(),
             Ended::TimedOut(_) => counters.timeouts.add_one(),
-            Ended::Invalid(_) | Ended::Undecodable(_) => counters.invalid.add_one(),
+            Ended::Invalid(_) | Ended::Undecodable(_) => {}
         }
     }
 

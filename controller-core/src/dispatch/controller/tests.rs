@@ -372,3 +372,74 @@ async fn a_declaration_that_can_not_work_is_a_failed_start() {
         assert_eq!(bench.running.ended().await, ExitCode::from(1));
     }
 }
+
+/// Objects come, change and go while requests fail and watches break; gives what was called.
+async fn stormy_weather(seed: u64) -> Vec<String> {
+    let cluster = quiet_cluster();
+    let log = Log::default();
+    let fails = (0..200).map(|at| if at % 5 == seed % 5 { "fail" } else { "ok" }).collect();
+    let noter = Noter { log: Arc::clone(&log), fails: Mutex::new(fails) };
+    let spec = shared(Noter::DESCRIPTOR.concurrency(3).reconcile_delay(Duration::from_secs(7)), noter);
+    let running = Operator::new("storm").client(cluster.client()).chance(seed).child(spec).spawn();
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let configs: Api<ConfigMap> = Api::namespaced(cluster.steady_client(), "default");
+    for round in 0..60 {
+        let name = format!("c{}", rng.u8(0..6));
+        let there = configs.get_opt(&name).await.expect("the steady client works").is_some();
+        match (there, rng.u8(0..3)) {
+            (false, _) => drop(configs.create(&PostParams::default(), &config(&name, &round.to_string())).await),
+            (true, 0) => drop(configs.delete(&name, &DeleteParams::default()).await),
+            (true, _) => drop(configs.replace(&name, &PostParams::default(), &config(&name, &round.to_string())).await),
+        }
+        match rng.u8(0..8) {
+            0 => drop(cluster.faults().watches_of("configmaps").cut()),
+            1 => cluster.faults().forget(),
+            2 => drop(cluster.faults().on(Requests::list("configmaps")).answer(Refusal::status(500))),
+            _ => {}
+        }
+        tokio::time::sleep(Duration::from_millis(rng.u64(0..800))).await;
+    }
+    cluster.faults().clear();
+    running.settled().await;
+    // The last thing that each object's callbacks were told is what is there.
+    let calls = std::mem::take(&mut *log.lock());
+    for at in 0..6 {
+        let name = format!("c{at}");
+        let last = calls.iter().rfind(|call| call.contains(&format!("default/{name} "))).cloned();
+        let there = configs.get_opt(&name).await.expect("the steady client works");
+        match there.and_then(|config| config.data?.remove("v")) {
+            Some(v) => {
+                let last = last.expect("it was told");
+                assert!(
+                    !last.starts_with("delete") && last.contains(&format!("default/{name} {v}")),
+                    "{last}, but {v}"
+                );
+            }
+            None => assert!(last.is_none_or(|last| last.starts_with("delete")), "{name} is gone"),
+        }
+    }
+    assert_eq!(running.stop().await, ExitCode::SUCCESS);
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_stormy_weather_the_last_word_is_the_truth() {
+    for seed in 0..12 {
+        stormy_weather(seed).await;
+    }
+}
+
+#[test]
+fn one_seed_is_one_run() {
+    let run = |seed| {
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            runtime.expect("a runtime").block_on(stormy_weather(seed))
+        });
+        thread.join().expect("the run ends well")
+    };
+    for seed in 30..33 {
+        let (one, other) = (run(seed), run(seed));
+        assert_eq!(one, other, "seed {seed}");
+    }
+}
