@@ -9,6 +9,8 @@ mod https;
 mod kubeconfig;
 mod serve;
 mod service;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::io;

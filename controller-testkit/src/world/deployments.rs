@@ -93,7 +93,8 @@ impl Clockwork {
             let in_the_way = recreate && old.iter().any(|set| set.have > 0 || self.has_pods(set, hand));
             let latest = old.iter().map(Set::revision).max().unwrap_or(0);
             match &mut new {
-                None if in_the_way => {}
+                // The last of the old pods may go without changing any ReplicaSet.
+                None if in_the_way => self.queue.add(Work::Deployment(place.clone()), hand.after(self.pace)),
                 None => new = self.new_set(&deployment, place, &template, latest + 1, &old, hand),
                 Some(set) if set.revision() <= latest => {
                     let revision = (latest + 1).to_string();

@@ -21,6 +21,8 @@ mod replicasets;
 mod rollout;
 mod statefulsets;
 mod task;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -1,0 +1,179 @@
+//! The fronts on real sockets: who is let in, what a client sees when the server goes, and that nobody waits for
+//! anybody else.
+
+use std::io;
+
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::cluster::tests::Hand;
+use crate::{Cluster, Playground, Serve, Served, World};
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+async fn served(serve: Serve) -> (Cluster, Served) {
+    let cluster = Cluster::builder().world(World::none()).build();
+    let served = cluster.serve_with(serve).await.expect("a free port");
+    (cluster, served)
+}
+
+fn hand(served: &Served) -> Hand {
+    Hand(served.client())
+}
+
+/// One request over a connection of its own, in the bytes of HTTP/1.1.
+async fn plain(port: u16, request: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(format!("{request}\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn kubes_client_works_through_both_transports() {
+    for serve in [Serve::https(), Serve::plain()] {
+        let (_cluster, served) = served(serve).await;
+        let hand = hand(&served);
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
+        hand.create(MAPS, map).await;
+        assert_eq!(hand.names(MAPS).await, ["a"], "{}", served.url());
+        served.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn without_the_token_only_health_is_told() {
+    let (_cluster, served) = served(Serve::https()).await;
+    let with = |token: Option<&str>| {
+        let text = served.kubeconfig();
+        let (before, rest) = text.split_once("    token: ").expect("a token");
+        let user = token.map_or("    {}".to_owned(), |token| format!("    token: {token}"));
+        format!("{before}{user}{}", rest.split_once('\n').map_or("", |(_, rest)| rest))
+    };
+    let ask = async |token: Option<&str>, path: &str| {
+        let config = kube::config::Kubeconfig::from_yaml(&with(token)).expect("a kubeconfig");
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a config");
+        let hand = Hand(kube::Client::try_from(config).expect("a client"));
+        hand.send(Method::GET, path, Value::Null).await
+    };
+    let (status, body) = ask(None, "/api/v1/pods").await;
+    assert_eq!((status, &body["reason"], &body["message"]), (401, &json!("Unauthorized"), &json!("Unauthorized")));
+    assert_eq!(ask(Some("wrong"), "/api/v1/pods").await.0, 401);
+    assert_eq!(ask(Some("wrong"), "/version").await.0, 401);
+    assert_eq!(ask(None, "/version").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_was_down_is_back_on_its_port() {
+    let (cluster, served) = served(Serve::plain()).await;
+    let watch = tokio::spawn(plain(served.port(), &leaked(format!("GET {MAPS}?watch=1 HTTP/1.1"))));
+    while cluster.faults().open_watches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    cluster.faults().down();
+    let cut = watch.await.expect("no panic");
+    assert!(cut.is_err() || !cut.unwrap_or_default().ends_with("0\r\n\r\n"), "it did not end in order");
+    while plain(served.port(), "GET /version HTTP/1.1").await.is_ok_and(|answer| !answer.is_empty()) {}
+    cluster.faults().up();
+    let mut answer = String::new();
+    while !answer.contains("200 OK") {
+        answer = plain(served.port(), "GET /version HTTP/1.1").await.unwrap_or_default();
+    }
+    served.stop().await;
+}
+
+/// A test's spawned task needs its text for as long as it runs.
+fn leaked(text: String) -> &'static str {
+    text.leak()
+}
+
+#[tokio::test]
+async fn a_stop_ends_watches_in_order() {
+    let (cluster, served) = served(Serve::plain()).await;
+    let port = served.port();
+    let watch = tokio::spawn(plain(port, leaked(format!("GET {MAPS}?watch=1 HTTP/1.1"))));
+    while cluster.faults().open_watches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let path = served.kubeconfig_path().to_owned();
+    served.stop().await;
+    let answer = watch.await.expect("no panic").expect("a whole answer");
+    assert!(answer.ends_with("0\r\n\r\n"), "{answer}");
+    assert!(plain(port, "GET /version HTTP/1.1").await.is_err());
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_fault_breaks_the_connection_of_a_socket_too() {
+    let (cluster, served) = served(Serve::plain()).await;
+    cluster.faults().on(crate::Requests::any()).reset();
+    let answer = plain(served.port(), "GET /version HTTP/1.1").await.unwrap_or_default();
+    assert_eq!(answer, "");
+    let answer = plain(served.port(), "GET /version HTTP/1.1").await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error_that_names_it() {
+    let (_cluster, first) = served(Serve::plain()).await;
+    let other = Cluster::builder().world(World::none()).build();
+    let error = other.serve_with(Serve::plain().port(first.port())).await.err().expect("an error");
+    assert!(error.to_string().contains(&first.port().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn clients_that_dawdle_hold_up_nobody() {
+    let (_cluster, served) = served(Serve::plain()).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(("127.0.0.1", served.port())).await.expect("a connection");
+        stream.write_all(b"GET /api/v1/pods HTT").await.expect("room in the socket");
+        idle.push(stream);
+    }
+    let answer = plain(served.port(), "GET /version HTTP/1.1").await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let (_cluster, served) = served(Serve::https()).await;
+    let hand = hand(&served);
+    let large = "x".repeat(4 * 1024 * 1024);
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": large}});
+    let request = Request::post(MAPS).header("Content-Type", "application/json");
+    let request = request.body(kube::client::Body::from(map.to_string().into_bytes())).expect("a request");
+    // A client that is still sending may see the broken connection before the answer.
+    if let Ok(response) = hand.0.send(request).await {
+        assert_eq!(response.status(), 413);
+    }
+    assert_eq!(hand.names(MAPS).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_playground_shows_pods_that_come_change_and_go() {
+    let playground = Playground::start().await.expect("a free port");
+    let client = playground.client();
+    let request = Request::get("/api/v1/pods?watch=1").body(kube::client::Body::empty()).expect("a request");
+    let mut body = client.send(request).await.expect("a watch").into_body();
+    let (mut added, mut ready, mut changed, mut gone) = (false, false, false, false);
+    let mut text = String::new();
+    let limit = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !(added && ready && changed && gone) {
+        let frame = tokio::time::timeout_at(limit, body.frame()).await.unwrap_or_else(|_| panic!("in time: {text}"));
+        let frame = frame.expect("more to come").expect("an unbroken watch");
+        let Ok(data) = frame.into_data() else { continue };
+        text.push_str(&String::from_utf8_lossy(&data));
+        added |= text.contains("\"ADDED\"");
+        ready |= text.contains("\"ready\":true");
+        changed |= text.contains("\"seen\":\"yes\"");
+        gone |= text.contains("\"DELETED\"");
+    }
+    let hints = playground.hints();
+    assert_eq!(hints.len(), 3);
+    assert!(hints.iter().all(|hint| hint.contains(&playground.kubeconfig_path().display().to_string())));
+    playground.stop().await;
+}
