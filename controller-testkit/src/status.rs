@@ -87,8 +87,13 @@ impl ApiError {
     }
 
     pub(crate) fn not_acceptable(accepted: &[&str]) -> Self {
-        let message = format!("only the following media types are accepted: {}", accepted.join(", "));
-        Self::new(406, "NotAcceptable", message).with(Details::default())
+        Self::wrong_form(format!("only the following media types are accepted: {}", accepted.join(", ")))
+    }
+
+    /// The route gives nothing of the kind that the client accepts.
+    pub(crate) fn nothing_acceptable(available: &[&str]) -> Self {
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {}", available.join(", "));
+        Self::wrong_form(message).with(Details::default())
     }
 
     /// An answer that cannot be given in the form that was asked for.

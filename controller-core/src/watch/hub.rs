@@ -392,3 +392,6 @@ impl Listener for Told<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

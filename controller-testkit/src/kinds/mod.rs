@@ -4,10 +4,12 @@
 //! by `generate/main.go`). Nothing here knows HTTP or the store: the catalog reads the resources, and the rooms that
 //! check, decode, patch, describe and print objects ask for a [`Type`].
 
+mod check;
 mod normal;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::check;
 pub(crate) use normal::{complete, normalize, zero};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, TypeId, Wire, named, of_kind, schema_props, types};

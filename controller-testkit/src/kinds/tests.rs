@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 use crate::catalog::{Catalog, Shape};
 
@@ -60,4 +62,101 @@ fn merge_keys_and_list_types_are_known() {
     assert_eq!((ports.merges, ports.merge_key), (true, Some("containerPort")));
     let limits = named("io.k8s.api.core.v1.ResourceRequirements").and_then(|ty| ty.field("limits")).expect("limits");
     assert_eq!(limits.form, Form::Map(Box::new(Form::Quantity)));
+}
+
+/// The texts of kube-apiserver 1.37.2, recorded.
+#[test]
+fn wrong_types_are_refused_in_the_words_of_go() {
+    let check = |kind: (&str, &str, &str), object: serde_json::Value, expect: &str| {
+        let ty = of_kind(kind.0, kind.1, kind.2).expect("a built-in kind");
+        assert_eq!(check(ty, &object), Err(expect.to_owned()));
+    };
+    let (deployment, pod, config) = (("apps", "v1", "Deployment"), ("", "v1", "Pod"), ("", "v1", "ConfigMap"));
+    check(
+        deployment,
+        json!({ "spec": { "replicas": "3" } }),
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+    );
+    check(
+        deployment,
+        json!({ "spec": { "replicas": 1.5 } }),
+        "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
+    );
+    check(
+        deployment,
+        json!({ "spec": { "template": { "spec": { "containers": [{ "name": 1 }] } } } }),
+        "json: cannot unmarshal number into Go struct field Container.spec.template.spec.containers.name of type string",
+    );
+    check(
+        deployment,
+        json!({ "spec": { "template": { "spec": { "containers": {} } } } }),
+        "json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container",
+    );
+    check(
+        deployment,
+        json!({ "spec": "x" }),
+        "json: cannot unmarshal string into Go struct field Deployment.spec of type v1.DeploymentSpec",
+    );
+    check(
+        config,
+        json!({ "data": { "a": 1 } }),
+        "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
+    );
+    check(
+        config,
+        json!({ "metadata": { "labels": { "a": true } } }),
+        "json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.labels of type string",
+    );
+    check(config, json!({ "binaryData": { "a": "!!" } }), "illegal base64 data at input byte 0");
+    check(
+        pod,
+        json!({ "spec": { "containers": [{ "resources": { "limits": { "cpu": "abc" } } }] } }),
+        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    );
+    check(
+        pod,
+        json!({ "metadata": { "creationTimestamp": "abc" } }),
+        "parsing time \"abc\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"abc\" as \"2006\"",
+    );
+}
+
+#[test]
+fn unknown_fields_are_named_by_their_paths() {
+    let pod = of_kind("", "v1", "Pod").expect("a built-in kind");
+    let object = json!({
+        "metadata": { "labels": { "free": "x" } },
+        "spec": { "containers": [{ "foo": 1, "ports": [{ "bar": {} }] }], "zed": 1, "Containers": [] },
+    });
+    assert_eq!(
+        check(pod, &object),
+        Ok(vec![
+            "spec.Containers".into(),
+            "spec.containers[0].foo".into(),
+            "spec.containers[0].ports[0].bar".into(),
+            "spec.zed".into(),
+        ])
+    );
+}
+
+#[test]
+fn normalizing_leaves_what_go_would_write() {
+    let pod = of_kind("", "v1", "Pod").expect("a built-in kind");
+    let mut object = json!({
+        "kind": "Pod",
+        "metadata": { "name": "a", "labels": {}, "annotations": { "x": null }, "odd": 1 },
+        "spec": { "nodeName": "", "hostNetwork": false, "containers": [{ "name": "c", "env": [{ "name": "E", "value": "" }], "command": null }] },
+    });
+    normalize(pod, &mut object);
+    assert_eq!(
+        object,
+        json!({
+            "kind": "Pod",
+            "metadata": { "name": "a", "annotations": { "x": "" } },
+            "spec": { "containers": [{ "name": "c", "env": [{ "name": "E" }], "resources": {} }] },
+            "status": {},
+        })
+    );
+    let before = object.clone();
+    normalize(pod, &mut object);
+    assert_eq!(object, before);
 }

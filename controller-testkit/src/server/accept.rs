@@ -28,7 +28,10 @@ pub(crate) enum Form {
     },
 }
 
-const KNOWN: [&str; 2] = ["application/json", "application/yaml"];
+/// What a real server offers. It names protobuf too, which here can only be read; a client that wants nothing else
+/// finds itself refused by the same text.
+const KNOWN: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+const STREAMS: [&str; 2] = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 
 /// One clause of an Accept header.
 pub(crate) struct Clause<'a> {
@@ -97,5 +100,13 @@ pub(crate) fn negotiate(headers: &HeaderMap, watch: bool) -> Result<Accepted, Ap
         };
         clause.form().map(|form| Accepted { yaml, form })
     });
-    accepted.ok_or_else(|| ApiError::not_acceptable(&KNOWN))
+    accepted.ok_or_else(|| {
+        // The route knows the type, but not in the form that is asked for; or it does not know the type at all.
+        let known = clauses(headers).iter().any(|clause| KNOWN.contains(&clause.media) || clause.media == "*/*");
+        match (known, watch) {
+            (true, true) => ApiError::not_acceptable(&STREAMS),
+            (true, false) => ApiError::not_acceptable(&KNOWN),
+            (false, _) => ApiError::nothing_acceptable(&[KNOWN.as_slice(), STREAMS.as_slice()].concat()),
+        }
+    })
 }

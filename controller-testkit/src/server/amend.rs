@@ -51,6 +51,7 @@ impl Patch {
     pub(crate) fn apply(&self, resource: &Resource, old: &Value) -> Result<Value, ApiError> {
         match (self, &resource.shape) {
             (Self::Json(patch), _) => Ok(patch.apply(old)?),
+            (Self::Strategic(patch), Shape::Builtin(kind)) => Ok(patch::strategic::apply(old, patch, kind)?),
             (Self::Strategic(patch), Shape::Builtin(ty)) => Ok(patch::strategic::apply(old, patch, ty)?),
             (Self::Merge(patch) | Self::Strategic(patch), _) => {
                 let mut new = old.clone();

@@ -91,6 +91,10 @@ impl Server {
             None => target.resource.verbs.contains(&verb),
         };
         if !served {
+            // What can only be created has no path over all namespaces.
+            if target.resource.namespaced && target.namespace.is_none() && !target.resource.verbs.contains(&"list") {
+                return Err(ApiError::no_such_resource());
+            }
             return Err(ApiError::method_not_allowed());
         }
         match (verb, &target.name) {
@@ -218,11 +222,26 @@ impl Server {
             Route::Root => Ok(reply::object(StatusCode::OK, &self.paths(), false)),
             Route::ApiGroup(group) => found(discovery::api_group(&self.catalog, group)),
             Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
+            Route::Version if head.method != Method::GET => Err(ApiError::method_not_allowed()),
             Route::Version => Ok(reply::object(StatusCode::OK, &version(), false)),
-            Route::Health => Ok(reply::text(StatusCode::OK, "ok")),
+            Route::Health { of, check } => Ok(health(head, of, check.as_deref())),
             Route::NoSuchResource => Err(ApiError::no_such_resource()),
             _ => Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")),
         }
+    }
+}
+
+/// Whether the server is well, which it is as long as it answers.
+fn health(head: &Parts, of: &str, check: Option<&str>) -> Response<Bytes> {
+    const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
+    let verbose = Query::parse(head.uri.query()).get("verbose").is_some();
+    match check {
+        Some(check) if !CHECKS.contains(&check) => reply::text(StatusCode::NOT_FOUND, "404 page not found\n"),
+        None if verbose => {
+            let checks: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
+            reply::text(StatusCode::OK, format!("{checks}{of} check passed\n"))
+        }
+        _ => reply::text(StatusCode::OK, "ok"),
     }
 }
 

@@ -136,6 +136,9 @@ impl Query {
         let mut faults = Vec::new();
         let dry_run: Vec<&str> = self.all("dryRun").collect();
         faults.extend(dry_run_fault(&dry_run));
+        if self.get("fieldManager").is_some_and(|manager| manager.len() > 128) {
+            faults.push(FieldError::too_long("fieldManager", 128));
+        }
         let validation = match self.get("fieldValidation").unwrap_or_default() {
             "Ignore" => FieldValidation::Ignore,
             "" | "Warn" => FieldValidation::Warn,

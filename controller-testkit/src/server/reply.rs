@@ -29,8 +29,8 @@ pub(crate) fn object(status: StatusCode, value: &Value, yaml: bool) -> Response<
     json(status, body)
 }
 
-pub(crate) fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    response(status, TEXT, Bytes::from_static(text.as_bytes()))
+pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
+    response(status, TEXT, text.into())
 }
 
 /// JSON under the media type that the OpenAPI index has.

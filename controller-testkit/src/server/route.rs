@@ -12,7 +12,11 @@ use crate::catalog::{Catalog, Resource, Shape};
 pub(crate) enum Route {
     Root,
     Version,
-    Health,
+    /// `healthz`, `livez` or `readyz`, or one check of it.
+    Health {
+        of: String,
+        check: Option<String>,
+    },
     ApiVersions,
     ApiGroups,
     ApiGroup(String),
@@ -52,7 +56,10 @@ impl Route {
         match parts.as_slice() {
             [""] => Self::Root,
             ["version"] => Self::Version,
-            ["healthz" | "livez" | "readyz", ..] => Self::Health,
+            [of @ ("healthz" | "livez" | "readyz")] => Self::Health { of: (*of).to_owned(), check: None },
+            [of @ ("healthz" | "livez" | "readyz"), rest @ ..] => {
+                Self::Health { of: (*of).to_owned(), check: Some(rest.join("/")) }
+            }
             ["api"] => Self::ApiVersions,
             ["apis"] => Self::ApiGroups,
             ["openapi", "v3"] => Self::OpenApiIndex,

@@ -41,14 +41,18 @@ pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
     }
     if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
         let mut seen: Vec<Value> = Vec::with_capacity(owners.len());
+        let mut repeated: Vec<String> = Vec::new();
         for owner in owners.drain(..) {
             if !seen.contains(&owner) {
                 seen.push(owner);
-            } else if !warnings.iter().any(|warning| warning == DUPLICATE_OWNERS) {
-                warnings.push(DUPLICATE_OWNERS.to_owned());
+            } else if let Some(uid) = owner.get("uid").and_then(Value::as_str) {
+                repeated.push(uid.to_owned());
             }
         }
         *owners = seen;
+        if !repeated.is_empty() {
+            warnings.push(format!("{DUPLICATE_OWNERS}; duplicate UID(s) observed: {}", repeated.join(", ")));
+        }
     }
 }
 
@@ -102,9 +106,9 @@ fn texts<'a>(object: &'a Value, member: &str) -> impl Iterator<Item = (&'a Strin
 }
 
 fn owner_faults(object: &Value, faults: &mut Vec<FieldError>) {
-    let owners = meta::member(object, "ownerReferences").and_then(Value::as_array);
-    let mut controller: Option<&str> = None;
-    for (index, owner) in owners.into_iter().flatten().enumerate() {
+    let Some(owners) = meta::member(object, "ownerReferences").and_then(Value::as_array) else { return };
+    let mut controller: Option<String> = None;
+    for (index, owner) in owners.iter().enumerate() {
         let text = |member: &str| owner.get(member).and_then(Value::as_str).unwrap_or_default();
         for member in ["apiVersion", "kind", "name", "uid"] {
             if text(member).is_empty() {
@@ -112,15 +116,20 @@ fn owner_faults(object: &Value, faults: &mut Vec<FieldError>) {
                 faults.push(FieldError::required(field, "must not be empty"));
             }
         }
+        if (text("apiVersion"), text("kind")) == ("v1", "Event") {
+            let why = "/v1, Kind=Event is disallowed from being an owner";
+            faults.push(FieldError::invalid(format!("metadata.ownerReferences[{index}]"), owner, why));
+        }
         if owner.get("controller") == Some(&Value::Bool(true)) {
-            if let Some(first) = controller {
+            let name = format!("{}/{}", text("kind"), text("name"));
+            if let Some(first) = &controller {
                 let why = format!(
-                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {}",
-                    text("name")
+                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and \
+                     {name}"
                 );
-                faults.push(FieldError::invalid("metadata.ownerReferences", owner, why));
+                faults.push(FieldError::invalid("metadata.ownerReferences", owners, why));
             } else {
-                controller = Some(text("name"));
+                controller = Some(name);
             }
         }
     }

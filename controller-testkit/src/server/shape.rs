@@ -10,14 +10,16 @@ use super::update::{Part, is_namespace};
 use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};
 use crate::field::{FieldError, name};
+use crate::kinds;
 
 /// Reads a body into the kind's shape: drops what the kind does not know, and answers the paths of what was dropped.
 /// The error is that of a value of a wrong type.
 pub(crate) fn decode(resource: &Resource, object: &mut Value) -> Result<Vec<String>, String> {
     match &resource.shape {
-        Shape::Builtin(_) => {
-            drop_nulls(object);
-            Ok(Vec::new())
+        Shape::Builtin(ty) => {
+            let unknown = kinds::check(ty, object)?;
+            kinds::normalize(ty, object);
+            Ok(unknown)
         }
         Shape::Custom(version) => version.decode(object),
     }
@@ -53,18 +55,28 @@ pub(crate) fn settle_new(
         meta::members(labels).insert("kubernetes.io/metadata.name".into(), name.into());
     }
     let name = meta::name(object);
-    let wrong = if name.is_empty() {
-        Vec::new()
-    } else if is_namespace(resource) {
-        name::dns1123_label(name)
-    } else if resource.plural == "services" && resource.group.is_empty() {
-        name::dns1035_label(name)
-    } else if resource.group == "rbac.authorization.k8s.io" {
-        name::path_segment(name)
-    } else {
-        name::dns1123_subdomain(name)
-    };
-    wrong.into_iter().map(|fault| FieldError::invalid("metadata.name", name, fault)).collect()
+    let base = meta::text(object, "generateName");
+    // What is appended to the base makes a dash at its end legal.
+    let base_as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
+    let base_as_name = base_as_name.as_deref().unwrap_or(base);
+    let mut faults = Vec::new();
+    for (field, shown, checked) in [("metadata.generateName", base, base_as_name), ("metadata.name", name, name)] {
+        if !checked.is_empty() {
+            let wrong = wrong_name(resource, checked);
+            faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(field, shown, fault)));
+        }
+    }
+    faults
+}
+
+/// What is wrong with a name of this kind.
+fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "namespaces") => name::dns1123_label(name),
+        ("", "services") => name::dns1035_label(name),
+        ("rbac.authorization.k8s.io", _) => name::path_segment(name),
+        _ => name::dns1123_subdomain(name),
+    }
 }
 
 /// Makes a changed object ready to replace the old one, and answers what is wrong with it.
@@ -124,16 +136,4 @@ pub(crate) fn deprecation(resource: &Arc<Resource>) -> Option<&str> {
 /// Whether the objects are CustomResourceDefinitions.
 pub(crate) fn is_definition(resource: &Resource) -> bool {
     resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
-}
-
-/// To the built-in kinds a null is the same as nothing.
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }

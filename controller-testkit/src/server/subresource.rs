@@ -29,7 +29,7 @@ impl Server {
                 answer_one(resource, object()?, StatusCode::OK, accepted, look, now)
             }
             "scale" => Ok(reply::object(StatusCode::OK, &self.scale_of(resource, object()?)?, accepted.yaml)),
-            part => Err(not_modelled(part)),
+            part => object().and(Err(not_modelled(part))),
         }
     }
 

@@ -64,6 +64,9 @@ impl Writing<'_> {
         let resource = &*self.target.resource;
         let Body { mut value, duplicates } =
             self.parse((&resource.api_version(), &resource.kind), is_builtin(resource))?;
+        if value.is_null() {
+            value = Value::Object(serde_json::Map::new());
+        }
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
@@ -105,6 +108,13 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
     let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
     let wanted = resource.api_version();
+    if version.matches('/').count() > 1 {
+        return Err(ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): unexpected GroupVersion string: {version} ({})",
+            resource.kind,
+            body::summary(value.to_string().as_bytes())
+        )));
+    }
     let lenient = is_builtin(resource);
     let kind = if kind.is_empty() && lenient { resource.kind.clone() } else { kind };
     let version = if version.is_empty() && lenient { wanted.clone() } else { version };

@@ -142,7 +142,9 @@ fn pods_are_bound_evicted_and_end_in_their_own_time() {
     rig.patch(&format!("{budgets}/p/status"), json!({"status": {"disruptionsAllowed": 1}})).is(200);
     rig.post(&format!("{PODS}/b/eviction"), eviction).is(201);
     rig.get(&format!("{PODS}/b")).is(404);
-    rig.get(&format!("{PODS}/b/log")).is(501);
+    rig.get(&format!("{PODS}/b/log")).is(404);
+    rig.post(PODS, pod("c")).is(201);
+    rig.get(&format!("{PODS}/c/log")).is(501);
 }
 
 #[test]
