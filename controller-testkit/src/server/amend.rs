@@ -5,6 +5,7 @@ use http::Response;
 use serde_json::Value;
 
 use super::body::{self, Body, media_type};
+use super::query::options;
 use super::read::{is_builtin, kind_of};
 use super::update::{Change, Part};
 use super::write::{Cx, Writing, strictness};
@@ -26,6 +27,20 @@ impl Patch {
     pub(crate) fn read(writing: &Writing<'_>, resource: &Resource) -> Result<(Self, Vec<String>), ApiError> {
         body::check_size(writing.body)?;
         let media = media_type(&writing.head.headers);
+        let applies = matches!(media, "application/apply-patch+yaml" | "application/apply-patch+cbor");
+        let query = writing.query;
+        let fault = match applies {
+            true if query.get("fieldManager").unwrap_or_default().is_empty() => {
+                Some(FieldError::required("fieldManager", "is required for apply patch"))
+            }
+            false if query.get("force").is_some() => {
+                Some(FieldError::forbidden("force", "may not be specified for non-apply patch"))
+            }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            return Err(ApiError::invalid(options("PatchOptions"), "", &[fault]));
+        }
         match media {
             "application/json-patch+json" => Ok((Self::Json(JsonPatch::parse(writing.body)?), Vec::new())),
             "application/merge-patch+json" => {
@@ -41,9 +56,7 @@ impl Patch {
                 "application/merge-patch+json",
                 "application/apply-patch+yaml",
             ])),
-            "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
-                Err(ApiError::not_modelled_media_type("server-side apply"))
-            }
+            _ if applies => Err(ApiError::not_modelled_media_type("server-side apply")),
             _ => Err(ApiError::unconsumed_media_type()),
         }
     }
@@ -85,10 +98,9 @@ impl Server {
         let target = writing.target;
         let resource = &target.resource;
         let (patch, duplicates) = Patch::read(writing, resource)?;
-        strictness(Vec::new(), duplicates, cx).map_err(ApiError::bad_request)?;
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
-            read_patched(resource, new, cx)
+            read_patched(resource, new, &duplicates, cx)
         };
         let part = Part::of(target.subresource.as_deref());
         let name = target.name.as_deref().unwrap_or_default();
@@ -103,6 +115,7 @@ fn object(bytes: &[u8]) -> Result<Body, ApiError> {
     let body = Body::json(bytes).map_err(|_| ApiError::bad_request("invalid JSON patch"))?;
     match body.value {
         Value::Object(_) => Ok(body),
+        Value::Null => Err(ApiError::bad_request("Invalid JSON Patch")),
         _ => Err(ApiError::bad_request(
             "error decoding patch: json: cannot unmarshal the patch into Go value of type map[string]interface {}",
         )),
@@ -110,7 +123,12 @@ fn object(bytes: &[u8]) -> Result<Body, ApiError> {
 }
 
 /// Reads a patched object as the body of a write would be read.
-fn read_patched(resource: &Resource, mut new: Value, cx: &mut Cx<'_>) -> Result<Value, ApiError> {
+fn read_patched(
+    resource: &Resource,
+    mut new: Value,
+    duplicates: &[String],
+    cx: &mut Cx<'_>,
+) -> Result<Value, ApiError> {
     let text = |member: &str| new.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
     let unreadable = |new: &Value, fault: String| {
@@ -134,6 +152,6 @@ fn read_patched(resource: &Resource, mut new: Value, cx: &mut Cx<'_>) -> Result<
     }
     let whole = new.clone();
     let unknown = shape::decode(resource, &mut new).map_err(|fault| unreadable(&whole, fault))?;
-    strictness(unknown, Vec::new(), cx).map_err(|fault| unreadable(&whole, fault))?;
+    strictness(unknown, duplicates.to_vec(), cx).map_err(|fault| unreadable(&whole, fault))?;
     Ok(new)
 }

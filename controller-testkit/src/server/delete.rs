@@ -11,7 +11,7 @@ use super::body::{Body, Language};
 use super::query::{dry_run_fault, options};
 use super::read::{answer_list, is_builtin, subject};
 use super::scope::{Scope, key, table};
-use super::update::{Place, has_spec_finalizers, is_namespace, is_released};
+use super::update::{Place, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
 use crate::catalog::Resource;
@@ -239,16 +239,18 @@ impl Server {
             return Err(ApiError::forbidden(subject(resource), name, "this namespace may not be deleted"));
         }
         options.precondition(resource, name, &object)?;
-        let marked = self.marked(resource, name, options, &object, cx.now)?;
         let (table, key) = (table(resource), key(namespace, name));
-        let Some(marked) = marked else {
-            let last = Object::new(object.value.clone(), object.rv, store::Change::Deleted, object.written_under);
-            if cx.dry_run {
-                return Ok(Deleted::Gone(Arc::new(last)));
+        let marked = match mark(resource, options, &object, cx.now) {
+            Marking::Held(marked) => marked,
+            Marking::Released(last) => {
+                let shown = Object::new(last.clone(), object.rv, store::Change::Deleted, object.written_under);
+                if cx.dry_run {
+                    return Ok(Deleted::Gone(Arc::new(shown)));
+                }
+                let gone = self.store.delete_as(&table, &key, last).unwrap_or_else(|| Arc::new(shown));
+                self.after_write(resource, name, cx.now);
+                return Ok(Deleted::Gone(gone));
             }
-            let gone = self.store.delete(&table, &key).unwrap_or_else(|| Arc::new(last));
-            self.after_write(resource, name, cx.now);
-            return Ok(Deleted::Gone(gone));
         };
         if marked == object.value {
             return Ok(Deleted::Marked(object));
@@ -261,75 +263,75 @@ impl Server {
         self.after_write(resource, name, cx.now);
         Ok(Deleted::Marked(changed))
     }
+}
 
-    /// The object as it waits for its finalizers, or nothing if it has none to wait for.
-    fn marked(
-        &self,
-        resource: &Resource,
-        name: &str,
-        options: &DeleteOptions,
-        object: &Object,
-        now: Timestamp,
-    ) -> Result<Option<Value>, ApiError> {
-        let mut marked = object.value.clone();
-        if is_namespace(resource) {
-            return self.marked_namespace(resource, name, marked, now);
-        }
-        if shape::is_definition(resource) && !meta::is_deleting(&marked) {
-            // A definition outlives its objects; whoever removes them takes the finalizer away.
-            return Ok(Some(establish::mark_deleted(&marked, now)));
-        }
-        let finalizers = options.finalizers(&marked);
-        meta::set_finalizers(&mut marked, &finalizers);
-        let grace = grace(resource, options, &object.value);
-        let generation = meta::generation(&marked);
-        let before = meta::member(&marked, "deletionGracePeriodSeconds").and_then(Value::as_i64);
-        let deleting = meta::is_deleting(&marked);
-        let metadata = meta::of(&mut marked);
-        if !deleting && generation > 0 {
-            metadata.insert("generation".into(), (generation + 1).into());
-        }
-        if !deleting || before.is_some_and(|before| grace < before) {
-            let at = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
-            metadata.insert("deletionTimestamp".into(), meta::time(at));
-            metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
-        }
-        Ok((!is_released(resource, &marked)).then_some(marked))
+/// What asking for its deletion makes of an object.
+enum Marking {
+    /// Something holds it back, and this is how it waits.
+    Held(Value),
+    /// Nothing does; this is its last state.
+    Released(Value),
+}
+
+fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Timestamp) -> Marking {
+    let mut marked = object.value.clone();
+    if is_namespace(resource) {
+        return marked_namespace(resource, marked, now);
     }
+    if shape::is_definition(resource) && !meta::is_deleting(&marked) {
+        // A definition outlives its objects; whoever removes them takes the finalizer away.
+        return Marking::Held(establish::mark_deleted(&marked, now));
+    }
+    let finalizers = options.finalizers(&marked);
+    meta::set_finalizers(&mut marked, &finalizers);
+    let grace = grace(resource, options, &object.value);
+    let generation = meta::generation(&marked);
+    let before = meta::member(&marked, "deletionGracePeriodSeconds").and_then(Value::as_i64);
+    let deleting = meta::is_deleting(&marked);
+    let metadata = meta::of(&mut marked);
+    if !deleting && generation > 0 {
+        metadata.insert("generation".into(), (generation + 1).into());
+    }
+    if !deleting || before.is_some_and(|before| grace < before) {
+        let at = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);
+        metadata.insert("deletionTimestamp".into(), meta::time(at));
+        metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
+    }
+    match is_released(resource, &marked) {
+        false => Marking::Held(marked),
+        // Only pods tell in their last state that they were to go.
+        true if is_pod(resource) => Marking::Released(marked),
+        true => Marking::Released(object.value.clone()),
+    }
+}
 
-    /// A namespace goes through a phase of its own, until its content is gone and its finalizers are removed.
-    fn marked_namespace(
-        &self,
-        resource: &Resource,
-        name: &str,
-        mut marked: Value,
-        now: Timestamp,
-    ) -> Result<Option<Value>, ApiError> {
-        if meta::is_deleting(&marked) {
-            if has_spec_finalizers(&marked) {
-                let why = "The system is ensuring all content is removed from this namespace.  Upon completion, this \
-                           namespace will automatically be purged by the system.";
-                return Err(ApiError::conflict(subject(resource), name, why));
-            }
-            return Ok((!is_released(resource, &marked)).then_some(marked));
-        }
+/// A namespace goes through a phase of its own, until its content is gone and its finalizers are removed.
+fn marked_namespace(resource: &Resource, mut marked: Value, now: Timestamp) -> Marking {
+    if !meta::is_deleting(&marked) {
         meta::of(&mut marked).insert("deletionTimestamp".into(), meta::time(now));
         meta::members(meta::entry(&mut marked, "status")).insert("phase".into(), "Terminating".into());
-        Ok((!is_released(resource, &marked)).then_some(marked))
+    }
+    match is_released(resource, &marked) {
+        true => Marking::Released(marked),
+        false => Marking::Held(marked),
     }
 }
 
 /// How long an object is given to end by itself: only a pod on a node that has not ended yet is given any time.
 fn grace(resource: &Resource, options: &DeleteOptions, object: &Value) -> i64 {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let is_pod = resource.group.is_empty() && resource.plural == "pods";
-    if !is_pod || text("/spec/nodeName").is_empty() || matches!(text("/status/phase"), "Succeeded" | "Failed") {
+    if !is_pod(resource) || text("/spec/nodeName").is_empty() || matches!(text("/status/phase"), "Succeeded" | "Failed")
+    {
         return 0;
     }
     // Asked again without a number, the time that was given before stands.
     let before = meta::member(object, "deletionGracePeriodSeconds").and_then(Value::as_i64);
     let usual = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30);
     options.grace_seconds.or(before).unwrap_or(usual).max(0)
+}
+
+fn is_pod(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "pods"
 }
 
 /// Whether a delete answers the object's last state and not a Status.

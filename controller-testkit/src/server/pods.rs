@@ -22,6 +22,14 @@ fn done() -> Response<Bytes> {
     reply::object(StatusCode::CREATED, &status, false)
 }
 
+/// A body that names another pod than the path is a mistake.
+fn check_name(body: &Value, name: &str, kind: &str) -> Result<(), ApiError> {
+    match meta::name(body) {
+        claimed if claimed.is_empty() || claimed == name => Ok(()),
+        _ => Err(ApiError::bad_request(format!("name in URL does not match name in {kind} object"))),
+    }
+}
+
 impl Server {
     /// Puts a pod on the node that a Binding names.
     pub(crate) fn bind(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
@@ -31,9 +39,10 @@ impl Server {
             Some(_) => target.name.as_deref().unwrap_or_default(),
             None => meta::name(&binding),
         };
+        check_name(&binding, name, "Binding")?;
         let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
         if node.is_empty() {
-            return Err(ApiError::bad_request("the binding names no node: target.name is required"));
+            return Err(ApiError::unforeseen("target.name: Required value"));
         }
         let pods = Subject { group: "", resource: "pods" };
         let key = key(target.namespace.as_deref(), name);
@@ -75,6 +84,7 @@ impl Server {
         let eviction = writing.parse(("policy/v1", "Eviction"), true)?.value;
         let target = writing.target;
         let name = target.name.as_deref().unwrap_or_default();
+        check_name(&eviction, name, "Eviction")?;
         let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
         let options = DeleteOptions::check(&options, cx)?;
         let pod = self.find(&target.resource, target.namespace.as_deref(), name)?.clone();

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::write::{Cx, Writing};
 use super::{Server, meta, reply};
-use crate::status::ApiError;
+use crate::field::FieldError;
+use crate::status::{ApiError, Subject};
 
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
@@ -38,6 +39,14 @@ impl Server {
             kind => return Err(ApiError::not_implemented(kind)),
         };
         let mut review = writing.object(self, cx)?;
+        if resource.kind == "SelfSubjectAccessReview" || resource.kind == "SubjectAccessReview" {
+            let has = |member: &str| review.get("spec").and_then(|spec| spec.get(member)).is_some();
+            if has("resourceAttributes") == has("nonResourceAttributes") {
+                let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+                let fault = FieldError::invalid("spec", &Value::Null, why);
+                return Err(ApiError::invalid(Subject { group: &resource.group, resource: "" }, "", &[fault]));
+            }
+        }
         let members = meta::members(&mut review);
         members.entry("metadata").or_insert_with(|| json!({}));
         members.insert("status".into(), status);

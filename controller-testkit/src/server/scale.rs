@@ -10,7 +10,7 @@ use super::read::{is_builtin, subject};
 use super::update::{Change, Part};
 use super::write::{Cx, Writing};
 use super::{Server, meta, reply};
-use crate::catalog::{Resource, Shape};
+use crate::catalog::{Resource, Shape, split_api_version};
 use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
 use crate::store::Object;
@@ -103,6 +103,15 @@ impl Server {
             Box::new(move |old: &Value| patch.apply_plainly(&for_patch(resource, old)?))
         } else {
             let body = writing.parse(("autoscaling/v1", "Scale"), true)?.value;
+            let claimed = |member: &str| body.get(member).and_then(Value::as_str).unwrap_or_default();
+            if !matches!((claimed("apiVersion"), claimed("kind")), ("autoscaling/v1" | "", "Scale" | "")) {
+                let (_, version) = split_api_version(claimed("apiVersion"));
+                let kind = claimed("kind");
+                return Err(ApiError::bad_request(format!(
+                    "{kind} in version \"{version}\" cannot be handled as a Scale: converting ({version}.{kind}) to \
+                     (autoscaling.Scale): unknown conversion"
+                )));
+            }
             Box::new(move |_: &Value| Ok(body.clone()))
         };
         let amend = |old: &Value, _: &mut Cx<'_>| {
@@ -113,10 +122,14 @@ impl Server {
                     "the name of the object ({claimed}) does not match the name on the URL ({name})"
                 )));
             }
-            let negative = scale.pointer("/spec/replicas").and_then(Value::as_i64).is_some_and(|wanted| wanted < 0);
+            let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
+            if !replicas.is_null() && replicas.as_i64().and_then(|wanted| i32::try_from(wanted).ok()).is_none() {
+                let why = "json: cannot unmarshal the value into Go struct field ScaleSpec.spec.replicas of type int32";
+                let fault = FieldError::invalid("patch", &scale.to_string(), why);
+                return Err(ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault]));
+            }
             // The definition of a custom resource judges its own field.
-            if negative && is_builtin(resource) {
-                let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
+            if replicas.as_i64().is_some_and(|wanted| wanted < 0) && is_builtin(resource) {
                 let fault = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
                 let kind = Subject { group: "autoscaling", resource: "Scale" };
                 return Err(ApiError::invalid(kind, name, &[fault]));

@@ -50,9 +50,7 @@ pub(crate) fn settle_new(
         let members = meta::members(object);
         members.insert("spec".into(), json!({"finalizers": ["kubernetes"]}));
         members.insert("status".into(), json!({"phase": "Active"}));
-        let name = meta::name(object).to_owned();
-        let labels = meta::of(object).entry("labels").or_insert_with(|| json!({}));
-        meta::members(labels).insert("kubernetes.io/metadata.name".into(), name.into());
+        name_namespace(object);
     }
     let name = meta::name(object);
     let base = meta::text(object, "generateName");
@@ -67,6 +65,23 @@ pub(crate) fn settle_new(
         }
     }
     faults
+}
+
+/// A namespace has its name as a label too, whatever its writer says.
+fn name_namespace(namespace: &mut Value) {
+    let name = meta::name(namespace).to_owned();
+    let labels = meta::of(namespace).entry("labels").or_insert_with(|| json!({}));
+    meta::members(labels).insert("kubernetes.io/metadata.name".into(), name.into());
+}
+
+fn namespace_faults(namespace: &Value) -> Vec<FieldError> {
+    let phase = namespace.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+    let fault = match (meta::is_deleting(namespace), phase) {
+        (false, "Active" | "") | (true, "Terminating") => return Vec::new(),
+        (false, _) => "may only be 'Active' if `deletionTimestamp` is empty",
+        (true, _) => "may only be 'Terminating' if `deletionTimestamp` is not empty",
+    };
+    vec![FieldError::invalid("status.Phase", phase, fault)]
 }
 
 /// What is wrong with a name of this kind.
@@ -102,6 +117,10 @@ pub(crate) fn settle_changed(
             establish::prepare_update(object, old);
             warnings.extend(crd::warnings(object, Some(old)));
             crd::check(object, Some(old))
+        }
+        (Shape::Builtin(_), _) if is_namespace(resource) => {
+            name_namespace(object);
+            namespace_faults(object)
         }
         (Shape::Builtin(_), _) => Vec::new(),
     }

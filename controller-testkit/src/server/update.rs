@@ -60,6 +60,7 @@ impl Part {
         match self {
             // A custom resource knows its own parts.
             Self::Main | Self::Status if !is_builtin(resource) => new,
+            Self::Main if is_namespace(resource) => with_members(&new, old, &[&["spec", "finalizers"], &["status"]]),
             Self::Main if resource.has_status() => {
                 let mut blended = new;
                 let status = old.get("status").cloned();
@@ -68,18 +69,20 @@ impl Part {
             }
             Self::Main => new,
             Self::Status => {
-                let mut blended = with_members(old, &new, &[&["status"]]);
-                // The built-in kinds let a status write carry labels and annotations along, all but the workloads.
-                if resource.group != "apps" {
-                    blended = with_members(
-                        &blended,
-                        &new,
-                        &[&["metadata", "labels"], &["metadata", "annotations"], &["metadata", "finalizers"]],
-                    );
+                // The built-in kinds let a status write carry metadata along; a deployment keeps its labels.
+                let metadata: [&[&str]; 3] =
+                    [&["metadata", "annotations"], &["metadata", "finalizers"], &["metadata", "labels"]];
+                let kept = if resource.plural == "deployments" { 1 } else { 0 };
+                let blended = with_members(old, &new, &metadata[..metadata.len() - kept]);
+                with_members(&blended, &new, &[&["status"]])
+            }
+            Self::Finalizers => {
+                let mut blended = with_members(old, &new, &[&["spec", "finalizers"]]);
+                if !has_spec_finalizers(&blended) {
+                    meta::members(meta::entry(&mut blended, "spec")).remove("finalizers");
                 }
                 blended
             }
-            Self::Finalizers => with_members(old, &new, &[&["spec", "finalizers"]]),
             Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
             Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
             Self::Resize => with_members(old, &new, &[&["spec", "containers"], &["spec", "initContainers"]]),
@@ -112,8 +115,9 @@ impl Server {
         let key = key(namespace, name);
         let Some(stored) = self.store.get(&table, &key).cloned() else {
             return match change {
-                Change::Replace(object) if resource.create_on_update && part == Part::Main => {
+                Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     check_name(&object, name)?;
+                    meta::of(&mut object).remove("resourceVersion");
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 _ => Err(ApiError::not_found(subject(resource), name)),

@@ -239,7 +239,7 @@ fn patches_are_read_by_their_media_type() {
             "server-side apply is not available on the embedded API server yet",
         ),
     ] {
-        let got = rig.ask(&format!("PATCH {one}\ncontent-type: {media}"), body);
+        let got = rig.ask(&format!("PATCH {one}?fieldManager=t\ncontent-type: {media}"), body);
         assert_eq!((got.code, got.message()), (code, message), "{media} {body}");
     }
     assert_eq!(rig.get(&one).body["data"], json!({"k": "w", "new": "1"}));
