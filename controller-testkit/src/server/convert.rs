@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::meta;
 use crate::catalog::{Resource, Shape};
+use crate::kinds;
 
 /// Names of an event's members in `v1` and in `events.k8s.io/v1`.
 const EVENT: [(&str, &str); 7] = [
@@ -35,6 +36,11 @@ pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
                 members.insert(to.to_owned(), value);
             }
         }
+    }
+    if let Shape::Builtin(ty) = &resource.shape
+        && stored != wanted
+    {
+        kinds::normalize(ty, &mut shown);
     }
     meta::members(&mut shown).insert("apiVersion".into(), wanted.into());
     shown

@@ -64,6 +64,7 @@ impl Server {
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
+        shape::tidy(resource, &mut object);
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match meta::is_deleting(&existing.value) {

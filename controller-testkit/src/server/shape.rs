@@ -134,6 +134,13 @@ pub(crate) fn stored(resource: &Resource, object: Value) -> Value {
     }
 }
 
+/// Writes an object as its kind always writes it, once its parts have been put together.
+pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
+    if let Shape::Builtin(ty) = &resource.shape {
+        kinds::normalize(ty, object);
+    }
+}
+
 /// Whether the kind counts its own generations.
 pub(crate) fn counts_generation(resource: &Resource) -> bool {
     matches!(resource.shape, Shape::Custom(_)) || is_definition(resource)

@@ -155,6 +155,7 @@ impl Server {
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), name, &faults));
         }
+        shape::tidy(resource, &mut new);
         if new == old {
             return Ok((stored, StatusCode::OK));
         }
