@@ -34,7 +34,7 @@ pub use controller_macros::controller;
 pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
-pub use operator::{Operator, Running};
+pub use operator::{Operator, OperatorHandle, Running};
 pub use outcome::{Action, IntoOutcome};
 pub use supervisor::{
     AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,

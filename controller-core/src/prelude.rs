@@ -14,7 +14,7 @@ pub use crate::controller::Controller;
 pub use crate::controller_ext::{ControllerExt, StartOptions};
 pub use crate::error::{Error, Failure, Result, ResultExt};
 pub use crate::key::Key;
-pub use crate::operator::{Operator, Running};
+pub use crate::operator::{Operator, OperatorHandle, Running};
 pub use crate::outcome::Action;
 pub use crate::supervisor::{
     AutoShutdown, ChildContext, ChildKind, ChildSpec, Exit, IntoChild, Restart, Shutdown, Strategy, Supervisor,

@@ -148,6 +148,11 @@ impl Engine {
         Moment::since_start(self.scope.clock.instant().saturating_duration_since(self.origin))
     }
 
+    /// Asks for a run of a key because the program said so.
+    pub(crate) fn enqueue(&self, key: &Key) {
+        self.ask(key, Causes::MANUAL);
+    }
+
     /// Asks for a run of a key. A key that is not there is passed over.
     pub(crate) fn ask(&self, key: &Key, causes: Causes) {
         let now = self.now();

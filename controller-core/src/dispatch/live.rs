@@ -52,6 +52,13 @@ impl Live {
         self.moved.notify_waiters();
     }
 
+    /// The controller of this name, where it runs.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Engine>> {
+        let list = self.list.lock();
+        let mut running = list.engines.iter().rev().filter_map(Weak::upgrade);
+        running.find(|engine| engine.name() == name && !engine.is_closed())
+    }
+
     /// Those that run, in the order in which they started; none until each has started once.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
     pub(crate) fn engines(&self) -> Option<Vec<Arc<Engine>>> {

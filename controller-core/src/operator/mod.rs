@@ -3,6 +3,7 @@
 //! It decides nothing about objects. What a controller needs of its surroundings is put into one [`Scope`], which
 //! the supervisors hand down to every child.
 
+mod handle;
 mod plan;
 mod running;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use kube::Client;
 
+pub use handle::OperatorHandle;
 pub use running::Running;
 
 use crate::controller::Described;
@@ -58,6 +60,7 @@ pub struct Operator {
     intensity: (u32, Duration),
     children: Vec<ChildSpec>,
     controllers: Vec<ChildSpec>,
+    live: Arc<Live>,
 }
 
 impl Operator {
@@ -72,6 +75,7 @@ impl Operator {
             intensity: (3, Duration::from_secs(5)),
             children: Vec::new(),
             controllers: Vec::new(),
+            live: Arc::default(),
         }
     }
 
@@ -174,6 +178,12 @@ impl Operator {
     pub fn child(mut self, child: impl IntoChild) -> Self {
         self.children.push(child.into_child());
         self
+    }
+
+    /// A handle that reaches the operator's controllers from outside, once it runs. Take it before `run`.
+    #[must_use]
+    pub fn handle(&self) -> OperatorHandle {
+        OperatorHandle::new(Arc::clone(&self.live))
     }
 
     /// Runs until SIGTERM or SIGINT, then stops in order. A second signal ends the process at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Operator;
+use super::{Operator, OperatorHandle};
 use crate::dispatch::Live;
 use crate::env::{self, Ended, Task};
 use crate::error;
@@ -29,7 +29,6 @@ pub struct Running {
     stop: CancellationToken,
     task: Task<Verdict>,
     verdict: Option<Verdict>,
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
     live: Arc<Live>,
 }
 
@@ -57,7 +56,7 @@ impl Running {
         let name = Arc::clone(&operator.name);
         let root = operator.take_tree();
         let tree = root.handle();
-        let live = Arc::new(Live::default());
+        let live = Arc::clone(&operator.live);
         let task = env::spawn(drive(operator, root, stop.clone(), Arc::clone(&live)));
         Self { name, tree, stop, task, verdict: None, live }
     }
@@ -88,6 +87,12 @@ impl Running {
     /// Waits until the operator ends by itself: it failed to start, or gave up.
     pub async fn ended(&mut self) -> ExitCode {
         self.verdict().await.into()
+    }
+
+    /// Reaches the operator's controllers: see [`OperatorHandle`].
+    #[must_use]
+    pub fn handle(&self) -> OperatorHandle {
+        OperatorHandle::new(Arc::clone(&self.live))
     }
 
     /// Reaches the operator's own supervisor for calls such as `which_children`. Until the tree starts it answers

@@ -1,7 +1,8 @@
-//! Operators without a cluster: their order, their exit codes, their signals.
+//! Operators: their order, their exit codes, their signals, and their life against the embedded API server.
 
 #[cfg(unix)]
 mod signals;
+mod cluster;
 mod controllers;
 
 use super::*;
