@@ -72,10 +72,33 @@ proptest! {
     }
 
     #[test]
+    fn any_array_of_texts_is_skipped_to_its_end(texts in proptest::collection::vec("[\\[\\]\"\\\\a{}]{0,30}", 0..20)) {
+        let written = serde_json::to_string(&texts).expect("texts are JSON");
+        prop_assert_eq!(behind(&format!("{written},[")), Ok(written.len()));
+    }
+
+    #[test]
     fn any_bytes_end_in_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut cursor = Cursor::new(&bytes);
         if cursor.skip().is_ok() {
             prop_assert!(cursor.at() <= bytes.len());
+        }
+    }
+}
+
+/// Arrays are passed by in blocks: each place of a quote, a backslash and a bracket within a block is tried.
+#[test]
+fn a_long_array_ends_where_a_strict_parser_ends_it() {
+    let awkward =
+        [r#""\\""#, r#""\"""#, r#""]""#, r#""[""#, r#""\\\"]""#, r#"{"k:{\"a\":\"]\"}":{}}"#, "[]", r#"["]"]"#];
+    for inside in awkward {
+        for before in 0..130 {
+            for after in [0, 1, 47, 48, 60] {
+                let text = format!(r#"["{}",{inside},"{}",[1],{inside}]"#, "x".repeat(before), "y".repeat(after));
+                assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
+                assert_eq!(behind(&format!("{text}]")), Ok(text.len()), "{text}");
+                assert_eq!(behind(text.get(..text.len() - 1).expect("ASCII")), Err(Flaw::Truncated), "{text}");
+            }
         }
     }
 }
