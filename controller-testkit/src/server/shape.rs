@@ -141,6 +141,14 @@ pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// Whether an object is kept as it would be kept if it were written now.
+pub(crate) fn is_kept_so(resource: &Resource, object: &Value, kept: &Value) -> bool {
+    match &resource.shape {
+        Shape::Custom(version) => version.encode(object.clone()) == *kept,
+        Shape::Builtin(_) => true,
+    }
+}
+
 /// Whether the kind counts its own generations.
 pub(crate) fn counts_generation(resource: &Resource) -> bool {
     matches!(resource.shape, Shape::Custom(_)) || is_definition(resource)

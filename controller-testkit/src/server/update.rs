@@ -156,7 +156,8 @@ impl Server {
             return Err(ApiError::invalid(kind_of(resource), name, &faults));
         }
         shape::tidy(resource, &mut new);
-        if new == old {
+        // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
+        if new == old && shape::is_kept_so(resource, &new, &stored.value) {
             return Ok((stored, StatusCode::OK));
         }
         let released = is_released(resource, &new);
