@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 /// The options, and the names of the messages about them.
@@ -185,6 +187,7 @@ fn schemas() {
     };
     assert_eq!(inline("schema({ \"type\": \"object\" })"), "{\"type\":\"object\"}");
     assert!(matches!(good("schema = derive").schema.good(), Some(Schema::Derive(_))));
+    assert!(matches!(good("schema = \"derive\"").schema.good(), Some(Schema::Derive(_))));
     refused("schema({ \"type\": \"strin\", \"minLength\": -1 })", &["SchemaFault", "SchemaFault"]);
     refused("schema({ type: \"object\" })", &["InlineJson"]);
     refused("schema()", &["EmptyOption"]);

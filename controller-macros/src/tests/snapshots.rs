@@ -472,3 +472,21 @@ fn a_borrowing_controller_falls_back_to_an_owned_one() {
         }
     "#]].assert_eq(&print(expansion));
 }
+
+/// The documentation for users: its expansion is the expansion of what stands above it, and its table has the options.
+#[test]
+fn the_documentation_is_true() {
+    let text = include_str!("../../../docs/attribute.md");
+    let blocks: Vec<&str> = text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let shown: proc_macro2::TokenStream = blocks.last().expect("an expansion").parse().expect("it is code");
+    let options = "api_version = \"v1\", kind = \"Pod\"";
+    let item = "impl PodWatcher {
+        async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result { Ok(()) }
+    }";
+    assert_eq!(print(shown), print(expand(options, item).0));
+
+    let rows = text.lines().skip_while(|line| !line.starts_with("| option |")).skip(2);
+    let named: Vec<&str> =
+        rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(named, crate::options::NAMES);
+}

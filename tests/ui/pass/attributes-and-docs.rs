@@ -1,6 +1,6 @@
 //! Attributes stay where they were written: docs, cfg, lints, and attributes that rewrite a method.
 
-#![deny(warnings, missing_docs)]
+#![deny(warnings, missing_docs, clippy::pedantic)]
 
 use controller_core::prelude::*;
 use k8s_openapi::api::core::v1::Pod;
