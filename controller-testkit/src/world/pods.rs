@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::Clockwork;
 use super::furniture::NODE;
-use super::hand::Hand;
+use super::hand::{Hand, kind};
 use super::object;
-use super::queue::Place;
+use super::queue::{Place, Work};
 
 /// One step in a pod's life.
 struct Stage {
@@ -39,11 +39,22 @@ impl Clockwork {
     /// Takes a pod through its next stage.
     pub(super) fn pod(&mut self, place: &Place, hand: &mut Hand<'_>) {
         let Some(pod) = hand.get(place) else { return };
-        if let Some(stage) = STAGES.iter().find(|stage| (stage.fits)(&pod)) {
+        if is_unscheduled(&pod) && !takes_pods(hand) {
+            self.queue.add(Work::Pod(place.clone()), hand.after(RETRY));
+        } else if let Some(stage) = STAGES.iter().find(|stage| (stage.fits)(&pod)) {
             self.addresses = self.addresses.wrapping_add(1);
             (stage.act)(&pod, place, hand, self.addresses);
         }
     }
+}
+
+/// How soon a pod that found no node looks for one again.
+const RETRY: SignedDuration = SignedDuration::from_secs(1);
+
+/// Whether the node is there and not cordoned.
+fn takes_pods(hand: &Hand<'_>) -> bool {
+    let node = hand.get(&kind::NODES.place("", NODE));
+    node.is_some_and(|node| node.pointer("/spec/unschedulable").is_none_or(|cordoned| cordoned != true))
 }
 
 fn is_pending(pod: &Value) -> bool {

@@ -207,6 +207,18 @@ async fn a_pod_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cordoned_node_takes_no_pods() {
+    let hand = full();
+    hand.patch("/api/v1/nodes/node-1", json!({"spec": {"unschedulable": true}})).await;
+    hand.create(PODS, pod("x")).await;
+    pass(10).await;
+    assert!(hand.get(&format!("{PODS}/x")).await["spec"]["nodeName"].is_null());
+    hand.patch("/api/v1/nodes/node-1", json!({"spec": {"unschedulable": null}})).await;
+    pass(10).await;
+    assert_eq!(condition(&hand.get(&format!("{PODS}/x")).await, "Ready"), "True");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_stays_what_a_test_makes_of_it() {
     let hand = full();
     hand.create(PODS, pod("x")).await;
