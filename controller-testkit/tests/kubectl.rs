@@ -150,16 +150,16 @@ async fn objects_are_changed_in_every_way() {
     let Some(shell) = Shell::open("changes").await else { return };
     shell.check("create configmap c --from-literal=a=b", &["configmap/c created"]);
     shell.refused("create configmap c --from-literal=a=b", "already exists");
-    shell.check("patch configmap c -p {\"data\":{\"x\":\"y\"}}", &["configmap/c patched"]);
+    shell.check("patch configmap c -p {\"data\":{\"x\":\"old\"}}", &["configmap/c patched"]);
     shell.check("patch configmap c --type=json -p [{\"op\":\"remove\",\"path\":\"/data/a\"}]", &["patched"]);
-    shell.check("get configmap c -o jsonpath={.data}", &["{\"x\":\"y\"}"]);
+    shell.check("get configmap c -o jsonpath={.data}", &["{\"x\":\"old\"}"]);
     shell.check("label configmap c tier=web", &["configmap/c labeled"]);
     shell.check("annotate configmap c note=hi", &["configmap/c annotated"]);
     shell.check(
         "get configmaps -l tier=web -o custom-columns=N:.metadata.name,T:.metadata.labels.tier",
         &["N     T\nc     web"],
     );
-    let edit = shell.command(&["edit", "configmap", "c"]).env("KUBE_EDITOR", "sed -i 's/x: y/x: edited/'").output();
+    let edit = shell.command(&["edit", "configmap", "c"]).env("KUBE_EDITOR", "sed -i 's/x: old/x: edited/'").output();
     assert!(edit.expect("kubectl runs").status.success());
     shell.check("get configmap c -o json", &["\"x\": \"edited\""]);
     shell.check("create secret generic s --from-literal=a=b", &["secret/s created"]);

@@ -193,7 +193,7 @@ async fn a_pod_lives() {
     let stage = |phase: &str, node, ready: &str| (phase.to_owned(), node, ready.to_owned());
     assert!(!phase().await.1, "it has no node yet");
     pass(11).await;
-    assert_eq!(phase().await, stage("Pending", true, ""));
+    assert!(phase().await.1, "it has a node");
     pass(10).await;
     assert_eq!(phase().await, stage("Pending", true, "False"));
     pass(10).await;
