@@ -91,7 +91,7 @@ pub(crate) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
 }
 
 /// Picks by the client's order among what is supported. A watch is never YAML.
-pub(crate) fn negotiate(headers: &HeaderMap, watch: bool) -> Result<Accepted, ApiError> {
+pub(crate) fn negotiate(headers: &HeaderMap, watch: bool, builtin: bool) -> Result<Accepted, ApiError> {
     let accepted = clauses(headers).iter().find_map(|clause| {
         let yaml = match clause.media {
             "*/*" | "application/json" => false,
@@ -102,7 +102,9 @@ pub(crate) fn negotiate(headers: &HeaderMap, watch: bool) -> Result<Accepted, Ap
     });
     accepted.ok_or_else(|| {
         // The route knows the type, but not in the form that is asked for; or it does not know the type at all.
-        let known = clauses(headers).iter().any(|clause| KNOWN.contains(&clause.media) || clause.media == "*/*");
+        // Only the built-in kinds have routes that tell the two apart.
+        let known =
+            !builtin || clauses(headers).iter().any(|clause| KNOWN.contains(&clause.media) || clause.media == "*/*");
         match (known, watch) {
             (true, true) => ApiError::not_acceptable(&STREAMS),
             (true, false) => ApiError::not_acceptable(&KNOWN),

@@ -47,7 +47,7 @@ impl Language {
             "application/json" => Ok(Self::Json),
             "application/yaml" => Ok(Self::Yaml),
             "application/vnd.kubernetes.protobuf" if protobuf => Ok(Self::Protobuf),
-            _ => Err(ApiError::unsupported_media_type(if protobuf { &ALL } else { &ALL[..2] })),
+            _ => Err(ApiError::unsupported_media_type(&ALL)),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::accept::{clauses, negotiate};
 use super::present::Look;
 use super::query::Query;
-use super::read::Unread;
+use super::read::{Unread, is_builtin, subject};
 use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
@@ -40,6 +40,7 @@ impl From<Response<Bytes>> for Done {
 impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
+        self.age(now);
         let (head, body) = request.into_parts();
         let route = Route::find(&self.catalog, head.uri.path());
         let done = match &route {
@@ -83,8 +84,18 @@ impl Server {
         rng: &mut fastrand::Rng,
     ) -> Result<Done, ApiError> {
         let query = Query::parse(head.uri.query());
+        let builtin = is_builtin(&target.resource);
         let include = query.include()?;
         let look = Look { include, ..Look::plain(self.catalog.generation()) };
+        let whole_cluster = target.resource.namespaced && target.namespace.is_none();
+        if whole_cluster && !builtin && head.method != Method::GET {
+            return Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n").into());
+        }
+        if let (Some(part), Some(name)) = (&target.subresource, &target.name)
+            && target.resource.subresource(part).is_none()
+        {
+            return Err(ApiError::not_found(subject(&target.resource), name));
+        }
         let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
         let served = match &target.subresource {
             Some(name) => target.resource.subresource(name).is_some_and(|found| found.verbs.contains(&verb)),
@@ -92,25 +103,25 @@ impl Server {
         };
         if !served {
             // What can only be created has no path over all namespaces.
-            if target.resource.namespaced && target.namespace.is_none() && !target.resource.verbs.contains(&"list") {
+            if whole_cluster && !target.resource.verbs.contains(&"list") {
                 return Err(ApiError::no_such_resource());
             }
             return Err(ApiError::method_not_allowed());
         }
         match (verb, &target.name) {
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
-                let accepted = negotiate(&head.headers, false)?;
+                let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
                 let version = query.get("resourceVersion").unwrap_or_default();
                 read_done(self.read_one(target, name, version, accepted, look, now))
             }
             ("get", Some(name)) if !target.watch => {
-                let accepted = negotiate(&head.headers, false)?;
+                let accepted = negotiate(&head.headers, false, builtin)?;
                 self.read_part(target, name, accepted, Look { form: accepted.form, ..look }, now).map(Done::from)
             }
             ("list" | "get", _) if target.subresource.is_none() => {
                 let options = query.list_options(target.watch)?;
-                let accepted = negotiate(&head.headers, options.watch)?;
+                let accepted = negotiate(&head.headers, options.watch, builtin)?;
                 let look = Look { form: accepted.form, ..look };
                 let scope = Scope::new(target, &options)?;
                 if options.watch {
@@ -120,7 +131,7 @@ impl Server {
                 read_done(self.read_list(&scope, &options, accepted, look, now))
             }
             _ => {
-                let accepted = negotiate(&head.headers, false)?;
+                let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
                 let writing = Writing { head, body, query: &query, target, accepted, look };
                 self.write(&writing, now, rng).map(Done::from)

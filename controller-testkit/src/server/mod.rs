@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
@@ -50,7 +50,12 @@ pub(crate) use watch::{Frame, Frames, Next, Watch};
 pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
+    /// When the log was last shortened, and the version up to which that will be done the next time.
+    mark: Option<(Timestamp, u64)>,
 }
+
+/// How long the log is kept at least; at most it is kept twice as long.
+const LOG_KEPT: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a request gets.
 #[derive(Debug)]
@@ -81,7 +86,7 @@ impl Answer {
 impl Server {
     /// A server that has nothing stored and serves the built-in kinds.
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(), catalog: Catalog::builtin() }
+        Self { store: Store::new(), catalog: Catalog::builtin(), mark: None }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -101,6 +106,18 @@ impl Server {
     /// Forgets the event log up to a version: older watches and lists are answered with 410 from then on.
     pub(crate) fn compact(&mut self, upto: u64) {
         self.store.compact(upto);
+    }
+
+    /// Forgets what is old, as a real cluster's storage is told to every five minutes.
+    fn age(&mut self, now: Timestamp) {
+        match self.mark {
+            Some((since, upto)) if now.duration_since(since) >= LOG_KEPT => {
+                self.store.forget(upto);
+                self.mark = Some((now, self.store.current_rv()));
+            }
+            Some(_) => {}
+            None => self.mark = Some((now, self.store.current_rv())),
+        }
     }
 
     /// Every change after a version, oldest first.

@@ -107,7 +107,7 @@ impl Server {
         }
         let wanted = parse_version(&options.resource_version)
             .map_err(|fault| ApiError::bad_request(format!("invalid resource version: {fault}")))?;
-        let (at, from) = self.place(options, wanted)?;
+        let (at, from) = self.place(&scope.table, options, wanted)?;
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
         let mut items: Vec<&Arc<Object>> = Vec::new();
         let mut page = None;
@@ -141,7 +141,7 @@ impl Server {
     }
 
     /// The version to list at, if it is not the latest, and the first key.
-    fn place(&self, options: &ListOptions, wanted: Option<u64>) -> Result<(Option<u64>, String), Unread> {
+    fn place(&self, table: &str, options: &ListOptions, wanted: Option<u64>) -> Result<(Option<u64>, String), Unread> {
         if !options.continue_token.is_empty() {
             if wanted.is_some_and(|rv| rv != 0) {
                 let why = "specifying resource version is not allowed when using continue";
@@ -149,7 +149,7 @@ impl Server {
             }
             let page = Page::parse(&options.continue_token)?;
             return match page.rv {
-                Some(rv) if rv < self.store.compacted_rv() => {
+                Some(rv) if self.store.is_too_old(table, rv) => {
                     Err(ApiError::expired_page(Page { rv: None, start: page.start }.token()).into())
                 }
                 Some(rv) => {
@@ -167,9 +167,8 @@ impl Server {
             None => options.limit > 0,
         };
         match wanted {
-            Some(rv) if rv != 0 && exact && rv < self.store.compacted_rv() => {
-                let why = format!("The resourceVersion for the provided list is too old. ({rv})");
-                Err(ApiError::expired(why.split(" (").next().unwrap_or_default().to_owned()).into())
+            Some(rv) if rv != 0 && exact && self.store.is_too_old(table, rv) => {
+                Err(ApiError::expired("The resourceVersion for the provided list is too old.").into())
             }
             Some(rv) if rv != 0 && exact => Ok((Some(rv), String::new())),
             _ => Ok((None, String::new())),

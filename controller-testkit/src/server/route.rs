@@ -102,7 +102,10 @@ impl Route {
                 [name, "proxy", ..] => (place(name), place("proxy")),
                 _ => return None,
             };
-            if let Some(subresource) = &subresource {
+            // A custom resource's path is its own, whatever part is asked for.
+            if let Some(subresource) = &subresource
+                && matches!(resource.shape, Shape::Builtin(_))
+            {
                 resource.subresource(subresource)?;
             }
             Some(Target {

@@ -130,7 +130,7 @@ impl Server {
         };
         check_name(&new, name)?;
         place(&mut new, namespace)?;
-        check_version(resource, name, &new, &stored, replaced && part == Part::Main)?;
+        check_version(resource, name, &new, &stored, replaced)?;
         let uid = meta::text(&new, "uid");
         if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
             let why = format!(

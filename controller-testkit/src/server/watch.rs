@@ -131,8 +131,8 @@ impl Server {
             }
             (Some(true), _) | (None, 0) => self.begin(&mut watch, options.bookmarks),
             (Some(false), 0) => {}
-            (_, rv) if rv < self.store.compacted_rv() => {
-                watch.start = Start::Refused(ApiError::too_old(rv, self.store.compacted_rv()));
+            (_, rv) if self.store.is_too_old(&watch.scope.table, rv) => {
+                watch.start = Start::Refused(ApiError::too_old(rv, self.store.oldest_rv(&watch.scope.table)));
             }
             (_, rv) => watch.seen = rv,
         }
@@ -184,7 +184,7 @@ impl Server {
             ready.push(Frame::aside(watch.look.bookmark(&watch.scope.resource, rv, true, now)));
         }
         if self.store.has_forgotten(&watch.scope.table, watch.seen) {
-            watch.start = Start::Refused(ApiError::too_old(watch.seen, self.store.compacted_rv()));
+            watch.start = Start::Refused(ApiError::too_old(watch.seen, self.store.oldest_rv(&watch.scope.table)));
             return self.fill(watch, upto, now, batch, ready);
         }
         for event in self.store.events_after(&watch.scope.table, watch.seen) {

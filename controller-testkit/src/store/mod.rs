@@ -192,9 +192,9 @@ impl Store {
         self.rv
     }
 
-    /// The oldest resourceVersion that can still be listed, and from which a watch can start.
-    pub(crate) fn compacted_rv(&self) -> u64 {
-        self.compacted
+    /// The oldest resourceVersion at which a table can still be listed, and from which it can be watched.
+    pub(crate) fn oldest_rv(&self, table: &str) -> u64 {
+        self.tables.get(table).map_or(self.compacted, |table| table.forgotten.max(self.compacted))
     }
 
     pub(crate) fn get(&self, table: &str, key: &str) -> Option<&Arc<Object>> {
@@ -271,6 +271,11 @@ impl Store {
         self.tables.get(table).is_some_and(|table| rv < table.forgotten)
     }
 
+    /// Whether a table can neither be listed at `rv` nor watched from there any more.
+    pub(crate) fn is_too_old(&self, table: &str, rv: u64) -> bool {
+        rv < self.oldest_rv(table)
+    }
+
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<str>> {
         self.tables.keys()
     }
@@ -306,10 +311,15 @@ impl Store {
         Some(object)
     }
 
-    /// Forgets the log up to and including `upto`.
+    /// Forgets the log up to and including `upto`, and refuses every reader from before that.
     pub(crate) fn compact(&mut self, upto: u64) {
         let upto = upto.min(self.rv);
         self.compacted = self.compacted.max(upto);
+        self.forget(upto);
+    }
+
+    /// Forgets the log up to and including `upto`; who reads a table that has not changed since is none the worse.
+    pub(crate) fn forget(&mut self, upto: u64) {
         for table in self.tables.values_mut() {
             let kept = table.log.partition_point(|event| event.rv <= upto);
             if let Some(last) = table.log.drain(..kept).last() {

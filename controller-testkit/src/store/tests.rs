@@ -100,7 +100,7 @@ fn a_compacted_log_says_what_it_lost() {
     store.put("configmaps", "ns/a", object(1), 0);
     store.put("pods", "ns/b", object(1), 0);
     store.compact(3);
-    assert_eq!(store.compacted_rv(), 3);
+    assert_eq!(store.oldest_rv("none"), 3);
     for (table, seen, expect) in
         [("pods", 1, true), ("pods", 2, false), ("configmaps", 2, true), ("configmaps", 3, false), ("none", 0, false)]
     {
@@ -110,5 +110,5 @@ fn a_compacted_log_says_what_it_lost() {
     assert_eq!(store.scan("pods", ALL).count(), 2);
     assert_eq!(store.scan("pods", Range { prefix: "ns/", from: "ns/b" }).count(), 1);
     store.compact(1);
-    assert_eq!(store.compacted_rv(), 3, "the compaction never goes back");
+    assert_eq!(store.oldest_rv("none"), 3, "the compaction never goes back");
 }

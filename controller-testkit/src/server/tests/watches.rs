@@ -124,6 +124,29 @@ fn bookmarks_come_about_every_minute_and_the_end_is_clean() {
 }
 
 #[test]
+fn the_log_is_kept_for_five_minutes() {
+    let mut rig = Rig::new();
+    let early = rig.post(PATH, configmap("a", "x")).is(201).rv();
+    let mut open = rig.watch(&format!("GET {PATH}?watch=1&resourceVersion={early}&timeoutSeconds=3600"));
+    let code = |rig: &mut Rig| {
+        let mut watch = rig.watch(&format!("GET {PATH}?watch=1&resourceVersion={}", early - 1));
+        let (events, _) = rig.events(&mut watch);
+        events.last().and_then(|event| event["object"]["code"].as_u64())
+    };
+    rig.pass(299);
+    rig.post(PATH, configmap("b", "x")).is(201);
+    assert_eq!(code(&mut rig), None);
+    rig.pass(302);
+    rig.get(PATH).is(200);
+    rig.pass(302);
+    assert_eq!(code(&mut rig), Some(410));
+    let (events, more) = rig.events(&mut open);
+    assert_eq!((text(&events[0]["type"]), more), ("ERROR", false), "it lagged behind and ends");
+    let mut quiet = rig.watch(&format!("GET /api/v1/namespaces/default/secrets?watch=1&resourceVersion={early}"));
+    assert_eq!(rig.events(&mut quiet), (vec![], true), "a kind that did not change has lost nothing");
+}
+
+#[test]
 fn a_client_sees_no_further_than_its_view() {
     let mut rig = Rig::new();
     let rv = rig.server.current_rv();
