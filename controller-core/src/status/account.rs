@@ -58,9 +58,17 @@ pub(super) struct Account {
     known: BTreeMap<Words, Known>,
     buckets: BTreeMap<String, Bucket>,
     uses: u64,
+    /// The stamp of the event that was created last.
+    stamp: i128,
 }
 
 impl Account {
+    /// A number for the name of a new event: its time in nanoseconds, or the next number where that was used.
+    pub(super) fn stamp(&mut self, nanos: i128) -> i128 {
+        self.stamp = nanos.max(self.stamp + 1);
+        self.stamp
+    }
+
     /// Decides on an event. `now` is in seconds.
     pub(super) fn enter(&mut self, words: &Words, now: f64) -> Entry {
         self.uses += 1;
@@ -139,6 +147,12 @@ mod tests {
         assert_eq!(written(&mut account, "b", 0.0), 25);
         assert_eq!(written(&mut account, "a", 301.0), 1);
         assert_eq!(written(&mut account, "a", 301.0 + 3.0 * REFILL), 3);
+    }
+
+    #[test]
+    fn two_events_of_one_moment_have_two_names() {
+        let mut account = Account::default();
+        assert_eq!([account.stamp(7), account.stamp(7), account.stamp(8), account.stamp(20)], [7, 8, 9, 20]);
     }
 
     #[test]

@@ -24,6 +24,12 @@ const MESSAGE: usize = 1024;
 /// An event that is not written within this time is given up: a worker waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often another name is tried where one is taken.
+const RENAMES: u32 = 3;
+
+/// The longest name of an object.
+const NAME: usize = 253;
+
 /// The object that an event is about.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
@@ -94,13 +100,21 @@ impl Recorder {
         words: Words,
         now: Timestamp,
     ) -> Result<(), kube::Error> {
-        let name = format!("{}.{:x}", subject.key.name(), now.as_nanosecond());
-        let body = self.body(subject, event, doing, &words, &name, now);
-        let path = path(subject);
-        let request = Request::new(path).create(&PostParams::default(), body.to_string().into_bytes());
-        self.send(client, request).await?;
-        self.account.lock().created(words, name);
-        Ok(())
+        let mut tries = 0;
+        loop {
+            let name = name_of(subject, self.account.lock().stamp(now.as_nanosecond()));
+            let body = self.body(subject, event, doing, &words, &name, now).to_string().into_bytes();
+            let request = Request::new(path(subject)).create(&PostParams::default(), body);
+            match self.send(client, request).await {
+                // Another controller wrote an event on the same object in the same moment.
+                Err(kube::Error::Api(status)) if status.code == 409 && tries < RENAMES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.account.lock().created(words, name);
+                    return Ok(());
+                }
+            }
+        }
     }
 
     fn body(&self, subject: &Subject, event: &Event, doing: &str, words: &Words, name: &str, now: Timestamp) -> Value {
@@ -156,6 +170,15 @@ fn count_up(
 ) -> Result<http::Request<Vec<u8>>, kube::core::request::Error> {
     let patch = Patch::Merge(json!({"count": count, "lastTimestamp": seconds(now)}));
     Request::new(path(subject)).patch(name, &PatchParams::default(), &patch)
+}
+
+/// The object's name and a number, as client-go names events.
+fn name_of(subject: &Subject, stamp: i128) -> String {
+    let number = format!("{stamp:x}");
+    let name: String = subject.key.name().chars().take(NAME - 1 - number.len()).collect();
+    // Names of a few built-in kinds have characters that names of events have not.
+    let name = name.replace(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'), "-").to_ascii_lowercase();
+    format!("{}.{number}", name.trim_matches(['.', '-']))
 }
 
 fn path(subject: &Subject) -> String {
@@ -218,6 +241,14 @@ mod tests {
         });
         assert_eq!(body(Key::namespaced("shop", "web")), expect);
         assert_eq!(body(Key::cluster("node-a"))["metadata"]["namespace"], "default");
+    }
+
+    #[test]
+    fn the_name_of_an_event_is_a_name() {
+        let name = |name: &str| name_of(&subject(Key::cluster(name)), 255);
+        assert_eq!(name("web"), "web.ff");
+        assert_eq!(name("system:Node"), "system-node.ff");
+        assert_eq!(name(&"x".repeat(253)).len(), 253);
     }
 
     #[test]
