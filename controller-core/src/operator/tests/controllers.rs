@@ -3,17 +3,15 @@
 use serde_json::Value;
 
 use super::*;
-use crate::outcome::IntoOutcome;
 use crate::{Callback, Described, Descriptor};
 
 struct Pods;
 
+#[expect(refining_impl_trait, reason = "the attribute allows the same")]
 impl Controller for Pods {
     type Object = Value;
 
-    fn reconcile(&self, _obj: &Value, _cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
-        async {}
-    }
+    async fn reconcile(&self, _obj: &Value, _cx: &Context<Self>) {}
 }
 
 impl Described for Pods {
