@@ -50,11 +50,6 @@ pub(crate) fn number(number: &Number) -> String {
     }
 }
 
-/// A number that may be whole, in Go's `%v` of a float.
-pub(crate) fn float_value(float: f64) -> String {
-    self::float(float, -4, 6)
-}
-
 /// A value as `encoding/json` writes it: keys in order, `<`, `>` and `&` escaped.
 pub(crate) fn json(value: &Value) -> String {
     let mut out = String::new();

@@ -25,11 +25,8 @@ pub(crate) enum Cause {
     NotSupported,
     Forbidden,
     TooLong,
-    TooShort,
     TooMany,
-    TooFew,
     TypeInvalid,
-    NotFound,
 }
 
 impl Cause {
@@ -42,11 +39,8 @@ impl Cause {
             Cause::NotSupported => "FieldValueNotSupported",
             Cause::Forbidden => "FieldValueForbidden",
             Cause::TooLong => "FieldValueTooLong",
-            Cause::TooShort => "FieldValueTooShort",
             Cause::TooMany => "FieldValueTooMany",
-            Cause::TooFew => "FieldValueTooFew",
             Cause::TypeInvalid => "FieldValueTypeInvalid",
-            Cause::NotFound => "FieldValueNotFound",
         }
     }
 
@@ -59,10 +53,7 @@ impl Cause {
             Cause::NotSupported => "Unsupported value",
             Cause::Forbidden => "Forbidden",
             Cause::TooLong => "Too long",
-            Cause::TooShort => "Too short",
             Cause::TooMany => "Too many",
-            Cause::TooFew => "Too few",
-            Cause::NotFound => "Not found",
         }
     }
 }
@@ -105,11 +96,6 @@ impl FieldError {
     /// A value that occurs twice where it may occur once.
     pub(crate) fn duplicate(field: impl fmt::Display, value: &(impl Serialize + ?Sized)) -> Self {
         Self::with_value(Cause::Duplicate, field, value, "")
-    }
-
-    /// A reference to something that does not exist.
-    pub(crate) fn not_found(field: impl fmt::Display, value: &(impl Serialize + ?Sized)) -> Self {
-        Self::with_value(Cause::NotFound, field, value, "")
     }
 
     /// A value outside of a closed list, which is told to the reader in the order given.
@@ -225,11 +211,6 @@ impl Path {
     /// An item of the list at this path.
     pub(crate) fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
-    }
-
-    /// Whether this is the object itself.
-    pub(crate) fn is_root(&self) -> bool {
-        self.0.is_empty()
     }
 }
 

@@ -27,7 +27,6 @@ fn messages_are_worded_as_kubernetes_words_them() {
         ),
         (FieldError::not_supported(&path, &Value::Null, Vec::<String>::new()), "spec.size: Unsupported value: null"),
         (FieldError::duplicate(&path, &json!({"name": "a"})), r#"spec.size: Duplicate value: {"name":"a"}"#),
-        (FieldError::not_found(&path, "vol"), r#"spec.size: Not found: "vol""#),
         (FieldError::forbidden(&path, "may not change"), "spec.size: Forbidden: may not change"),
         (FieldError::too_long(&path, 5), "spec.size: Too long: may not be more than 5 bytes"),
         (FieldError::too_long(&path, 1), "spec.size: Too long: may not be more than 1 byte"),
