@@ -23,6 +23,7 @@ mod parse;
 mod pattern;
 mod prune;
 mod settled;
+mod supported;
 mod validate;
 
 #[cfg(test)]
