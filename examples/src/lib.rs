@@ -144,7 +144,7 @@ fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     let terminal = std::io::stdout().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(terminal).init();
+    tracing_subscriber::fmt().with_env_filter(filter).compact().with_target(false).with_ansi(terminal).init();
 }
 
 #[expect(clippy::print_stdout, reason = "what a newcomer copies into a shell is the program's output, not its log")]
