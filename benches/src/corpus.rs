@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 pub fn pod(number: usize) -> Value {
     let name = format!("web-{number:06}");
     let containers: Vec<Value> = (0..4).map(container).collect();
+    let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition);
     let statuses: Vec<Value> = (0..4).map(container_status).collect();
     json!({
         "apiVersion": "v1",
@@ -39,7 +40,7 @@ pub fn pod(number: usize) -> Value {
             "hostIP": "192.168.1.10",
             "qosClass": "Burstable",
             "startTime": "2026-01-01T00:00:00Z",
-            "conditions": ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition),
+            "conditions": conditions,
             "containerStatuses": statuses,
         },
     })
