@@ -155,7 +155,7 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     match options.schema.good() {
         Some(Schema::File(path)) => {
             let path = literal(path);
-            calls.push(quote!(schema(include_str!(#path))));
+            calls.push(quote!(schema(::core::include_str!(#path))));
         }
         Some(Schema::Inline(text)) => calls.push(quote!(schema(#text))),
         Some(Schema::Derive(_)) | None => {}

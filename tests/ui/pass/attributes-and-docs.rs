@@ -14,7 +14,7 @@ pub(crate) struct Watcher;
 #[deny(unused_variables)]
 #[expect(clippy::unused_self, clippy::unused_async, reason = "they show attributes")]
 impl Watcher {
-    #![allow(clippy::used_underscore_binding)]
+    #![allow(clippy::used_underscore_binding, reason = "it shows an inner attribute")]
 
     /// Called for each new pod.
     #[cfg(unix)]

@@ -24,6 +24,7 @@ impl PodWatcher {
         self.log("delete", cx);
     }
 
+    #[expect(clippy::needless_arbitrary_self_type, reason = "it is as good as `&self`")]
     async fn reconcile(self: &Self, pod: &Pod, cx: &Context<Self>) -> Result<Action, std::num::ParseIntError> {
         let size: u64 = pod.metadata.name.as_deref().unwrap_or("0").parse()?;
         self.log("reconcile", cx);

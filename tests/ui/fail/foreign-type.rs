@@ -1,0 +1,14 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl String { //~ mistake
+    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _ = String::new().child_spec();
+    drop(controller_core::Operator::new("x").controller(String::new()));
+}
