@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
 use super::ResourceVersion;
 use crate::key::Key;
 
@@ -21,35 +19,20 @@ pub(crate) struct Entry {
     pub(crate) bytes: Arc<[u8]>,
 }
 
-/// What can't be read of an object when somebody asks for it.
-#[derive(Debug, thiserror::Error)]
-#[error("{key} does not decode as {wanted}: compare the type's fields with the object's")]
-pub(crate) struct DecodeError {
-    key: Key,
-    wanted: &'static str,
-    #[source]
-    source: serde_json::Error,
-}
-
 impl Entry {
     /// `metadata.generation`, where the kind has one.
     pub(crate) fn generation(&self) -> Option<i64> {
         (self.generation != 0).then_some(self.generation)
     }
-
-    /// The typed object. This is the one place where a cached object is decoded.
-    pub(crate) fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        serde_json::from_slice(&self.bytes).map_err(|source| DecodeError {
-            key: self.key.clone(),
-            wanted: std::any::type_name::<T>(),
-            source,
-        })
-    }
 }
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.key, self.version)
+        write!(f, "{} at {}", self.key, self.version)?;
+        if let Some(generation) = self.generation() {
+            write!(f, " of generation {generation}")?;
+        }
+        f.write_str(if self.deleting { ", being deleted" } else { "" })
     }
 }
 
@@ -145,21 +128,5 @@ mod tests {
     #[test]
     fn an_entry_is_small() {
         assert!(size_of::<Entry>() <= 112, "an entry takes {} bytes", size_of::<Entry>());
-    }
-
-    #[test]
-    fn a_decode_error_names_the_object_and_the_place() {
-        let entry = Entry {
-            key: Key::namespaced("default", "web"),
-            uid: None,
-            version: ResourceVersion::new("1"),
-            generation: 0,
-            deleting: false,
-            bytes: Arc::from(&br#"{"metadata":{"name":7}}"#[..]),
-        };
-        let error = entry.decode::<k8s_openapi::api::core::v1::Pod>().expect_err("a name is no number");
-        assert!(error.to_string().starts_with("default/web does not decode as "), "{error}");
-        let source = std::error::Error::source(&error).expect("serde's words").to_string();
-        assert!(source.contains("line 1 column"), "{source}");
     }
 }

@@ -14,6 +14,7 @@ use futures::FutureExt;
 use super::counters::Counters;
 use super::reach::RunReach;
 use super::run::Ended;
+use crate::cache::place_of;
 use crate::context::RunFacts;
 use crate::descriptor::Callback;
 use crate::env::panic_report;
@@ -39,6 +40,8 @@ pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> End
         return Ended::Invalid(report);
     }
     let key = facts.key.clone();
+    let bytes = object.clone();
+    let ended = |answer| ended(answer, &bytes);
     let call = AssertUnwindSafe(controller.call(callback, object, facts, reach.clone())).catch_unwind();
     let Some(limit) = controller.descriptor().time_limit() else { return ended(call.await) };
     let mut call = call;
@@ -71,10 +74,13 @@ fn dropped(call: impl Future, limit: Duration) -> Ended {
     }
 }
 
-fn ended(answer: std::thread::Result<Called>) -> Ended {
+fn ended(answer: std::thread::Result<Called>, object: &[u8]) -> Ended {
     match answer {
         Ok(Called::Answered(outcome)) => Ended::Answered(outcome),
-        Ok(Called::Undecodable(error)) => Ended::Undecodable(error.to_string()),
+        Ok(Called::Undecodable(error)) => Ended::Undecodable(match place_of(object, &error) {
+            Some(place) if !place.is_empty() => format!("{place}: {error}"),
+            _ => error.to_string(),
+        }),
         Err(payload) => Ended::Panicked(panic_report(&*payload)),
     }
 }

@@ -463,5 +463,47 @@ fn hex(text: &str) -> Option<(u32, &str)> {
     Some((all.then(|| u32::from_str_radix(digits, 16).ok())??, rest))
 }
 
+/// The JSON pointer of the innermost value that holds the byte at `wanted`. None where the way to it is no JSON.
+pub(crate) fn pointer_at(bytes: &[u8], wanted: usize) -> Option<String> {
+    let mut pointer = String::new();
+    let mut cursor = Cursor::new(bytes);
+    while let Some(step) = step_towards(&mut cursor, wanted).ok()? {
+        pointer.push('/');
+        pointer.push_str(&step.replace('~', "~0").replace('/', "~1"));
+    }
+    Some(pointer)
+}
+
+/// Goes before the member or element that holds the byte, and says its name. None if the value itself does.
+fn step_towards(cursor: &mut Cursor<'_>, wanted: usize) -> Result<Option<String>, Flaw> {
+    let mut found = None;
+    cursor.peek()?;
+    // A decoder that dislikes a value before it reads it stands at what precedes the value.
+    let mut from = cursor.at + 1;
+    let mut hold = |cursor: &mut Cursor<'_>, name: &dyn Fn() -> String| {
+        let start = cursor.at;
+        let skipped = cursor.skip();
+        if (from..cursor.at).contains(&wanted) {
+            found = Some((start, name()));
+        }
+        from = cursor.at;
+        skipped
+    };
+    let mut index = 0_usize;
+    let walked = match cursor.peek()? {
+        b'{' => cursor.object(|cursor, member| hold(cursor, &|| String::from_utf8_lossy(&member.key).into_owned())),
+        b'[' => cursor.array(|cursor| {
+            index += 1;
+            hold(cursor, &|| (index - 1).to_string())
+        }),
+        _ => Ok(()),
+    };
+    walked?;
+    Ok(found.map(|(start, name)| {
+        (cursor.at, cursor.depth) = (start, 0);
+        name
+    }))
+}
+
 #[cfg(test)]
 mod tests;
