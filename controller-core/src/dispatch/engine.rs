@@ -20,6 +20,8 @@ use super::counters::Counters;
 use super::decide::{Routes, Verdict};
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
+#[cfg(feature = "testing")]
+use super::probe::Probe;
 use super::reach::RunReach;
 use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
@@ -184,6 +186,23 @@ impl Engine {
         }
     }
 
+    #[cfg(feature = "testing")]
+    fn tell(&self, delta: Delta<'_>) {
+        let controller = self.name();
+        let said = |entry: &Entry| (entry.key.clone(), entry.version.to_string());
+        match delta {
+            Delta::Upsert { entry, .. } => self.scope.live.tell(|| {
+                let (key, version) = said(entry);
+                Probe::Seen { controller, key, version }
+            }),
+            Delta::Remove { entry, .. } => self.scope.live.tell(|| {
+                let (key, version) = said(entry);
+                Probe::Gone { controller, key, version }
+            }),
+            Delta::Synced => {}
+        }
+    }
+
     fn take(&self) -> Take {
         let now = self.now();
         let mut state = self.state.lock();
@@ -210,7 +229,17 @@ impl Engine {
             cause = %job.causes,
             attempt = job.failures + 1,
         );
+        #[cfg(feature = "testing")]
+        self.scope.live.tell(|| {
+            let version = job.object.version.to_string();
+            Probe::Started { controller: self.name(), key: key.clone(), callback, version }
+        });
         let verdict = self.run_in_span(job).instrument(span).await;
+        #[cfg(feature = "testing")]
+        self.scope.live.tell(|| {
+            let retried = matches!(verdict, Verdict::Failed(_));
+            Probe::Ended { controller: self.name(), key, callback, retried }
+        });
         let now = self.now();
         let mut state = self.state.lock();
         let State { ledger, rng, .. } = &mut *state;
@@ -442,6 +471,8 @@ struct Ear {
 impl Sink for Ear {
     fn deliver(&self, delta: Delta<'_>) {
         let engine = &self.engine;
+        #[cfg(feature = "testing")]
+        engine.tell(delta);
         let now = engine.now();
         let mut state = engine.state.lock();
         let place = |slot| Place { space: self.space, slot };

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::engine::Engine;
+#[cfg(feature = "testing")]
+use super::probe::{Listeners, Probe, Probes};
 
 /// The controllers that run now.
 #[derive(Default)]
@@ -14,6 +16,8 @@ pub(crate) struct Live {
     list: Mutex<List>,
     /// Whoever wants to see all of them settled waits here.
     moved: Notify,
+    #[cfg(feature = "testing")]
+    listeners: Listeners,
 }
 
 #[derive(Default)]
@@ -36,6 +40,17 @@ impl Live {
     pub(crate) fn expect(&self, controllers: usize) {
         self.list.lock().expected = Some(controllers);
         self.has_moved();
+    }
+
+    /// The engine's doings from now on.
+    #[cfg(feature = "testing")]
+    pub(crate) fn probes(&self) -> Probes {
+        self.listeners.listen()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn tell(&self, make: impl FnOnce() -> Probe) {
+        self.listeners.tell(make);
     }
 
     pub(super) fn enter(&self, engine: &Arc<Engine>) {

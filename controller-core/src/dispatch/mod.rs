@@ -9,6 +9,8 @@ mod ledger;
 mod run;
 mod counters;
 mod scope;
+#[cfg(feature = "testing")]
+mod probe;
 mod live;
 mod resolve;
 mod reach;
@@ -20,4 +22,6 @@ pub(crate) use controller::{Broken, run_controller};
 #[cfg(feature = "testing")]
 pub(crate) use engine::Engine;
 pub(crate) use live::Live;
+#[cfg(feature = "testing")]
+pub use probe::{Probe, Probes};
 pub(crate) use scope::Scope;

@@ -84,6 +84,13 @@ impl Running {
         crate::testing::settled(&self.live).await;
     }
 
+    /// What the engine does from now on, one thing after another: for oracles that check its order.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn probes(&self) -> crate::testing::Probes {
+        self.live.probes()
+    }
+
     /// Waits until the operator ends by itself: it failed to start, or gave up.
     pub async fn ended(&mut self) -> ExitCode {
         self.verdict().await.into()

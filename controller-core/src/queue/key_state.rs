@@ -391,3 +391,13 @@ impl<T> KeyState<T> {
         self.standing == Standing::Absent && self.rare.is_none() && self.work.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_at_rest_is_small() {
+        assert!(size_of::<KeyState<Box<()>>>() <= 64, "{} bytes", size_of::<KeyState<Box<()>>>());
+    }
+}

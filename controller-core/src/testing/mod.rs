@@ -30,5 +30,6 @@
 mod call;
 mod settle;
 
+pub use crate::dispatch::{Probe, Probes};
 pub use call::TestContext;
 pub(crate) use settle::settled;

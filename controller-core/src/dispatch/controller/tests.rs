@@ -21,6 +21,7 @@ use crate::descriptor::{Callback, Descriptor};
 use crate::error::Result;
 use crate::operator::{Operator, Running};
 use crate::outcome::Action;
+use crate::testing::Probe;
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -427,6 +428,32 @@ async fn in_stormy_weather_the_last_word_is_the_truth() {
     for seed in 0..12 {
         stormy_weather(seed).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_probes_tell_what_was_seen_before_what_is_run() {
+    let bench = start(quiet_cluster(), &["fail"], same);
+    let mut probes = bench.running.probes();
+    bench.create("a", "1").await;
+    bench.running.settled().await;
+    bench.delete("a").await;
+    bench.running.settled().await;
+    let told: Vec<String> = probes
+        .so_far()
+        .into_iter()
+        .map(|probe| match probe {
+            Probe::Seen { key, .. } => format!("seen {key}"),
+            Probe::Gone { key, .. } => format!("gone {key}"),
+            Probe::Started { key, callback, .. } => format!("{} {key}", callback.name()),
+            Probe::Ended { retried, .. } => format!("ended {}", if retried { "badly" } else { "well" }),
+        })
+        .collect();
+    let a = "default/a";
+    let expect =
+        [format!("seen {a}"), format!("add {a}"), "ended badly".into(), format!("add {a}"), "ended well".into()];
+    let rest = [format!("gone {a}"), format!("delete {a}"), "ended well".into()];
+    assert_eq!(told, [&expect[..], &rest].concat());
+    bench.stop().await;
 }
 
 #[test]
