@@ -5,11 +5,16 @@
 //! check, decode, patch, describe and print objects ask for a [`Type`].
 
 mod check;
+mod defaults;
 mod normal;
+mod quantity;
+mod strategy;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use check::check;
+pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, zero};
+pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, TypeId, Wire, named, of_kind, schema_props, types};

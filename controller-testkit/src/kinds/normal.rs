@@ -3,9 +3,10 @@
 //! Empty fields that Go omits go, fields that Go always writes come (`"resources": {}`, `"containers": null`), and
 //! what the struct does not know is dropped. Whether that was a mistake of the client is for the checks to say.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Field, Form, Type};
+use super::{Field, Form, Type, quantity};
 
 /// Rewrites an object as its Go type has it. Values of a wrong type are left for the checks.
 pub(crate) fn normalize(ty: &Type, object: &mut Value) {
@@ -42,6 +43,16 @@ fn inner(form: &Form, value: &mut Value) {
         (Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings, value @ Value::Object(_)) => {
             normalize(super::table::schema_props().get(), value);
         }
+        (Form::Quantity, value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned());
+            *value = quantity::canonical(&text).unwrap_or(text).into();
+        }
+        (Form::Time, Value::String(text)) => {
+            // Offsets become UTC, and fractions of a second go.
+            if let Ok(timestamp) = text.parse::<Timestamp>() {
+                *text = timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            }
+        }
         (Form::SchemaOrArray, Value::Array(schemas)) => {
             schemas.iter_mut().for_each(|schema| normalize(super::table::schema_props().get(), schema));
         }
@@ -66,7 +77,8 @@ pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
 }
 
 impl Field {
-    fn is_omitted(&self, value: &Value) -> bool {
+    /// Whether Go leaves the field out where it has this value.
+    pub(super) fn is_omitted(&self, value: &Value) -> bool {
         if self.pointer && !value.is_null() || self.is_always_written() {
             return false;
         }

@@ -43,8 +43,8 @@ pub(crate) fn settle_new(
         warnings.extend(crd::warnings(object, None));
         return crd::check(object, None);
     }
-    if resource.has_status() {
-        meta::members(object).remove("status");
+    if let Shape::Builtin(ty) = &resource.shape {
+        kinds::prepare_create(resource, ty, object);
     }
     if is_namespace(resource) {
         let members = meta::members(object);
@@ -122,7 +122,10 @@ pub(crate) fn settle_changed(
             name_namespace(object);
             namespace_faults(object)
         }
-        (Shape::Builtin(_), _) => Vec::new(),
+        (Shape::Builtin(ty), _) => {
+            kinds::prepare_update(resource, ty, object, old);
+            Vec::new()
+        }
     }
 }
 

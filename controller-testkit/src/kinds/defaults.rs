@@ -1,0 +1,432 @@
+//! The defaults that clients see: what the server fills in when a field is left out.
+//!
+//! They are found by type, so that a container is the same in a Pod and in a Deployment's template. A default is only
+//! put where nothing is, so that filling in twice changes nothing.
+
+use serde_json::{Map, Value, json};
+
+use super::{Form, Type, normal};
+
+type Object = Map<String, Value>;
+
+/// Fills in the defaults of a normalized object of a built-in kind.
+pub(crate) fn default(ty: &Type, object: &mut Value) {
+    let Value::Object(fields) = object else { return };
+    before(&ty.name, fields);
+    for field in &ty.fields {
+        match fields.get_mut(field.name) {
+            Some(value) if !value.is_null() => inner(&field.form, value),
+            _ => {
+                let declared = field.default.and_then(|default| serde_json::from_str(default).ok());
+                if let Some(value) = declared.filter(|value| !field.is_omitted(value)) {
+                    fields.insert(field.name.to_owned(), value);
+                }
+            }
+        }
+    }
+    after(&ty.name, fields);
+}
+
+fn inner(form: &Form, value: &mut Value) {
+    match (form, value) {
+        (Form::Struct(id), value) => default(id.get(), value),
+        (Form::List(element), Value::Array(items)) => items.iter_mut().for_each(|item| inner(element, item)),
+        (Form::Map(element), Value::Object(entries)) => entries.values_mut().for_each(|value| inner(element, value)),
+        _ => {}
+    }
+}
+
+/// Puts values where there are none.
+fn fill(object: &mut Object, defaults: &[(&str, Value)]) {
+    for (name, value) in defaults {
+        put(object, name, || value.clone());
+    }
+}
+
+fn put(object: &mut Object, name: &str, value: impl FnOnce() -> Value) {
+    let is_absent = object.get(name).is_none_or(|value| value.is_null() || value.as_str() == Some(""));
+    if is_absent {
+        object.insert(name.to_owned(), value());
+    }
+}
+
+fn child<'a>(object: &'a mut Object, name: &str) -> Option<&'a mut Object> {
+    object.get_mut(name).and_then(Value::as_object_mut)
+}
+
+fn text<'a>(object: &'a Object, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(object: &'a mut Object, name: &str) -> impl Iterator<Item = &'a mut Object> {
+    object.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
+}
+
+/// Defaults that the defaults of inner types build on: what brings new inner objects.
+fn before(ty: &str, object: &mut Object) {
+    let Some(ty) = ty.strip_prefix("io.k8s.api.") else { return };
+    match ty {
+        "core.v1.Volume" => {
+            if object.keys().all(|name| name == "name") {
+                object.insert("emptyDir".into(), json!({}));
+            }
+        }
+        "core.v1.Pod" => {
+            if let Some(spec) = child(object, "spec") {
+                for name in ["containers", "initContainers"] {
+                    list(spec, name).for_each(request_limits);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A container that limits a resource and does not say how much it requests requests its limit.
+fn request_limits(container: &mut Object) {
+    let Some(resources) = child(container, "resources") else { return };
+    let Some(Value::Object(limits)) = resources.get("limits").cloned() else { return };
+    let requests = resources.entry("requests").or_insert_with(|| json!({}));
+    if let Value::Object(requests) = requests {
+        for (name, limit) in limits {
+            requests.entry(name).or_insert(limit);
+        }
+    }
+}
+
+fn after(ty: &str, object: &mut Object) {
+    let Some(ty) = ty.strip_prefix("io.k8s.api.") else { return };
+    match ty.split_once('.') {
+        Some(("core", ty)) => core(ty, object),
+        Some(("apps", ty)) => apps(ty, object),
+        Some(("batch", ty)) => batch(ty, object),
+        Some((group, ty)) => other(group, ty, object),
+        None => {}
+    }
+}
+
+fn core(ty: &str, object: &mut Object) {
+    match ty {
+        "v1.Pod" => {
+            if let Some(spec) = child(object, "spec") {
+                put(spec, "enableServiceLinks", || true.into());
+            }
+        }
+        "v1.PodSpec" => {
+            fill(
+                object,
+                &[
+                    ("restartPolicy", "Always".into()),
+                    ("terminationGracePeriodSeconds", 30.into()),
+                    ("dnsPolicy", "ClusterFirst".into()),
+                    ("securityContext", json!({})),
+                    ("schedulerName", "default-scheduler".into()),
+                ],
+            );
+            // The old name of the field follows the new one.
+            match (text(object, "serviceAccountName").to_owned(), text(object, "serviceAccount").to_owned()) {
+                (new, _) if !new.is_empty() => drop(object.insert("serviceAccount".into(), new.into())),
+                (_, old) if !old.is_empty() => drop(object.insert("serviceAccountName".into(), old.into())),
+                _ => {}
+            }
+            if object.get("hostNetwork") == Some(&Value::Bool(true)) {
+                for name in ["containers", "initContainers"] {
+                    list(object, name).for_each(|container| {
+                        list(container, "ports").for_each(|port| {
+                            if let Some(number) = port.get("containerPort").cloned() {
+                                put(port, "hostPort", || number);
+                            }
+                        });
+                    });
+                }
+            }
+        }
+        "v1.Container" | "v1.EphemeralContainer" => {
+            let policy = pull_policy(text(object, "image"));
+            fill(
+                object,
+                &[
+                    ("terminationMessagePath", "/dev/termination-log".into()),
+                    ("terminationMessagePolicy", "File".into()),
+                    ("imagePullPolicy", policy.into()),
+                ],
+            );
+        }
+        "v1.Probe" => fill(
+            object,
+            &[
+                ("timeoutSeconds", 1.into()),
+                ("periodSeconds", 10.into()),
+                ("successThreshold", 1.into()),
+                ("failureThreshold", 3.into()),
+            ],
+        ),
+        "v1.HTTPGetAction" => fill(object, &[("path", "/".into()), ("scheme", "HTTP".into())]),
+        "v1.ObjectFieldSelector" => fill(object, &[("apiVersion", "v1".into())]),
+        "v1.SecretVolumeSource"
+        | "v1.ConfigMapVolumeSource"
+        | "v1.DownwardAPIVolumeSource"
+        | "v1.ProjectedVolumeSource" => fill(object, &[("defaultMode", 420.into())]),
+        "v1.ServiceAccountTokenProjection" => fill(object, &[("expirationSeconds", 3600.into())]),
+        "v1.HostPathVolumeSource" => fill(object, &[("type", "".into())]),
+        "v1.PersistentVolumeClaimSpec" => fill(object, &[("volumeMode", "Filesystem".into())]),
+        "v1.PersistentVolumeClaim" => phase(object, "Pending"),
+        "v1.PersistentVolume" => {
+            phase(object, "Pending");
+            if let Some(spec) = child(object, "spec") {
+                let defaults =
+                    [("persistentVolumeReclaimPolicy", "Retain".into()), ("volumeMode", "Filesystem".into())];
+                fill(spec, &defaults);
+            }
+        }
+        "v1.Secret" => secret(object),
+        "v1.Service" => service(object),
+        "v1.EndpointPort" => fill(object, &[("protocol", "TCP".into())]),
+        "v1.ReplicationController" => replication_controller(object),
+        "v1.LimitRangeItem" => limit_range_item(object),
+        _ => {}
+    }
+}
+
+fn phase(object: &mut Object, phase: &str) {
+    if let Some(status) = child(object, "status") {
+        put(status, "phase", || phase.into());
+    }
+}
+
+/// Images without a tag, or with `latest`, are pulled anew each time.
+fn pull_policy(image: &str) -> &'static str {
+    let name = image.rsplit('/').next().unwrap_or_default();
+    let is_pinned = name.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
+    if is_pinned { "IfNotPresent" } else { "Always" }
+}
+
+fn secret(object: &mut Object) {
+    use base64::Engine as _;
+    put(object, "type", || "Opaque".into());
+    let Some(Value::Object(texts)) = object.remove("stringData") else { return };
+    let data = object.entry("data").or_insert_with(|| json!({}));
+    if let Value::Object(data) = data {
+        for (key, value) in texts {
+            let bytes = value.as_str().unwrap_or_default();
+            data.insert(key, base64::engine::general_purpose::STANDARD.encode(bytes).into());
+        }
+    }
+}
+
+fn service(object: &mut Object) {
+    let Some(spec) = child(object, "spec") else { return };
+    fill(spec, &[("sessionAffinity", "None".into()), ("type", "ClusterIP".into())]);
+    if text(spec, "sessionAffinity") == "ClientIP" {
+        put(spec, "sessionAffinityConfig", || json!({ "clientIP": { "timeoutSeconds": 10800 } }));
+    }
+    for port in list(spec, "ports") {
+        let number = port.get("port").cloned().unwrap_or_default();
+        let has_target =
+            !matches!(port.get("targetPort"), None | Some(Value::Null)) && port.get("targetPort") != Some(&json!(0));
+        if !has_target {
+            port.insert("targetPort".into(), number);
+        }
+        put(port, "protocol", || "TCP".into());
+    }
+    if matches!(text(spec, "type"), "NodePort" | "LoadBalancer") {
+        put(spec, "externalTrafficPolicy", || "Cluster".into());
+    }
+    if text(spec, "type") == "LoadBalancer" {
+        put(spec, "allocateLoadBalancerNodePorts", || true.into());
+    }
+    if text(spec, "type") != "ExternalName" {
+        put(spec, "internalTrafficPolicy", || "Cluster".into());
+    }
+}
+
+fn replication_controller(object: &mut Object) {
+    let labels = object.get("spec").and_then(|spec| spec.pointer("/template/metadata/labels")).cloned();
+    if let Some(spec) = child(object, "spec") {
+        put(spec, "replicas", || 1.into());
+        if let Some(labels) = &labels {
+            put(spec, "selector", || labels.clone());
+        }
+    }
+    if let (Some(labels), Some(metadata)) = (labels, child(object, "metadata")) {
+        put(metadata, "labels", || labels);
+    }
+}
+
+/// Limits of containers follow from one another: the default from the maximum, the request from the default.
+fn limit_range_item(item: &mut Object) {
+    if text(item, "type") != "Container" {
+        return;
+    }
+    for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        let Some(Value::Object(values)) = item.get(from).cloned() else { continue };
+        let Value::Object(defaults) = item.entry(to).or_insert_with(|| json!({})) else { continue };
+        for (name, value) in values {
+            defaults.entry(name).or_insert(value);
+        }
+    }
+}
+
+fn apps(ty: &str, object: &mut Object) {
+    let Some(spec) = child(object, "spec") else { return };
+    let strategy = |spec: &mut Object, name: &str, rolling: Value| {
+        let strategy = spec.entry(name).or_insert_with(|| json!({}));
+        let Value::Object(strategy) = strategy else { return };
+        put(strategy, "type", || "RollingUpdate".into());
+        if text(strategy, "type") != "RollingUpdate" {
+            return;
+        }
+        put(strategy, "rollingUpdate", || json!({}));
+        if let (Some(update), Value::Object(rolling)) = (child(strategy, "rollingUpdate"), rolling) {
+            for (name, value) in rolling {
+                put(update, &name, || value);
+            }
+        }
+    };
+    match ty {
+        "v1.Deployment" => {
+            strategy(spec, "strategy", json!({ "maxUnavailable": "25%", "maxSurge": "25%" }));
+            let defaults =
+                [("replicas", 1.into()), ("revisionHistoryLimit", 10.into()), ("progressDeadlineSeconds", 600.into())];
+            fill(spec, &defaults);
+        }
+        "v1.ReplicaSet" => fill(spec, &[("replicas", 1.into())]),
+        "v1.StatefulSet" => {
+            strategy(spec, "updateStrategy", json!({ "partition": 0, "maxUnavailable": 1 }));
+            fill(
+                spec,
+                &[
+                    ("replicas", 1.into()),
+                    ("revisionHistoryLimit", 10.into()),
+                    ("podManagementPolicy", "OrderedReady".into()),
+                    ("persistentVolumeClaimRetentionPolicy", json!({})),
+                ],
+            );
+            if let Some(policy) = child(spec, "persistentVolumeClaimRetentionPolicy") {
+                fill(policy, &[("whenDeleted", "Retain".into()), ("whenScaled", "Retain".into())]);
+            }
+            for claim in list(spec, "volumeClaimTemplates") {
+                fill(claim, &[("apiVersion", "v1".into()), ("kind", "PersistentVolumeClaim".into())]);
+            }
+        }
+        "v1.DaemonSet" => {
+            strategy(spec, "updateStrategy", json!({ "maxUnavailable": 1, "maxSurge": 0 }));
+            fill(spec, &[("revisionHistoryLimit", 10.into())]);
+        }
+        _ => {}
+    }
+}
+
+fn batch(ty: &str, object: &mut Object) {
+    let Some(spec) = child(object, "spec") else { return };
+    match ty {
+        "v1.Job" => {
+            if !spec.contains_key("completions") && !spec.contains_key("parallelism") {
+                spec.insert("completions".into(), 1.into());
+            }
+            fill(
+                spec,
+                &[
+                    ("parallelism", 1.into()),
+                    ("completionMode", "NonIndexed".into()),
+                    ("suspend", false.into()),
+                    ("manualSelector", false.into()),
+                ],
+            );
+            // With a limit for each index there is none for the whole but a very large one.
+            let limit = if spec.contains_key("backoffLimitPerIndex") { i64::from(i32::MAX) } else { 6 };
+            put(spec, "backoffLimit", || limit.into());
+            let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
+            put(spec, "podReplacementPolicy", || replacement.into());
+        }
+        "v1.CronJob" => fill(
+            spec,
+            &[
+                ("concurrencyPolicy", "Allow".into()),
+                ("suspend", false.into()),
+                ("successfulJobsHistoryLimit", 3.into()),
+                ("failedJobsHistoryLimit", 1.into()),
+            ],
+        ),
+        _ => {}
+    }
+}
+
+fn other(group: &str, ty: &str, object: &mut Object) {
+    const RBAC: &str = "rbac.authorization.k8s.io";
+    match (group, ty) {
+        ("autoscaling", "v1.HorizontalPodAutoscaler") => {
+            if let Some(spec) = child(object, "spec") {
+                fill(spec, &[("minReplicas", 1.into()), ("targetCPUUtilizationPercentage", 80.into())]);
+            }
+        }
+        ("autoscaling", "v2.HorizontalPodAutoscaler") => {
+            if let Some(spec) = child(object, "spec") {
+                put(spec, "minReplicas", || 1.into());
+                let cpu = json!([{
+                    "type": "Resource",
+                    "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 80 } },
+                }]);
+                put(spec, "metrics", || cpu);
+            }
+        }
+        ("rbac", "v1.RoleRef") => put(object, "apiGroup", || RBAC.into()),
+        ("rbac", "v1.Subject") if matches!(text(object, "kind"), "User" | "Group") => {
+            put(object, "apiGroup", || RBAC.into());
+        }
+        ("networking", "v1.NetworkPolicyPort") => put(object, "protocol", || "TCP".into()),
+        ("networking", "v1.NetworkPolicySpec") => {
+            let has_egress = object.get("egress").and_then(Value::as_array).is_some_and(|rules| !rules.is_empty());
+            let types = if has_egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+            put(object, "policyTypes", || types);
+        }
+        ("networking", "v1.IngressClassParametersReference") => put(object, "scope", || "Cluster".into()),
+        ("discovery", "v1.EndpointPort") => {
+            put(object, "name", || "".into());
+            put(object, "protocol", || "TCP".into());
+        }
+        ("storage", "v1.StorageClass") => {
+            fill(object, &[("reclaimPolicy", "Delete".into()), ("volumeBindingMode", "Immediate".into())]);
+        }
+        ("storage", "v1.CSIDriverSpec") => fill(
+            object,
+            &[
+                ("attachRequired", true.into()),
+                ("podInfoOnMount", false.into()),
+                ("storageCapacity", false.into()),
+                ("fsGroupPolicy", "ReadWriteOnceWithFSType".into()),
+                ("volumeLifecycleModes", json!(["Persistent"])),
+                ("requiresRepublish", false.into()),
+                ("seLinuxMount", false.into()),
+                ("preventPodSchedulingIfMissing", false.into()),
+            ],
+        ),
+        ("scheduling", "v1.PriorityClass") => put(object, "preemptionPolicy", || "PreemptLowerPriority".into()),
+        ("admissionregistration", "v1.ServiceReference") => put(object, "port", || 443.into()),
+        ("admissionregistration", "v1.RuleWithOperations" | "v1.Rule") => put(object, "scope", || "*".into()),
+        ("admissionregistration", "v1.ValidatingWebhook" | "v1.MutatingWebhook") => {
+            fill(
+                object,
+                &[
+                    ("failurePolicy", "Fail".into()),
+                    ("matchPolicy", "Equivalent".into()),
+                    ("namespaceSelector", json!({})),
+                    ("objectSelector", json!({})),
+                    ("timeoutSeconds", 10.into()),
+                ],
+            );
+            if ty == "v1.MutatingWebhook" {
+                put(object, "reinvocationPolicy", || "Never".into());
+            }
+        }
+        ("flowcontrol", "v1.LimitedPriorityLevelConfiguration") => {
+            fill(object, &[("nominalConcurrencyShares", 30.into()), ("lendablePercent", 0.into())]);
+        }
+        _ => {}
+    }
+}
+
+/// The status of a new object: what Go writes of an empty one.
+pub(super) fn empty_status(ty: &Type) -> Option<Value> {
+    ty.field("status").filter(|field| !field.pointer).map(|field| normal::zero(&field.form))
+}

@@ -1,0 +1,63 @@
+//! Quantities in the one spelling that the API answers: `1000m` is `1`, `1024Mi` is `1Gi`, `0.5` is `500m`.
+
+/// Suffixes of the decimal system from the smallest, each a thousand times the one before; the first is 10⁻⁹.
+const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+
+/// Suffixes of the binary system, each 1024 times the one before.
+const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+
+const NANO: i128 = 1_000_000_000;
+
+/// The canonical spelling; `None` where the text is none or too large to say.
+pub(super) fn canonical(text: &str) -> Option<String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '+' | '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(digits);
+    if let Some(power) = BINARY.iter().position(|known| *known == suffix).filter(|power| *power > 0) {
+        let nano = nano(number)?.checked_mul(1024_i128.checked_pow(u32::try_from(power).ok()?)?)?;
+        // Fractions of a byte do not exist; they are rounded up.
+        let mut value = round_up(nano)?;
+        let mut power = 0;
+        while value != 0 && value % 1024 == 0 && power + 1 < BINARY.len() {
+            value /= 1024;
+            power += 1;
+        }
+        return Some(format!("{value}{}", BINARY[power]));
+    }
+    let power = DECIMAL.iter().position(|known| *known == suffix)?;
+    let nano = nano(number)?;
+    let mut value = match power.checked_sub(3) {
+        Some(up) => nano.checked_mul(1000_i128.checked_pow(u32::try_from(up).ok()?)?)?,
+        None => {
+            let down = 1000_i128.checked_pow(u32::try_from(3 - power).ok()?)?;
+            nano.checked_add(down - 1)?.div_euclid(down)
+        }
+    };
+    if value == 0 {
+        return Some("0".to_owned());
+    }
+    let mut power = 0;
+    while value % 1000 == 0 && power + 1 < DECIMAL.len() {
+        value /= 1000;
+        power += 1;
+    }
+    Some(format!("{value}{}", DECIMAL[power]))
+}
+
+/// A decimal number in billionths, rounded up.
+fn nano(number: &str) -> Option<i128> {
+    let (negative, number) = match number.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, number.strip_prefix('+').unwrap_or(number)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let (kept, rest) = fraction.split_at(fraction.len().min(9));
+    let kept: i128 = format!("{kept:0<9}").parse().ok()?;
+    let rest = i128::from(rest.bytes().any(|byte| byte != b'0'));
+    let value = whole.checked_mul(NANO)?.checked_add(kept)?.checked_add(rest)?;
+    Some(if negative { -value } else { value })
+}
+
+fn round_up(nano: i128) -> Option<i128> {
+    Some(nano.checked_add(NANO - 1)?.div_euclid(NANO))
+}
