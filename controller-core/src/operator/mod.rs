@@ -27,6 +27,9 @@ use crate::watch::Hub;
 use plan::Plan;
 use running::Verdict;
 
+/// Signals this soon after the first are its echo.
+const ECHO: Duration = Duration::from_millis(25);
+
 /// An operator: controllers under one supervisor, with one client, from start to exit code.
 ///
 /// ```no_run
@@ -206,10 +209,22 @@ impl Operator {
         };
         tracing::info!(operator = running.name(), "{}: stopping; a second signal exits at once", signal.name());
         running.ask_to_stop();
+        let second = async {
+            // `timeout` and some shells signal the process and its group: the echo is no second thought.
+            let echo = tokio::time::sleep(ECHO);
+            tokio::pin!(echo);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut echo => break signals.next().await,
+                    _ = signals.next() => {}
+                }
+            }
+        };
         tokio::select! {
             biased;
             verdict = running.verdict() => verdict.into(),
-            signal = signals.next() => {
+            signal = second => {
                 tracing::warn!(operator = running.name(), "{} again: exiting at once", signal.name());
                 std::process::exit(signal.exit_code());
             }

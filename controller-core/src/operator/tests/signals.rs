@@ -58,7 +58,8 @@ fn one_signal_stops_in_order() {
     for name in ["TERM", "INT"] {
         let (mut process, mut wait_for) = start("quick");
         wait_for("ready");
-        signal(&process, name);
+        // As `timeout` does, which signals the process and then its group.
+        signal(&process, &format!("{name} {0}; kill -{name}", process.id()));
         wait_for("stopping");
         assert_eq!(process.wait().expect("it ended").code(), Some(0), "{name}");
     }
@@ -71,6 +72,8 @@ fn a_second_signal_ends_the_process_at_once() {
         wait_for("ready");
         signal(&process, "TERM");
         wait_for("stopping");
+        // An echo of the first signal would not count.
+        std::thread::sleep(ECHO * 4);
         signal(&process, name);
         assert_eq!(process.wait().expect("it ended").code(), Some(code), "{name}");
     }
