@@ -147,6 +147,10 @@ impl PlaygroundBuilder {
     }
 
     /// Starts it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a playground is a program's, never a simulation's: its demo is a task, its seed is free"
+    )]
     pub async fn start(self) -> Result<Playground, ServeError> {
         // Another cluster each time: its uids must not be those of the last one's objects.
         let cluster = Cluster::builder().world(self.world).seed(fastrand::u64(..)).build();

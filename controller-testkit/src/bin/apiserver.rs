@@ -84,6 +84,10 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another cluster each time: its uids must not be those of the last one's objects"
+)]
 async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if let Verbosity::Requests = options.verbosity {
         tracing_subscriber::fmt().with_env_filter("controller_testkit=debug").with_writer(io::stderr).init();

@@ -24,6 +24,7 @@ impl Clock {
     }
 
     /// A clock that shows the machine's time.
+    #[expect(clippy::disallowed_methods, reason = "this room owns the testkit's time")]
     pub(crate) fn of_the_machine() -> Self {
         Clock::starting_at(Timestamp::now())
     }
@@ -50,6 +51,7 @@ impl Clock {
         self.origin() + ahead
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this room owns the testkit's time")]
     fn origin(&self) -> Instant {
         *self.origin.get_or_init(Instant::now)
     }

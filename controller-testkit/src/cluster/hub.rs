@@ -3,6 +3,7 @@
 //! The lock is held for one synchronous step at a time and never across an await. Whoever changes something wakes
 //! everyone who waits; they look again in the order in which they began to wait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -36,60 +37,81 @@ pub(crate) struct State {
     pub(crate) world: Clockwork,
     /// The resource version of the last time that everyone was woken.
     woken_at: u64,
+    /// Rung for the watches of one table each, so that a change wakes none that it does not concern.
+    bells: BTreeMap<String, Arc<Notify>>,
 }
 
 impl Hub {
     pub(crate) fn new(clock: Clock, server: Server, world: Clockwork, rng: fastrand::Rng) -> Self {
         let woken_at = server.current_rv();
         let (rules, history) = (Rules::default(), History::default());
-        let state = State { server, rng, rules, history, world, woken_at };
+        let state = State { server, rng, rules, history, world, woken_at, bells: BTreeMap::new() };
         let state = Mutex::new(state);
         Hub { clock, changed: Notify::new(), bell: Arc::default(), power: Notify::new(), state }
     }
 
     /// Does one step that may change faults or the power, and wakes everyone.
     pub(crate) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
-        let done = {
+        let (done, bells) = {
             let mut state = self.state.lock();
             let done = step(&mut state);
             state.woken_at = state.server.current_rv();
-            done
+            (done, state.bells.values().cloned().collect())
         };
-        self.wake();
+        self.wake(bells);
         done
     }
 
-    fn wake(&self) {
+    fn wake(&self, bells: Vec<Arc<Notify>>) {
         self.changed.notify_waiters();
+        for bell in bells {
+            bell.notify_waiters();
+        }
         self.bell.notify_one();
     }
 
-    /// Does one step on the store, and wakes everyone if the store has changed.
+    /// Does one step on the store, and wakes everyone whom its changes concern.
     pub(crate) fn step<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
-        let (done, moved) = {
+        let (done, bells) = {
             let mut state = self.state.lock();
             let done = step(&mut state);
-            let rv = state.server.current_rv();
-            let moved = rv != state.woken_at;
-            if moved {
-                state.woken_at = rv;
-                if state.rules.some_are_late() {
-                    let now = self.clock.now();
-                    state.history.note(rv, now);
-                } else {
-                    state.history.clear();
-                }
-            }
-            (done, moved)
+            (done, state.moved(&self.clock))
         };
-        if moved {
-            self.wake();
+        if let Some(bells) = bells {
+            self.wake(bells);
         }
         done
     }
 }
 
 impl State {
+    /// What rings when something in a table has changed.
+    pub(crate) fn bell(&mut self, table: &str) -> Arc<Notify> {
+        match self.bells.get(table) {
+            Some(bell) => bell.clone(),
+            None => self.bells.entry(table.to_owned()).or_default().clone(),
+        }
+    }
+
+    /// The bells to ring since the last time, if the store has changed.
+    fn moved(&mut self, clock: &Clock) -> Option<Vec<Arc<Notify>>> {
+        let rv = self.server.current_rv();
+        if rv == self.woken_at {
+            return None;
+        }
+        let mut tables: Vec<&str> = self.server.events_after(self.woken_at).map(|event| &*event.table).collect();
+        tables.sort_unstable();
+        tables.dedup();
+        let bells = tables.iter().filter_map(|table| self.bells.get(*table).cloned()).collect();
+        self.woken_at = rv;
+        if self.rules.some_are_late() {
+            self.history.note(rv, clock.now());
+        } else {
+            self.history.clear();
+        }
+        Some(bells)
+    }
+
     /// Steps the world, which writes to nothing while the server is down.
     pub(crate) fn step_world(&mut self, now: Timestamp) -> Option<Timestamp> {
         if self.rules.is_down() {

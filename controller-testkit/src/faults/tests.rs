@@ -1,4 +1,5 @@
 //! Each fault as a client meets it.
+#![expect(clippy::disallowed_methods, reason = "a test owns its time and its tasks")]
 
 use std::num::NonZeroUsize;
 use std::time::Duration;

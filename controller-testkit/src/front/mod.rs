@@ -151,7 +151,9 @@ impl Door {
                 match state.server.handle(request, now, &mut state.rng) {
                     Answer::Watch { head, watch } => {
                         let id = if self.steady { 0 } else { state.rules.opened(target.clone()) };
-                        Ok(Step::Watch(head, Feed::new(self.hub.clone(), id, watch, outages, self.steady)))
+                        let bell = state.bell(watch.table());
+                        let feed = Feed::new(self.hub.clone(), bell, id, watch, outages, self.steady);
+                        Ok(Step::Watch(head, Box::new(feed)))
                     }
                     Answer::Whole(response) => Ok(Step::Whole(response)),
                     Answer::Later { until, request } => Ok(Step::Later(until, request)),
@@ -213,7 +215,7 @@ fn strike(blow: &Blow) -> io::Result<Response<AnswerBody>> {
 
 enum Step {
     Whole(Response<Bytes>),
-    Watch(Response<()>, Feed),
+    Watch(Response<()>, Box<Feed>),
     Later(jiff::Timestamp, Request<Bytes>),
 }
 

@@ -98,6 +98,7 @@ impl Serve {
         self
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a front on a socket owns a task, outside every simulation")]
     pub(crate) async fn start(self, door: Door) -> Result<Served, ServeError> {
         let address = Address::reserve(self.port)?;
         let port = address.port();
@@ -205,6 +206,7 @@ async fn client(text: &str) -> Result<Client, Box<dyn std::error::Error + Send +
 }
 
 /// A bearer token that no other run has.
+#[expect(clippy::disallowed_methods, reason = "a secret must not follow from a seed")]
 fn token() -> String {
     let mut rng = fastrand::Rng::new();
     std::iter::repeat_with(|| rng.alphanumeric()).take(40).collect()

@@ -1,5 +1,6 @@
 //! The fronts on real sockets: who is let in, what a client sees when the server goes, and that nobody waits for
 //! anybody else.
+#![expect(clippy::disallowed_methods, reason = "a test owns its time and its tasks")]
 
 use std::io;
 
@@ -70,7 +71,7 @@ async fn without_the_token_only_health_is_told() {
 #[tokio::test]
 async fn a_server_that_was_down_is_back_on_its_port() {
     let (cluster, served) = served(Serve::plain()).await;
-    let watch = tokio::spawn(plain(served.port(), &leaked(format!("GET {MAPS}?watch=1 HTTP/1.1"))));
+    let watch = tokio::spawn(plain(served.port(), leaked(format!("GET {MAPS}?watch=1 HTTP/1.1"))));
     while cluster.faults().open_watches() == 0 {
         tokio::task::yield_now().await;
     }
@@ -121,7 +122,7 @@ async fn a_fault_breaks_the_connection_of_a_socket_too() {
 async fn a_port_that_is_taken_is_an_error_that_names_it() {
     let (_cluster, first) = served(Serve::plain()).await;
     let other = Cluster::builder().world(World::none()).build();
-    let error = other.serve_with(Serve::plain().port(first.port())).await.err().expect("an error");
+    let Err(error) = other.serve_with(Serve::plain().port(first.port())).await else { panic!("it is taken") };
     assert!(error.to_string().contains(&first.port().to_string()), "{error}");
 }
 

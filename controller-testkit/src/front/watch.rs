@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::body::{broken_connection, pieces};
 use crate::cluster::{Hub, HubState};
@@ -23,6 +24,8 @@ const BATCH: usize = 128;
 /// One open watch.
 pub(crate) struct Feed {
     hub: Arc<Hub>,
+    /// Rung when what it follows has changed, or a fault.
+    bell: Arc<Notify>,
     id: WatchId,
     watch: Watch,
     /// Taken from the server, not yet shown: a fault stands between.
@@ -50,8 +53,9 @@ enum Wait {
 }
 
 impl Feed {
-    pub(crate) fn new(hub: Arc<Hub>, id: WatchId, watch: Watch, outages: u64, steady: bool) -> Self {
-        Feed { hub, id, watch, taken: VecDeque::new(), ready: VecDeque::new(), last: None, outages, steady }
+    pub(crate) fn new(hub: Arc<Hub>, bell: Arc<Notify>, id: WatchId, watch: Watch, outages: u64, steady: bool) -> Self {
+        let (taken, ready) = (VecDeque::new(), VecDeque::new());
+        Feed { hub, bell, id, watch, taken, ready, last: None, outages, steady }
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
@@ -71,8 +75,8 @@ impl Feed {
                 }
                 None => {}
             }
-            let hub = self.hub.clone();
-            let changed = hub.changed.notified();
+            let (hub, bell) = (self.hub.clone(), self.bell.clone());
+            let changed = bell.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
             let now = hub.clock.now();

@@ -209,6 +209,11 @@ impl Server {
 }
 
 impl Watch {
+    /// The store's table that it follows: no other change concerns it.
+    pub(crate) fn table(&self) -> &str {
+        &self.scope.table
+    }
+
     /// What an event is to this client: an object that enters the selection was added, one that leaves was deleted.
     fn meaning(&self, event: &Event) -> Option<Change> {
         if !self.scope.has_key(&event.key) {

@@ -203,7 +203,8 @@ impl Clockwork {
 impl Work {
     /// The work that a change of such an object gives.
     fn of(place: &Place) -> Option<Work> {
-        let works: [(&hand::Kind, fn(Place) -> Work); 6] = [
+        type Make = fn(Place) -> Work;
+        let works: [(&hand::Kind, Make); 6] = [
             (&kind::PODS, Work::Pod),
             (&kind::REPLICASETS, Work::ReplicaSet),
             (&kind::DEPLOYMENTS, Work::Deployment),

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use crate::cluster::Hub;
 
 /// Starts the task on the present runtime. It holds the cluster only while it works, and ends with it.
+#[expect(clippy::disallowed_methods, reason = "this room owns the world's one task")]
 pub(crate) fn spawn(hub: &Arc<Hub>) -> JoinHandle<()> {
     tokio::spawn(run(Arc::downgrade(hub)))
 }
