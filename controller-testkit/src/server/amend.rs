@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::{self, Body, media_type};
 use super::query::options;
-use super::read::{is_builtin, kind_of};
+use super::read::is_builtin;
 use super::update::{Change, Part};
 use super::write::{Cx, Writing, strictness};
 use super::{Server, shape};
@@ -65,7 +65,6 @@ impl Patch {
         match (self, &resource.shape) {
             (Self::Json(patch), _) => Ok(patch.apply(old)?),
             (Self::Strategic(patch), Shape::Builtin(kind)) => Ok(patch::strategic::apply(old, patch, kind)?),
-            (Self::Strategic(patch), Shape::Builtin(ty)) => Ok(patch::strategic::apply(old, patch, ty)?),
             (Self::Merge(patch) | Self::Strategic(patch), _) => {
                 let mut new = old.clone();
                 patch::merge(&mut new, patch.clone());

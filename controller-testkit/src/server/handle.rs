@@ -26,14 +26,14 @@ struct Deadline(Timestamp);
 
 /// How a verb ended.
 enum Done {
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// The store has not got to this resourceVersion.
     Future(u64),
 }
 
 impl From<Response<Bytes>> for Done {
     fn from(response: Response<Bytes>) -> Self {
-        Self::Answer(Answer::Whole(response))
+        Self::Answer(Box::new(Answer::Whole(response)))
     }
 }
 
@@ -48,7 +48,7 @@ impl Server {
             route => self.document(&head, route).map(Done::from),
         };
         let mut answer = match done {
-            Ok(Done::Answer(answer)) => answer,
+            Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
             Err(error) => Answer::Whole(reply::error(&error)),
         };
@@ -126,7 +126,7 @@ impl Server {
                 let scope = Scope::new(target, &options)?;
                 if options.watch {
                     let watch = self.start_watch(scope, &options, accepted, look, now, rng)?;
-                    return Ok(Done::Answer(Answer::Watch { head: reply::stream(), watch }));
+                    return Ok(Done::Answer(Box::new(Answer::Watch { head: reply::stream(), watch })));
                 }
                 read_done(self.read_list(&scope, &options, accepted, look, now))
             }

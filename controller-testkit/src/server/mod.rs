@@ -43,7 +43,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
-pub(crate) use watch::{Frame, Frames, Next, Watch};
+pub(crate) use watch::{Frame, Next, Watch};
 
 /// One API server with all that it stores.
 #[derive(Debug)]

@@ -93,12 +93,15 @@ fn set(resource: &Resource, object: &mut Value, scale: &Value) -> Result<(), Api
     Ok(())
 }
 
+/// From an object to the Scale that a client wants of it.
+type Wanted<'a> = Box<dyn Fn(&Value) -> Result<Value, ApiError> + 'a>;
+
 impl Server {
     pub(crate) fn write_scale(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
         let target = writing.target;
         let resource = &target.resource;
         let name = target.name.as_deref().unwrap_or_default();
-        let wanted: Box<dyn Fn(&Value) -> Result<Value, ApiError>> = if writing.head.method == http::Method::PATCH {
+        let wanted: Wanted<'_> = if writing.head.method == http::Method::PATCH {
             let (patch, _) = Patch::read(writing, resource)?;
             Box::new(move |old: &Value| patch.apply_plainly(&for_patch(resource, old)?))
         } else {

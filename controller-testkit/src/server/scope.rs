@@ -48,18 +48,6 @@ impl Scope {
         Ok(Self { table: table(&resource), prefix, name, labels, fields, resource })
     }
 
-    /// Every object of a resource, in one namespace or in all.
-    pub(crate) fn all(resource: &Arc<Resource>, namespace: Option<&str>) -> Self {
-        Self {
-            table: table(resource),
-            prefix: namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default(),
-            name: None,
-            labels: LabelSelector::default(),
-            fields: FieldSelector::default(),
-            resource: resource.clone(),
-        }
-    }
-
     pub(crate) fn range<'a>(&'a self, from: &'a str) -> Range<'a> {
         Range { prefix: &self.prefix, from }
     }

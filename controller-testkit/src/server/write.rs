@@ -10,7 +10,7 @@ use super::accept::Accepted;
 use super::body::{self, Body, Language};
 use super::present::Look;
 use super::query::{FieldValidation, Query, WriteOptions};
-use super::read::{answer_one, is_builtin, kind_of};
+use super::read::{answer_one, is_builtin};
 use super::route::Target;
 use super::update::{Change, Part};
 use super::{Server, meta, reply, shape};
@@ -36,13 +36,6 @@ pub(crate) struct Cx<'a> {
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
-}
-
-impl<'a> Cx<'a> {
-    /// The context of the cluster's own controllers.
-    pub(crate) fn own(now: Timestamp, rng: &'a mut fastrand::Rng) -> Self {
-        Self { now, rng, dry_run: false, validation: FieldValidation::Ignore, warnings: Vec::new() }
-    }
 }
 
 impl Writing<'_> {

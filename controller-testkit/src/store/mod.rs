@@ -83,15 +83,6 @@ pub(crate) struct Range<'a> {
 }
 
 impl Change {
-    /// The name in a watch event.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Added => "ADDED",
-            Self::Modified => "MODIFIED",
-            Self::Deleted => "DELETED",
-        }
-    }
-
     fn head(self) -> &'static str {
         match self {
             Self::Added => r#"{"type":"ADDED","object":"#,
@@ -293,13 +284,8 @@ impl Store {
         object
     }
 
-    /// Removes an object; what is returned is its last state with the deletion's resourceVersion.
-    pub(crate) fn delete(&mut self, table: &str, key: &str) -> Option<Arc<Object>> {
-        let last = self.get(table, key)?.value.clone();
-        self.delete_as(table, key, last)
-    }
-
-    /// Removes an object whose last state is not the stored one: the write that removes the last finalizer.
+    /// Removes an object, given its last state: the stored one, or what the write that removes the last finalizer left.
+    /// What is returned has the deletion's resourceVersion.
     pub(crate) fn delete_as(&mut self, table: &str, key: &str, mut last: Value) -> Option<Arc<Object>> {
         let (table, key) = self.names(table, key);
         let previous = self.tables.get_mut(&table)?.objects.remove(&key)?;
@@ -322,7 +308,7 @@ impl Store {
     pub(crate) fn forget(&mut self, upto: u64) {
         for table in self.tables.values_mut() {
             let kept = table.log.partition_point(|event| event.rv <= upto);
-            if let Some(last) = table.log.drain(..kept).last() {
+            if let Some(last) = table.log.drain(..kept).next_back() {
                 table.forgotten = last.rv;
             }
         }

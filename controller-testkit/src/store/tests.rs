@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Change, Event, Range, Store};
 
+/// What a table held at each resourceVersion.
+type History = Vec<(u64, BTreeMap<String, Value>)>;
+
 const ALL: Range<'static> = Range { prefix: "", from: "" };
 
 fn object(mark: u8) -> Value {
@@ -15,7 +18,7 @@ fn object(mark: u8) -> Value {
 }
 
 /// Runs the changes and keeps, beside the store, what it held after each of them.
-fn run(changes: &[(u8, Option<u8>)]) -> (Store, Vec<(u64, BTreeMap<String, Value>)>) {
+fn run(changes: &[(u8, Option<u8>)]) -> (Store, History) {
     let mut store = Store::new();
     let mut model = BTreeMap::new();
     let mut history = vec![(store.current_rv(), model.clone())];
@@ -26,7 +29,7 @@ fn run(changes: &[(u8, Option<u8>)]) -> (Store, Vec<(u64, BTreeMap<String, Value
                 model.insert(key.clone(), store.put("pods", &key, object(*mark), 0).value.clone());
             }
             None => {
-                store.delete("pods", &key);
+                store.delete_as("pods", &key, object(0));
                 model.remove(&key);
             }
         }
@@ -85,12 +88,12 @@ fn frames_are_lines_and_share_the_objects_bytes() {
         assert_eq!(modified.frame(change), format!("{{\"type\":\"{expect}\",\"object\":{json}}}\n"));
     }
     assert_eq!(modified.frame(Change::Modified).as_ptr(), modified.frame(Change::Modified).as_ptr());
-    let gone = store.delete("pods", "ns/a").expect("it is there");
+    let gone = store.delete_as("pods", "ns/a", object(2)).expect("it is there");
     assert_eq!(
         gone.frame(Change::Deleted),
         "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"resourceVersion\":\"4\"},\"mark\":2}}\n"
     );
-    assert!(store.delete("pods", "ns/a").is_none());
+    assert!(store.delete_as("pods", "ns/a", object(2)).is_none());
 }
 
 #[test]
