@@ -69,7 +69,6 @@ struct State {
 
 /// One of the controller's watches. Its place in the list is the space of its slots.
 struct Watch {
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests compare the stores with the server"))]
     spec: WatchSpec,
     subscription: Subscription,
 }

@@ -27,6 +27,7 @@ pub(super) struct Verdicts {
 }
 
 impl Verdicts {
+    #[cfg(feature = "schema")]
     pub(super) fn with_room_for(room: usize) -> Self {
         Self { known: BTreeMap::new(), order: VecDeque::new(), room }
     }
