@@ -26,10 +26,6 @@ impl Backoff {
         self.failures = 0;
     }
 
-    pub(super) fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// After a failure that may pass by itself.
     pub(super) fn failure(&mut self) -> Duration {
         self.next(FAILURE)

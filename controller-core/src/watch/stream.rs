@@ -156,6 +156,8 @@ pub(super) struct Stream {
     streams: bool,
     /// Lists that a forgotten version broke off, in a row.
     broken_lists: u32,
+    /// Streamed lists that were answered and broke off, in a row.
+    broken_streams: u32,
     trouble: Option<Trouble>,
     backoff: Backoff,
 }
@@ -168,6 +170,7 @@ impl Stream {
             position: None,
             streams: true,
             broken_lists: 0,
+            broken_streams: 0,
             trouble: None,
             backoff: Backoff::new(rng),
         }
@@ -285,6 +288,7 @@ impl Stream {
     fn listed(&mut self, version: ResourceVersion) -> Vec<Action> {
         self.position = Some(version);
         self.broken_lists = 0;
+        self.broken_streams = 0;
         let mut actions = vec![Action::EndList];
         actions.extend(self.recovered());
         actions
@@ -393,9 +397,11 @@ impl Stream {
         let then = match self.ask() {
             // What answers next may be another server, or the same one restored.
             Ask::Watch | Ask::Probe => Ask::Probe,
-            Ask::StreamList if self.backoff.failures() >= PATIENCE => {
-                self.streams = false;
-                Ask::Page { continue_token: None }
+            // Only an answer that breaks off says something of the way of listing: nobody may answer at all.
+            Ask::StreamList if matches!(self.state, State::Reading { .. }) => {
+                self.broken_streams += 1;
+                self.streams = self.broken_streams < PATIENCE;
+                self.list()
             }
             ask => ask,
         };
