@@ -456,6 +456,34 @@ async fn the_probes_tell_what_was_seen_before_what_is_run() {
     bench.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads_a_key_runs_once_at_a_time_and_nothing_is_lost() {
+    let bench = start(quiet_cluster(), &[], |d| d.concurrency(8));
+    let mut probes = bench.running.probes();
+    for round in 0..5 {
+        for at in 0..40 {
+            let (name, v) = (format!("c{at}"), round.to_string());
+            if round == 0 { bench.create(&name, &v).await } else { bench.change(&name, &v).await }
+        }
+    }
+    bench.running.settled().await;
+    let mut running = std::collections::BTreeSet::new();
+    for probe in probes.so_far() {
+        match probe {
+            Probe::Started { key, .. } => assert!(running.insert(key.clone()), "{key} runs twice at once"),
+            Probe::Ended { key, .. } => assert!(running.remove(&key), "{key} did not run"),
+            _ => {}
+        }
+    }
+    let log = std::mem::take(&mut *bench.log.lock());
+    for at in 0..40 {
+        let of_key = format!("default/c{at} ");
+        let last = log.iter().rfind(|call| call.contains(&of_key)).expect("it was told");
+        assert!(last.contains(&format!("{of_key}4")), "{last}");
+    }
+    bench.stop().await;
+}
+
 #[test]
 fn one_seed_is_one_run() {
     let run = |seed| {
