@@ -314,7 +314,7 @@ impl Parity {
     fn take_odd(&mut self) -> bool {
         let lanes = u128::from_le_bytes(std::mem::take(&mut self.0));
         // The bits of a lane are all the same, so one of eight counts.
-        (lanes.count_ones() / 8) % 2 != 0
+        !(lanes.count_ones() / 8).is_multiple_of(2)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Puts the rooms of the watch together, without the wire: bytes and the ends of requests go in, the store changes,
 //! those who listen are told, and what to do next comes out.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -361,7 +360,7 @@ impl Intake {
     }
 }
 
-fn moved(believed: bool, version: &Cow<'_, str>) -> Input {
+fn moved(believed: bool, version: &str) -> Input {
     if believed { Input::Moved(ResourceVersion::new(version)) } else { Input::Doubtful }
 }
 

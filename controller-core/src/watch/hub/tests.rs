@@ -406,7 +406,8 @@ async fn what_is_in_the_way_at_the_start_is_waited_for_and_said() {
         assert!(why.contains(next_step), "{why}");
         let asked = watches.fired() + lists.fired();
         assert!((20..200).contains(&asked), "asked {asked} times in ten minutes");
-        (lists.lift(), watches.lift());
+        lists.lift();
+        watches.lift();
         subscription.synced().await;
         assert_eq!(recorder.told(), words(&BEFORE));
         assert_eq!(subscription.health(), Health::Healthy);
@@ -422,7 +423,7 @@ async fn a_cluster_that_is_away_makes_the_watch_stale_and_its_age_is_known() {
     subscription.synced().await;
     other.synced().await;
     rig.faults.down();
-    let down = tokio::time::Instant::now().into_std();
+    let down = Clock::system().instant().into_std();
     rig.delete("a").await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     let Health::Stale { since, why } = subscription.health() else { panic!("{:?}", subscription.health()) };

@@ -302,7 +302,8 @@ impl Rig {
         let mut expect: Vec<String> =
             objects.iter().map(|(name, (_, version))| format!("ns/{name} at {version}")).collect();
         let mut kept = kept;
-        (expect.sort(), kept.sort());
+        expect.sort();
+        kept.sort();
         assert_eq!(kept, expect, "{when}: the store equals the cluster");
     }
 

@@ -21,17 +21,6 @@ impl Run {
         run
     }
 
-    /// One whose server does not stream lists, watching from version 10.
-    fn paging() -> Self {
-        let mut run = Self::new();
-        run.check(Input::Woke, "begin list; open stream");
-        run.check(refused(400), "begin list; open page 500");
-        run.check(Input::Opened, "");
-        run.check(page("10", None), "end list; recovered; open watch 10");
-        run.check(Input::Opened, "recovered");
-        run
-    }
-
     #[track_caller]
     fn check(&mut self, input: Input, expect: &str) -> &mut Self {
         let told = format!("{input:?}");
