@@ -160,7 +160,8 @@ async fn supervised_revives_the_stock_and_starts_shipping_again_with_it() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let everything = log.everything();
     let lines = log.take(&["shipping: ", "stock: "]);
-    let expect = ["shipping: reconcile default/parcel", "stock: reconcile default/crash", "shipping: reconcile default/parcel"];
+    let expect =
+        ["shipping: reconcile default/parcel", "stock: reconcile default/crash", "shipping: reconcile default/parcel"];
     assert_eq!(lines, expect, "{everything}");
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
 }
