@@ -69,6 +69,8 @@ const OWNERS: &[&str] = &[
     "controller-testkit/src/front/",
     "controller-testkit/src/cluster",
     "controller-testkit/src/bin/",
+    "controller-testkit/src/playground.rs",
+    "controller-testkit/src/world/task.rs",
 ];
 
 const BANNED: &[(&str, &str)] = &[

@@ -1,4 +1,4 @@
-//! The cells that need more than a look at one field. The room is long since it is one list of small, unrelated
+//! The cells that need more than a look at one field. The room is long because it is one list of small, unrelated
 //! answers, each found by its name.
 
 use std::collections::BTreeSet;
