@@ -63,10 +63,6 @@ impl Error {
         self.class = Class::Temporary { after: Some(delay) };
         self
     }
-
-    pub(crate) fn class(&self) -> &Class {
-        &self.class
-    }
 }
 
 impl fmt::Display for Error {
@@ -251,6 +247,6 @@ mod tests {
     #[test]
     fn a_failure_keeps_its_class_as_an_error() {
         let error = Error::from(Failure::from(Outer(Error::permanent("inner"))));
-        assert_eq!((error.class(), chain(&error)), (&Class::Permanent, "applying the config: inner".to_owned()));
+        assert_eq!((&error.class, chain(&error)), (&Class::Permanent, "applying the config: inner".to_owned()));
     }
 }

@@ -91,11 +91,6 @@ impl Resource {
     pub(crate) fn is_stored(&self) -> bool {
         self.verbs.contains(&"get")
     }
-
-    /// `deployments.apps`, or `pods` for the core group: how error messages name a resource.
-    pub(crate) fn qualified(&self) -> String {
-        if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
-    }
 }
 
 /// `v1` for the core group's v1, else `group/version`.
@@ -172,6 +167,7 @@ impl Catalog {
     }
 
     /// Every resource of every version.
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.resources.values()
     }

@@ -78,9 +78,9 @@ impl Stage {
         }
         match playground.start().await {
             Ok(playground) => {
-                show(&format!("{}\n\nTry, in another terminal:\n", playground.export()));
+                show(format!("{}\n\nTry, in another terminal:\n", playground.export()));
                 for hint in playground.hints() {
-                    show(&format!("  {hint}\n"));
+                    show(format!("  {hint}\n"));
                 }
                 show("\n");
                 Ok(Self { playground: Some(playground), demo })
@@ -93,7 +93,6 @@ impl Stage {
     }
 
     /// An operator on this stage.
-    #[must_use]
     pub fn operator(&self, name: &str) -> Operator {
         match &self.playground {
             Some(playground) => Operator::new(name).client(playground.client()),

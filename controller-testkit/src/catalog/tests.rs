@@ -18,7 +18,6 @@ fn knows_deployments() {
     assert_eq!(deployments.categories, ["all"]);
     assert!(deployments.namespaced && deployments.manages_generation && deployments.has_status());
     assert_eq!(deployments.verbs, VERBS);
-    assert_eq!(deployments.qualified(), "deployments.apps");
     let scale = deployments.subresource("scale").expect("deployments scale");
     assert_eq!((scale.group.as_str(), scale.version.as_str(), scale.kind.as_str()), ("autoscaling", "v1", "Scale"));
     assert_eq!(catalog.by_kind("apps", "v1", "Deployment").map(|found| found.plural.as_str()), Some("deployments"));

@@ -66,10 +66,8 @@ fn list<'a>(object: &'a mut Object, name: &str) -> impl Iterator<Item = &'a mut 
 fn before(ty: &str, object: &mut Object) {
     let Some(ty) = ty.strip_prefix("io.k8s.api.") else { return };
     match ty {
-        "core.v1.Volume" => {
-            if object.keys().all(|name| name == "name") {
-                object.insert("emptyDir".into(), json!({}));
-            }
+        "core.v1.Volume" if object.keys().all(|name| name == "name") => {
+            object.insert("emptyDir".into(), json!({}));
         }
         "core.v1.Pod" => {
             if let Some(spec) = child(object, "spec") {

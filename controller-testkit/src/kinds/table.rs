@@ -124,18 +124,6 @@ impl Type {
     }
 }
 
-impl Form {
-    /// The type of the objects within, behind lists and maps.
-    pub(crate) fn inner_type(&self) -> Option<&'static Type> {
-        match self {
-            Form::Struct(id) => Some(id.get()),
-            Form::List(form) | Form::Items(form) | Form::Map(form) => form.inner_type(),
-            Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings => Some(schema_props().get()),
-            _ => None,
-        }
-    }
-}
-
 /// Every type, in the order of the table.
 pub(crate) fn types() -> &'static [Type] {
     &table().types

@@ -1,5 +1,7 @@
 use serde_json::json;
 
+use super::defaults::default;
+use super::table::types;
 use super::*;
 use crate::catalog::{Catalog, Shape};
 

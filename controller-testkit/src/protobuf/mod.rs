@@ -128,15 +128,14 @@ struct Decoder {
 impl Decoder {
     fn message(&mut self, ty: &Type, bytes: &[u8]) -> Result<Map<String, Value>, Error> {
         let mut fields = Map::new();
-        self.fields(ty, ty, bytes, &mut fields)?;
+        self.fields(ty, bytes, &mut fields)?;
         kinds::complete(ty, &mut fields);
         self.count(fields.len())?;
         Ok(fields)
     }
 
-    /// Adds a message's fields to an object. `owner` is the type whose JSON object it is: for an embedded struct, the
-    /// one around it.
-    fn fields(&mut self, owner: &Type, ty: &Type, bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(), Error> {
+    /// Adds a message's fields to an object; those of an embedded struct to the object around it.
+    fn fields(&mut self, ty: &Type, bytes: &[u8], fields: &mut Map<String, Value>) -> Result<(), Error> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Error::TooDeep);
@@ -145,7 +144,7 @@ impl Decoder {
         while let Some((number, scalar)) = reader.field()? {
             match ty.wire.get(&number) {
                 Some(kinds::Wire::Embedded(inner)) => {
-                    self.fields(owner, inner.get(), value::bytes(scalar)?, fields)?;
+                    self.fields(inner.get(), value::bytes(scalar)?, fields)?;
                 }
                 Some(kinds::Wire::Field(at)) => {
                     if let Some(field) = ty.fields.get(*at) {

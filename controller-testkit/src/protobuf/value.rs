@@ -252,11 +252,13 @@ fn duration(nanoseconds: i64) -> String {
         let rest = rest.trim_end_matches('0');
         if rest.is_empty() { String::new() } else { format!(".{rest}") }
     };
+    if total == 0 {
+        return "0s".to_owned();
+    }
     let text = match total {
-        0 => return "0s".to_owned(),
-        ..1_000 => format!("{total}ns"),
-        ..1_000_000 => format!("{}{}µs", total / 1_000, fraction(1_000)),
-        ..1_000_000_000 => format!("{}{}ms", total / 1_000_000, fraction(1_000_000)),
+        0..1_000 => format!("{total}ns"),
+        1_000..1_000_000 => format!("{}{}µs", total / 1_000, fraction(1_000)),
+        1_000_000..1_000_000_000 => format!("{}{}ms", total / 1_000_000, fraction(1_000_000)),
         _ => {
             let seconds = total / 1_000_000_000;
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
