@@ -141,7 +141,7 @@ fn asked(mut arguments: lexopt::Parser) -> Result<Asked, lexopt::Error> {
 
 fn log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,kube_client::client::builder=off"));
     let terminal = std::io::stdout().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).compact().with_target(false).with_ansi(terminal).init();
 }
