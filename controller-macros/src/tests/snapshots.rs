@@ -490,3 +490,16 @@ fn the_documentation_is_true() {
         rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('`').nth(1)).collect();
     assert_eq!(named, crate::options::NAMES);
 }
+
+/// The README shows the expansion of its own operator.
+#[test]
+fn the_readme_is_true() {
+    let text = include_str!("../../../README.md");
+    let blocks: Vec<&str> = text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [operator, shown] = blocks[..] else { panic!("the README shows an operator and its expansion: {blocks:?}") };
+    let (_, item) = operator.split_once("impl PodWatcher").expect("an impl block");
+    let (item, _) = item.split_once("\n}\n").expect("it ends");
+    let item = format!("impl PodWatcher {item}\n}}");
+    let shown: proc_macro2::TokenStream = shown.parse().expect("it is code");
+    assert_eq!(print(shown), print(expand("api_version = \"v1\", kind = \"Pod\"", &item).0));
+}
