@@ -1,4 +1,31 @@
 //! Kubernetes operators as annotated impl blocks.
+//!
+//! ```no_run
+//! use controller_core::prelude::*;
+//! use k8s_openapi::api::core::v1::Pod;
+//!
+//! struct PodWatcher;
+//!
+//! #[controller(api_version = "v1", kind = "Pod")]
+//! impl PodWatcher {
+//!     async fn add(&self, pod: &Pod, cx: &Context<Self>) -> Result {
+//!         tracing::info!("add {}", cx.key());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> ExitCode {
+//!     Operator::new("pods").controller(PodWatcher).run().await
+//! }
+//! ```
+//!
+//! [`controller`] makes a type a [`Controller`]; [`Operator`] runs controllers under OTP's supervision; a callback
+//! touches the cluster through its [`Context`] and answers with an [`Action`] or an error. A crate that uses this one
+//! chooses the version of Kubernetes by a feature of k8s-openapi: `k8s-openapi = { features = ["v1_37"] }`.
+//!
+//! Objects are kept as the JSON they came in, and decoded when a callback is called. What is promised about order,
+//! repetition and failure is written down in `docs/semantics.md` of the repository.
 
 // The modules stand in the order in which the data meets them; arrows point up this list.
 pub mod env;
@@ -30,6 +57,19 @@ pub use context::{Cause, Context, Event, Operation, Severity};
 pub use controller::DeriveFeature;
 pub use controller::{Controller, Declare, Described};
 pub use controller_ext::{ControllerExt, IntoController, StartOptions};
+/// ```
+/// use controller_core::prelude::*;
+/// use k8s_openapi::api::core::v1::Pod;
+///
+/// struct PodWatcher;
+///
+/// #[controller(api_version = "v1", kind = "Pod", namespace = "default", reconcile_delay = "1m")]
+/// impl PodWatcher {
+///     async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result {
+///         Ok(())
+///     }
+/// }
+/// ```
 pub use controller_macros::controller;
 pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};

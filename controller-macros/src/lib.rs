@@ -42,15 +42,6 @@ use path::Dependency;
 
 /// Makes a type a controller: the callbacks in the `impl` block below are called for the objects of one kind.
 ///
-/// ```ignore
-/// #[controller(api_version = "v1", kind = "Pod")]
-/// impl PodWatcher {
-///     async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result {
-///         Ok(())
-///     }
-/// }
-/// ```
-///
 /// The options, the callbacks and what each may answer are described in `docs/attribute.md`.
 #[proc_macro_attribute]
 pub fn controller(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
