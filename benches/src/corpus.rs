@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 /// A pod of about 8.4 KB as JSON, of which managedFields are about a third.
 pub fn pod(number: usize) -> Value {
     let name = format!("web-{number:06}");
-    let containers: Vec<Value> = (0..4).map(container).collect();
+    let containers: Vec<Value> = (0..3).map(container).collect();
     let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition);
-    let statuses: Vec<Value> = (0..4).map(container_status).collect();
+    let statuses: Vec<Value> = (0..3).map(container_status).collect();
     json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -93,7 +93,7 @@ fn managed(manager: &str) -> Value {
         .map(|number| {
             let inside = json!({
                 ".": {}, "f:args": {}, "f:env": { ".": {}, "k:{\"name\":\"POD_NAME\"}": { ".": {}, "f:name": {}, "f:valueFrom": {} } },
-                "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:resources": { ".": {}, "f:limits": {} },
+                "f:image": {}, "f:name": {}, "f:resources": { ".": {}, "f:limits": {} },
             });
             (format!("k:{{\"name\":\"container-{number}\"}}"), inside)
         })
@@ -106,4 +106,18 @@ fn managed(manager: &str) -> Value {
         "fieldsType": "FieldsV1",
         "fieldsV1": { "f:metadata": { "f:labels": { ".": {}, "f:app": {} } }, "f:spec": { "f:containers": fields } },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_has_the_size_and_the_share_of_managed_fields_that_the_report_counts_on() {
+        let mut pod = pod(1);
+        let whole = pod.to_string().len();
+        pod["metadata"].as_object_mut().expect("an object").remove("managedFields");
+        let share = (whole - pod.to_string().len()) * 100 / whole;
+        assert!((8300..=8600).contains(&whole) && (33..=37).contains(&share), "{whole} bytes, {share} %");
+    }
 }

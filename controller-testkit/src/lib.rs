@@ -51,4 +51,5 @@ pub use cluster::{Cluster, ClusterBuilder};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
 pub use front::{Serve, ServeError, Served};
 pub use playground::{Playground, PlaygroundBuilder};
+pub use server::RestoreError;
 pub use world::World;

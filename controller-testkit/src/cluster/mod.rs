@@ -17,7 +17,7 @@ pub(crate) use hub::{Hub, State as HubState};
 
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
-use crate::server::Server;
+use crate::server::{RestoreError, Server};
 use crate::world::World;
 
 /// An API server with the controllers that a cluster has, without sockets and without processes.
@@ -110,6 +110,36 @@ impl Cluster {
     /// The handle that breaks things.
     pub fn faults(&self) -> Faults {
         Faults::new(self.hub.clone())
+    }
+
+    /// Puts an object into the store as a backup holds it: with its status, its uid and its managedFields, past every
+    /// check. It is for states that no few requests make; [`client`](Self::client) is for all others.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::Cluster;
+    /// use k8s_openapi::api::core::v1::ConfigMap;
+    /// use kube::Api;
+    /// use serde_json::json;
+    ///
+    /// let cluster = Cluster::new();
+    /// cluster.restore(json!({
+    ///     "apiVersion": "v1",
+    ///     "kind": "ConfigMap",
+    ///     "metadata": { "name": "old", "namespace": "default", "creationTimestamp": "2020-01-01T00:00:00Z" },
+    /// }))?;
+    /// let maps: Api<ConfigMap> = Api::namespaced(cluster.client(), "default");
+    /// let created = maps.get("old").await.unwrap().metadata.creation_timestamp.unwrap();
+    /// assert_eq!(created.0.to_string(), "2020-01-01T00:00:00Z");
+    /// # Ok::<_, controller_testkit::RestoreError>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// A kind that is not served, or an object without a place.
+    pub fn restore(&self, object: serde_json::Value) -> Result<(), RestoreError> {
+        let now = self.now();
+        self.hub.step(|state| state.server.restore(object, now, &mut state.rng))
     }
 
     /// The cluster's time.

@@ -19,6 +19,7 @@ mod convert;
 mod write;
 mod body;
 mod create;
+mod restore;
 mod update;
 mod amend;
 mod delete;
@@ -43,6 +44,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub use restore::RestoreError;
 pub(crate) use watch::{Frame, Next, Watch};
 
 /// One API server with all that it stores.
