@@ -3,19 +3,20 @@
 use serde_json::{Map, Value, json};
 
 use super::{list_schema_name, reference, schema_name};
-use crate::catalog::{Resource, Subresource};
+use crate::catalog::{Resource, Shape, Subresource};
 use crate::kinds;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
-/// The types in which a patch may come.
-const PATCH_TYPES: [&str; 5] = [
+/// The types in which a patch may come. From these `kubectl apply` learns whether it may send a strategic one, which
+/// needs a Go type.
+const PATCH_TYPES: [&str; 4] = [
     "application/apply-patch+yaml",
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
-    "application/apply-patch+cbor",
 ];
+const CUSTOM_PATCH_TYPES: &[&str] = PATCH_TYPES.split_at(3).0;
 
 /// Adds the paths of one resource.
 pub(super) fn add(paths: &mut Map<String, Value>, resource: &Resource) {
@@ -158,6 +159,7 @@ fn insert(
 struct Operation {
     kind: Value,
     schema: Value,
+    patch_types: &'static [&'static str],
 }
 
 impl Operation {
@@ -165,6 +167,7 @@ impl Operation {
         Operation {
             kind: json!({ "group": resource.group, "version": resource.version, "kind": resource.kind }),
             schema: reference(schema),
+            patch_types: if matches!(resource.shape, Shape::Builtin(_)) { &PATCH_TYPES } else { CUSTOM_PATCH_TYPES },
         }
     }
 
@@ -181,7 +184,8 @@ impl Operation {
     fn patch(&self) -> Value {
         let mut operation = self.operation("patch", PATCH);
         let body = json!({ "schema": reference(&format!("{META}.Patch")) });
-        let content: Map<String, Value> = PATCH_TYPES.iter().map(|media| ((*media).to_owned(), body.clone())).collect();
+        let content: Map<String, Value> =
+            self.patch_types.iter().map(|media| ((*media).to_owned(), body.clone())).collect();
         operation["requestBody"] = json!({ "content": content, "required": true });
         operation
     }

@@ -14,6 +14,11 @@ const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 const RAW: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
 const EXTENSIONS: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
+/// What `kubectl explain` says of the members that every object has.
+const API_VERSION: &str = "The group and version of the API in which this object is written, such as apps/v1.";
+const KIND: &str = "The kind of this object, such as Deployment. It cannot be changed.";
+const METADATA: &str = "The object's name, labels, annotations, owners and what the server notes on it.";
+
 /// The schemas gathered so far, by name.
 #[derive(Debug, Default)]
 pub(super) struct Schemas(BTreeMap<String, Value>);
@@ -253,7 +258,8 @@ fn add_object_properties(schema: &mut Value) {
     if !schema["properties"].is_object() {
         schema["properties"] = json!({});
     }
-    schema["properties"]["apiVersion"] = json!({ "type": "string" });
-    schema["properties"]["kind"] = json!({ "type": "string" });
-    schema["properties"]["metadata"] = json!({ "allOf": [reference(&format!("{META}.ObjectMeta"))] });
+    schema["properties"]["apiVersion"] = json!({ "type": "string", "description": API_VERSION });
+    schema["properties"]["kind"] = json!({ "type": "string", "description": KIND });
+    schema["properties"]["metadata"] =
+        json!({ "allOf": [reference(&format!("{META}.ObjectMeta"))], "description": METADATA });
 }

@@ -234,7 +234,7 @@ impl Server {
             Route::ApiGroup(group) => found(discovery::api_group(&self.catalog, group)),
             Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
             Route::Version if head.method != Method::GET => Err(ApiError::method_not_allowed()),
-            Route::Version => Ok(reply::object(StatusCode::OK, &version(), false)),
+            Route::Version => Ok(reply::pretty(reply::object(StatusCode::OK, &version(), false))),
             Route::Health { of, check } => Ok(health(head, of, check.as_deref())),
             Route::NoSuchResource => Err(ApiError::no_such_resource()),
             _ => Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")),

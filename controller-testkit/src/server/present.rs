@@ -79,6 +79,15 @@ impl Look {
         }
     }
 
+    /// The scale of an object, which has columns of its own.
+    pub(crate) fn scale(self, scale: Value, now: Timestamp) -> Value {
+        match self.form {
+            Form::Table(version) => with_version(table::render_scale(&scale, self.include, now), version),
+            Form::Metadata { version, list: false } => metadata(&scale, version),
+            Form::Object | Form::Metadata { .. } => scale,
+        }
+    }
+
     pub(crate) fn table(
         self,
         resource: &Resource,
@@ -88,11 +97,7 @@ impl Look {
         header: Header,
         now: Timestamp,
     ) -> Value {
-        let mut table = table::render(resource, head, items, self.include, header, now);
-        if version != "v1" {
-            meta::members(&mut table).insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
-        }
-        table
+        with_version(table::render(resource, head, items, self.include, header, now), version)
     }
 
     /// The line of a watch event; only the first line of a table carries columns.
@@ -137,6 +142,13 @@ impl Look {
         };
         line("BOOKMARK", &shown)
     }
+}
+
+fn with_version(mut table: Value, version: &str) -> Value {
+    if version != "v1" {
+        meta::members(&mut table).insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
+    }
+    table
 }
 
 /// The line of an event that is about no stored object.

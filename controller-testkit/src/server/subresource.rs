@@ -28,7 +28,10 @@ impl Server {
             "status" | "approval" | "ephemeralcontainers" | "resize" => {
                 answer_one(resource, object()?, StatusCode::OK, accepted, look, now)
             }
-            "scale" => Ok(reply::object(StatusCode::OK, &self.scale_of(resource, object()?)?, accepted.yaml)),
+            "scale" => {
+                let scale = self.scale_of(resource, object()?)?;
+                Ok(reply::object(StatusCode::OK, &look.scale(scale, now), accepted.yaml))
+            }
             part => object().and(Err(not_modelled(part))),
         }
     }

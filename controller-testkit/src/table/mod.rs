@@ -46,18 +46,8 @@ pub(crate) fn render(
     header: Header,
     now: Timestamp,
 ) -> Value {
-    let mut metadata = Map::new();
-    for name in ["resourceVersion", "continue", "remainingItemCount"] {
-        if let Some(value) = list_meta.get(name) {
-            metadata.insert(name.to_owned(), value.clone());
-        }
-    }
     let (columns, rows): (Value, Vec<Vec<Value>>) = match &resource.shape {
-        Shape::Builtin(_) => {
-            let columns = columns::of(&resource.group, &resource.kind);
-            let cells = |object: &&Value| columns.iter().map(|column| column.cell(object, items, now)).collect();
-            (columns.iter().map(|column| column.definition()).collect(), items.iter().map(cells).collect())
-        }
+        Shape::Builtin(_) => builtin(&resource.group, &resource.kind, items, now),
         Shape::Custom(version) => {
             let columns = custom::columns(&version.spec);
             let cells = |object: &&Value| custom::cells(&columns, object, now);
@@ -66,7 +56,30 @@ pub(crate) fn render(
     };
     let rows: Vec<Value> =
         items.iter().zip(rows).map(|(object, cells)| row(resource, object, cells, include)).collect();
-    let columns = if header == Header::Columns { columns } else { Value::Null };
+    table(list_meta, if header == Header::Columns { columns } else { Value::Null }, rows)
+}
+
+/// The table of the scale of one object.
+pub(crate) fn render_scale(scale: &Value, include: IncludeObject, now: Timestamp) -> Value {
+    let (columns, cells) = builtin("autoscaling", "Scale", &[scale], now);
+    let rows = cells.into_iter().map(|cells| json!({ "cells": cells, "object": shown(scale, include) })).collect();
+    table(scale.get("metadata").unwrap_or(&Value::Null), columns, rows)
+}
+
+/// The columns of a built-in kind, and the cells of each item.
+fn builtin(group: &str, kind: &str, items: &[&Value], now: Timestamp) -> (Value, Vec<Vec<Value>>) {
+    let columns = columns::of(group, kind);
+    let cells = |object: &&Value| columns.iter().map(|column| column.cell(object, items, now)).collect();
+    (columns.iter().map(|column| column.definition()).collect(), items.iter().map(cells).collect())
+}
+
+fn table(list_meta: &Value, columns: Value, rows: Vec<Value>) -> Value {
+    let mut metadata = Map::new();
+    for name in ["resourceVersion", "continue", "remainingItemCount"] {
+        if let Some(value) = list_meta.get(name) {
+            metadata.insert(name.to_owned(), value.clone());
+        }
+    }
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -77,16 +90,7 @@ pub(crate) fn render(
 }
 
 fn row(resource: &Resource, object: &Value, cells: Vec<Value>, include: IncludeObject) -> Value {
-    let object_part = match include {
-        IncludeObject::None => Value::Null,
-        IncludeObject::Metadata => json!({
-            "kind": "PartialObjectMetadata",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": object.get("metadata"),
-        }),
-        IncludeObject::Object => object.clone(),
-    };
-    let mut row = json!({ "cells": cells, "object": object_part });
+    let mut row = json!({ "cells": cells, "object": shown(object, include) });
     if resource.group.is_empty()
         && resource.kind == "Pod"
         && let Some(condition) = pods::finished(object)
@@ -94,6 +98,19 @@ fn row(resource: &Resource, object: &Value, cells: Vec<Value>, include: IncludeO
         row["conditions"] = json!([condition]);
     }
     row
+}
+
+/// What a row carries of its object.
+fn shown(object: &Value, include: IncludeObject) -> Value {
+    match include {
+        IncludeObject::None => Value::Null,
+        IncludeObject::Metadata => json!({
+            "kind": "PartialObjectMetadata",
+            "apiVersion": "meta.k8s.io/v1",
+            "metadata": object.get("metadata"),
+        }),
+        IncludeObject::Object => object.clone(),
+    }
 }
 
 /// A column definition. The descriptions are the API's own prose, which no client prints.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
+use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object;
 use super::queue::{Place, Work};
@@ -31,12 +32,15 @@ impl Clockwork {
                 let mut new = pod(&set, &kind::DAEMONSETS, &labels);
                 new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
                 new["spec"]["nodeName"] = json!(node);
-                hand.create(&kind::PODS, namespace, &new);
+                if let Some(made) = hand.create(&kind::PODS, namespace, &new) {
+                    hand.tell(&telling::DAEMON_MADE_POD, &set, &[("pod", made.name())]);
+                }
             }
         }
         for (node, (place, pod)) in &by_node {
             if !nodes.contains(node) {
                 hand.delete(place, object::uid(pod), "Background");
+                hand.tell(&telling::DAEMON_DELETED_POD, &set, &[("pod", place.name())]);
             }
         }
         let is_new = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash") == hash;
@@ -48,6 +52,7 @@ impl Clockwork {
             for (place, pod) in pods.active.iter().filter(|(_, pod)| !is_new(pod)) {
                 if room > 0 || !object::is_ready(pod) {
                     hand.delete(place, object::uid(pod), "Background");
+                    hand.tell(&telling::DAEMON_DELETED_POD, &set, &[("pod", place.name())]);
                     room -= 1;
                 }
             }

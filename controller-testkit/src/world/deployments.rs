@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
+use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
@@ -35,10 +36,11 @@ impl Set {
         self.object["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    fn scale(&mut self, to: i64, hand: &mut Hand<'_>) {
+    fn scale(&mut self, deployment: &Value, to: i64, hand: &mut Hand<'_>) {
         let to = to.max(0);
         if to != self.wanted {
             hand.patch(&self.place, &json!({"spec": {"replicas": to}}));
+            tell_scaled(deployment, self.place.name(), (self.wanted, to), hand);
             self.wanted = to;
         }
     }
@@ -87,7 +89,7 @@ impl Clockwork {
         if !paused {
             if recreate {
                 for set in &mut old {
-                    set.scale(0, hand);
+                    set.scale(&deployment, 0, hand);
                 }
             }
             let in_the_way = recreate && old.iter().any(|set| set.have > 0 || self.has_pods(set, hand));
@@ -107,7 +109,7 @@ impl Clockwork {
             }
             if let Some(new) = &mut new {
                 if recreate {
-                    new.scale(wanted(&deployment), hand);
+                    new.scale(&deployment, wanted(&deployment), hand);
                 } else {
                     roll(&deployment, new, &mut old, hand);
                 }
@@ -117,7 +119,7 @@ impl Clockwork {
             && let Some(new) = &mut new
         {
             // A paused deployment is still scaled.
-            new.scale(wanted(&deployment), hand);
+            new.scale(&deployment, wanted(&deployment), hand);
         }
         let next = self.write_status(place, new.as_ref(), &old, hand);
         self.look_again(Work::Deployment(place.clone()), next);
@@ -176,7 +178,12 @@ impl Clockwork {
         set["spec"]["template"]["metadata"]["labels"] = json!(labels("/spec/template/metadata/labels"));
         let namespace = place.namespace().unwrap_or_default();
         match hand.create(&kind::REPLICASETS, namespace, &set) {
-            Some(place) => hand.get(&place).map(|object| Set::of(place, object)),
+            Some(made) => {
+                if first > 0 {
+                    tell_scaled(deployment, made.name(), (0, first), hand);
+                }
+                hand.get(&made).map(|object| Set::of(made, object))
+            }
             None => {
                 let taken = kind::REPLICASETS.place(namespace, object::text(&set, "/metadata/name"));
                 if hand.get(&taken).is_some() {
@@ -236,6 +243,12 @@ impl Clockwork {
     }
 }
 
+fn tell_scaled(deployment: &Value, set: &str, (from, to): (i64, i64), hand: &mut Hand<'_>) {
+    let telling = if to > from { telling::SCALED_UP } else { telling::SCALED_DOWN };
+    let (from, to) = (from.to_string(), to.to_string());
+    hand.tell(&telling, deployment, &[("set", set), ("from", from.as_str()), ("to", to.as_str())]);
+}
+
 fn is_recreate(deployment: &Value) -> bool {
     object::text(deployment, "/spec/strategy/type") == "Recreate"
 }
@@ -255,32 +268,32 @@ fn roll(deployment: &Value, new: &mut Set, old: &mut [Set], hand: &mut Hand<'_>)
     let room = Room::of(deployment);
     let running = |new: &Set, old: &[Set]| new.wanted + old.iter().map(|set| set.wanted).sum::<i64>();
     if new.wanted > total {
-        new.scale(total, hand);
+        new.scale(deployment, total, hand);
     } else {
         let more = (total + room.surge - running(new, old)).clamp(0, total - new.wanted);
-        new.scale(new.wanted + more, hand);
+        new.scale(deployment, new.wanted + more, hand);
     }
     let least = total - room.unavailable;
     let mut fewer = running(new, old) - least - (new.wanted - new.available).max(0);
     // Pods that do not work are given up first: that makes nothing less available.
     for set in old.iter_mut() {
         let broken = (set.wanted - set.available).clamp(0, fewer.max(0));
-        set.scale(set.wanted - broken, hand);
+        set.scale(deployment, set.wanted - broken, hand);
         fewer -= broken;
     }
     let mut spare = (new.available + old.iter().map(|set| set.available.min(set.wanted)).sum::<i64>() - least).max(0);
     for set in old.iter_mut() {
         let given = set.wanted.min(spare);
-        set.scale(set.wanted - given, hand);
+        set.scale(deployment, set.wanted - given, hand);
         spare -= given;
     }
 }
 
-/// The deployment says which revision it is at.
+/// The deployment says which revision it is at: with a write to its status, which does not count as a new generation.
 fn note_revision(deployment: &Value, place: &Place, new: &Set, hand: &mut Hand<'_>) {
     let revision = new.revision().to_string();
     if deployment["metadata"]["annotations"][REVISION] != revision.as_str() {
-        hand.patch(place, &json!({"metadata": {"annotations": {REVISION: revision}}}));
+        hand.patch_status(place, &json!({"metadata": {"annotations": {REVISION: revision}}}));
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
+use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
@@ -44,6 +45,7 @@ impl Clockwork {
         if suspended || failed {
             for (place, pod) in &tally.active {
                 hand.delete(place, object::uid(pod), "Background");
+                hand.tell(&telling::JOB_DELETED_POD, &job, &[("pod", place.name())]);
             }
         }
         self.take_in(hand.server(), hand.now());
@@ -128,6 +130,14 @@ impl Clockwork {
         if let Some(patch) = difference(job, status) {
             hand.patch_status(place, &patch);
         }
+        let was_suspended = object::is_true(job, "Suspended");
+        match outcome {
+            Outcome::Complete => hand.tell(&telling::JOB_COMPLETE, job, &[]),
+            Outcome::Failed => hand.tell(&telling::JOB_FAILED, job, &[]),
+            Outcome::Open if suspended && !was_suspended => hand.tell(&telling::JOB_SUSPENDED, job, &[]),
+            Outcome::Open if !suspended && was_suspended => hand.tell(&telling::JOB_RESUMED, job, &[]),
+            Outcome::Open => {}
+        }
     }
 
     /// Deletes a finished job when its time to live is over.
@@ -171,5 +181,7 @@ fn make(job: &Value, place: &Place, hand: &mut Hand<'_>) {
     ];
     let mut new = pod(job, &kind::JOBS, &labels);
     new["metadata"]["generateName"] = json!(format!("{name}-"));
-    hand.create(&kind::PODS, place.namespace().unwrap_or_default(), &new);
+    if let Some(made) = hand.create(&kind::PODS, place.namespace().unwrap_or_default(), &new) {
+        hand.tell(&telling::JOB_MADE_POD, job, &[("pod", made.name())]);
+    }
 }

@@ -8,6 +8,7 @@
 mod daemonsets;
 mod definitions;
 mod deployments;
+mod event;
 mod furniture;
 mod gc;
 mod hand;

@@ -1,6 +1,6 @@
 //! What plays scheduler and kubelet: the stages of a pod's life, as a table.
 //!
-//! A stage says which pods it is for, how many paces after the last change it comes, and what it does. The first one
+//! A stage says which pods it is for, how many paces after the last change it comes, what it does and what it tells. The first one
 //! that fits a pod is its next. A status that somebody else has written fits no stage, so a test may play kubelet
 //! itself from any point on.
 
@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::Clockwork;
+use super::event::{Telling, telling};
 use super::furniture::NODE;
 use super::hand::{Hand, kind};
 use super::object;
@@ -18,15 +19,48 @@ struct Stage {
     fits: fn(&Value) -> bool,
     paces: i32,
     act: fn(&Value, &Place, &mut Hand<'_>, u32),
+    events: Events,
 }
 
+/// The events that a stage leaves.
+enum Events {
+    None,
+    Pod(&'static Telling),
+    /// For each container, in the order in which they start.
+    Containers(&'static [Telling]),
+}
+
+const STARTED: [Telling; 3] = [telling::IMAGE_THERE, telling::CONTAINER_MADE, telling::CONTAINER_STARTED];
+
 const STAGES: [Stage; 5] = [
-    Stage { fits: is_leaving, paces: 1, act: remove },
-    Stage { fits: is_unscheduled, paces: 1, act: schedule },
-    Stage { fits: is_bound, paces: 1, act: create_containers },
-    Stage { fits: is_starting, paces: 1, act: start },
-    Stage { fits: is_working_off_a_job, paces: 5, act: succeed },
+    Stage { fits: is_leaving, paces: 1, act: remove, events: Events::Containers(&[telling::CONTAINER_STOPPED]) },
+    Stage { fits: is_unscheduled, paces: 1, act: schedule, events: Events::Pod(&telling::POD_BOUND) },
+    Stage { fits: is_bound, paces: 1, act: create_containers, events: Events::None },
+    Stage { fits: is_starting, paces: 1, act: start, events: Events::Containers(&STARTED) },
+    Stage { fits: is_working_off_a_job, paces: 5, act: succeed, events: Events::None },
 ];
+
+impl Events {
+    fn leave(&self, pod: &Value, hand: &mut Hand<'_>) {
+        match self {
+            Events::None => {}
+            Events::Pod(telling) => hand.tell(telling, pod, &[("node", NODE)]),
+            Events::Containers(tellings) => {
+                for list in ["initContainers", "containers"] {
+                    // What has run its course is not stopped.
+                    let started_here = list == "containers" || tellings.len() > 1;
+                    for container in object::items(pod, &format!("/spec/{list}")).iter().filter(|_| started_here) {
+                        let (name, image) = (object::text(container, "/name"), object::text(container, "/image"));
+                        for telling in *tellings {
+                            let names = [("container", name), ("image", image)];
+                            hand.tell_of_part(telling, pod, &format!("spec.{list}{{{name}}}"), &names);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
 
 impl Clockwork {
     /// When a pod's next stage is due, if it has one.
@@ -40,10 +74,12 @@ impl Clockwork {
     pub(super) fn pod(&mut self, place: &Place, hand: &mut Hand<'_>) {
         let Some(pod) = hand.get(place) else { return };
         if is_unscheduled(&pod) && !takes_pods(hand) {
+            give_up_scheduling(&pod, place, hand);
             self.queue.add(Work::Pod(place.clone()), hand.after(RETRY));
         } else if let Some(stage) = STAGES.iter().find(|stage| (stage.fits)(&pod)) {
             self.addresses = self.addresses.wrapping_add(1);
             (stage.act)(&pod, place, hand, self.addresses);
+            stage.events.leave(&pod, hand);
         }
     }
 }
@@ -55,6 +91,18 @@ const RETRY: SignedDuration = SignedDuration::from_secs(1);
 fn takes_pods(hand: &Hand<'_>) -> bool {
     let node = hand.get(&kind::NODES.place("", NODE));
     node.is_some_and(|node| node.pointer("/spec/unschedulable").is_none_or(|cordoned| cordoned != true))
+}
+
+/// Says, once, that no node takes the pod.
+fn give_up_scheduling(pod: &Value, place: &Place, hand: &mut Hand<'_>) {
+    if object::items(pod, "/status/conditions").iter().any(|found| found["reason"] == "Unschedulable") {
+        return;
+    }
+    let mut condition = condition("PodScheduled", false, &object::time(hand.now()));
+    condition["reason"] = json!("Unschedulable");
+    condition["message"] = json!("0/1 nodes are available: 1 node(s) were unschedulable.");
+    hand.patch_status(place, &json!({"status": {"phase": "Pending", "conditions": [condition]}}));
+    hand.tell(&telling::POD_HOMELESS, pod, &[]);
 }
 
 fn is_pending(pod: &Value) -> bool {

@@ -3,6 +3,7 @@
 use serde_json::{Map, json};
 
 use super::Clockwork;
+use super::event::telling;
 use super::hand::{Hand, kind};
 use super::object;
 use super::queue::{Place, Work};
@@ -26,15 +27,15 @@ impl Clockwork {
         for _ in 0..missing.clamp(0, BURST) {
             let mut new = pod(&set, &kind::REPLICASETS, &[]);
             new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
-            if hand.create(&kind::PODS, namespace, &new).is_none() {
-                break;
-            }
+            let Some(made) = hand.create(&kind::PODS, namespace, &new) else { break };
+            hand.tell(&telling::SET_MADE_POD, &set, &[("pod", made.name())]);
         }
         if missing < 0 {
             pods.active.sort_by_cached_key(|(_, pod)| worth(pod));
             let surplus = usize::try_from((-missing).min(BURST)).unwrap_or(0);
             for (place, pod) in pods.active.iter().take(surplus) {
                 hand.delete(place, object::uid(pod), "Background");
+                hand.tell(&telling::SET_DELETED_POD, &set, &[("pod", place.name())]);
             }
         }
         if missing != 0 {

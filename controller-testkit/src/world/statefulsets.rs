@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
+use super::event::telling;
 use super::hand::{Hand, Kind, Seen, kind};
 use super::object;
 use super::queue::{Place, Work};
@@ -72,14 +73,14 @@ impl Clockwork {
                         return;
                     }
                 }
-                Some((place, pod)) if object::is_over(pod) => hand.delete(place, object::uid(pod), "Background"),
+                Some((place, pod)) if object::is_over(pod) => drop_pod(set, place, pod, hand),
                 Some((_, pod)) if ordered && !object::is_ready(pod) => return,
                 Some(_) => {}
             }
         }
         for (place, pod) in pods.range(end..).rev().chain(pods.range(..start).rev()).map(|(_, pod)| pod) {
             if !object::is_deleting(pod) {
-                hand.delete(place, object::uid(pod), "Background");
+                drop_pod(set, place, pod, hand);
             }
             if ordered {
                 return;
@@ -91,7 +92,7 @@ impl Clockwork {
         for (place, pod) in pods.range(partition.max(start)..end).rev().map(|(_, pod)| pod) {
             if object::text(pod, LABEL) != update {
                 if !object::is_deleting(pod) {
-                    hand.delete(place, object::uid(pod), "Background");
+                    drop_pod(set, place, pod, hand);
                 }
                 return;
             }
@@ -115,7 +116,9 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
             metadata.insert("name".into(), json!(claim));
             metadata.remove("creationTimestamp");
             let body = json!({"metadata": metadata, "spec": template.get("spec")});
-            hand.create(&kind::CLAIMS, namespace, &body);
+            if hand.create(&kind::CLAIMS, namespace, &body).is_some() {
+                hand.tell(&telling::STATEFUL_MADE_CLAIM, set, &[("claim", claim.as_str()), ("pod", name.as_str())]);
+            }
         }
         volumes.retain(|found| found["name"] != volume);
         volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": claim}}));
@@ -136,7 +139,14 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
     if !volumes.is_empty() {
         new["spec"]["volumes"] = json!(volumes);
     }
-    hand.create(&kind::PODS, namespace, &new);
+    if hand.create(&kind::PODS, namespace, &new).is_some() {
+        hand.tell(&telling::STATEFUL_MADE_POD, set, &[("pod", name.as_str())]);
+    }
+}
+
+fn drop_pod(set: &Value, place: &Place, pod: &Value, hand: &mut Hand<'_>) {
+    hand.delete(place, object::uid(pod), "Background");
+    hand.tell(&telling::STATEFUL_DELETED_POD, set, &[("pod", place.name())]);
 }
 
 /// The name of the present template's revision, whose ControllerRevision is made if there is none.

@@ -1,0 +1,131 @@
+//! Events: what the cluster's own controllers tell of their work, for `kubectl describe` and `kubectl events`.
+//!
+//! What each controller tells stands here as data; who writes it fills in the names. An event that the server refuses,
+//! as in a namespace that is being deleted, is one that nobody reads.
+
+use serde_json::{Value, json};
+
+use super::hand::{Hand, kind};
+use super::object;
+
+/// How grave an event is.
+#[derive(Clone, Copy, Debug)]
+enum Grade {
+    Normal,
+    Warning,
+}
+
+/// Something that a controller tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    by: &'static str,
+    grade: Grade,
+    reason: &'static str,
+    /// The message, with names in braces where those of the matter go.
+    text: &'static str,
+}
+
+/// What the controllers tell.
+pub(super) mod telling {
+    use super::{Grade, Telling};
+
+    macro_rules! tellings {
+        ($($name:ident: $grade:ident $by:literal $reason:literal $text:literal;)*) => {
+            $(pub(in crate::world) const $name: Telling =
+                Telling { by: $by, grade: Grade::$grade, reason: $reason, text: $text };)*
+        };
+    }
+    tellings! {
+        POD_BOUND: Normal "default-scheduler" "Scheduled" "Successfully assigned {namespace}/{name} to {node}";
+        POD_HOMELESS: Warning "default-scheduler" "FailedScheduling"
+            "0/1 nodes are available: 1 node(s) were unschedulable.";
+        IMAGE_THERE: Normal "kubelet" "Pulled" "Container image \"{image}\" already present on machine";
+        CONTAINER_MADE: Normal "kubelet" "Created" "Created container: {container}";
+        CONTAINER_STARTED: Normal "kubelet" "Started" "Started container {container}";
+        CONTAINER_STOPPED: Normal "kubelet" "Killing" "Stopping container {container}";
+        SET_MADE_POD: Normal "replicaset-controller" "SuccessfulCreate" "Created pod: {pod}";
+        SET_DELETED_POD: Normal "replicaset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
+        DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {pod}";
+        DAEMON_DELETED_POD: Normal "daemonset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
+        JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {pod}";
+        JOB_DELETED_POD: Normal "job-controller" "SuccessfulDelete" "Deleted pod: {pod}";
+        JOB_COMPLETE: Normal "job-controller" "Completed" "Job completed";
+        JOB_FAILED: Warning "job-controller" "BackoffLimitExceeded" "Job has reached the specified backoff limit";
+        JOB_SUSPENDED: Normal "job-controller" "Suspended" "Job suspended";
+        JOB_RESUMED: Normal "job-controller" "Resumed" "Job resumed";
+        STATEFUL_MADE_POD: Normal "statefulset-controller" "SuccessfulCreate"
+            "create Pod {pod} in StatefulSet {name} successful";
+        STATEFUL_DELETED_POD: Normal "statefulset-controller" "SuccessfulDelete"
+            "delete Pod {pod} in StatefulSet {name} successful";
+        STATEFUL_MADE_CLAIM: Normal "statefulset-controller" "SuccessfulCreate"
+            "create Claim {claim} Pod {pod} in StatefulSet {name} success";
+        SCALED_UP: Normal "deployment-controller" "ScalingReplicaSet" "Scaled up replica set {set} from {from} to {to}";
+        SCALED_DOWN: Normal "deployment-controller" "ScalingReplicaSet"
+            "Scaled down replica set {set} from {from} to {to}";
+    }
+}
+
+/// The names that a message is about, besides the object's own.
+pub(super) type Names<'a> = &'a [(&'static str, &'a str)];
+
+/// Names of objects are no longer than this.
+const LONGEST_NAME: usize = 253;
+
+impl Telling {
+    fn message(&self, about: &Value, names: Names<'_>) -> String {
+        let own = [("name", object::name(about)), ("namespace", object::text(about, "/metadata/namespace"))];
+        let fill = |text: String, (name, value): &(&str, &str)| text.replace(&format!("{{{name}}}"), value);
+        own.iter().chain(names).fold(self.text.to_owned(), fill)
+    }
+}
+
+impl Hand<'_> {
+    /// Leaves an event about an object.
+    pub(super) fn tell(&mut self, telling: &Telling, about: &Value, names: Names<'_>) {
+        self.tell_of_part(telling, about, "", names);
+    }
+
+    /// Leaves an event about a part of an object, such as one of a pod's containers.
+    pub(super) fn tell_of_part(&mut self, telling: &Telling, about: &Value, part: &str, names: Names<'_>) {
+        let namespace = match object::text(about, "/metadata/namespace") {
+            "" => "default",
+            namespace => namespace,
+        };
+        let now = object::time(self.now());
+        // Lists are in the order of names: with the time and the number of the write in it, that is the order of events.
+        let serial = self.now().as_nanosecond().saturating_add(i128::from(self.server().current_rv()));
+        let suffix = format!(".{serial:x}");
+        let mut name = object::name(about).to_owned();
+        while name.len() + suffix.len() > LONGEST_NAME {
+            name.pop();
+        }
+        let mut subject = json!({
+            "apiVersion": about.get("apiVersion"),
+            "kind": about.get("kind"),
+            "namespace": object::text(about, "/metadata/namespace"),
+            "name": object::name(about),
+            "uid": object::uid(about),
+            "resourceVersion": object::text(about, "/metadata/resourceVersion"),
+        });
+        if !part.is_empty() {
+            subject["fieldPath"] = json!(part);
+        }
+        let event = json!({
+            "metadata": {"name": format!("{name}{suffix}"), "namespace": namespace},
+            "involvedObject": subject,
+            "type": match telling.grade {
+                Grade::Normal => "Normal",
+                Grade::Warning => "Warning",
+            },
+            "reason": telling.reason,
+            "message": telling.message(about, names),
+            "source": {"component": telling.by},
+            "reportingComponent": telling.by,
+            "reportingInstance": "",
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        });
+        self.create(&kind::EVENTS, namespace, &event);
+    }
+}
