@@ -140,6 +140,17 @@ async fn deployments_are_created_rolled_scaled_and_deleted() {
     shell.check("rollout status deployment/app --timeout=30s", &["successfully rolled out"]);
     shell.check("rollout history deployment/app", &["REVISION", "3"]);
     shell.check("describe deployment app", &["Replicas:", "2 desired", "NewReplicaSet:", "(2/2 replicas created)"]);
+    shell.check("describe deployment web", &["ScalingReplicaSet", "Scaled up replica set web-", "from 0 to 3"]);
+    shell.check("describe replicasets -l app=web", &["SuccessfulCreate", "replicaset-controller", "Created pod: web-"]);
+    shell.check("rollout restart deployment/app", &["restarted"]);
+    shell.check("rollout status deployment/app --timeout=30s", &["successfully rolled out"]);
+    shell.check("set image deployment/app main=nginx:9", &["image updated"]);
+    shell.check("set env deployment/app A=b", &["env updated"]);
+    shell.check("set resources deployment/app --limits=cpu=200m", &["resource requirements updated"]);
+    shell.check("expose deployment app --port=80", &["service/app exposed"]);
+    shell.check("autoscale deployment app --min=1 --max=3 --cpu-percent=50", &["autoscaled"]);
+    shell.check("get hpa", &["cpu: <unknown>/50%"]);
+    shell.check("describe hpa app", &["resource cpu on pods", "<unknown> / 50%"]);
     shell.check("delete deployment web app", &["\"web\" deleted", "\"app\" deleted"]);
     shell.check("wait --for=delete pods -l app=web --timeout=30s", &[]);
     shell.check("get all", &["service/kubernetes"]);
@@ -169,9 +180,65 @@ async fn objects_are_changed_in_every_way() {
     shell.check("run p --image=nginx", &["pod/p created"]);
     shell.check("wait --for=condition=Ready pod/p --timeout=30s", &["pod/p condition met"]);
     shell.check("describe pod p", &["Name:", "Status:", "Running", "Containers:"]);
+    let (_, told) = shell.run("describe pod p");
+    let told: Vec<&str> = told.lines().skip_while(|line| !line.starts_with("Events:")).skip(3).collect();
+    for (line, parts) in told.iter().zip([
+        ["Scheduled", "default-scheduler", "Successfully assigned default/p to node-1"],
+        ["Pulled", "kubelet", "Container image \"nginx\" already present on machine"],
+        ["Created", "kubelet", "Created container: p"],
+        ["Started", "kubelet", "Started container p"],
+    ]) {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line:?} lacks some of {parts:?}");
+    }
+    assert_eq!(told.len(), 4, "{told:?}");
+    shell.check("events --for pod/p", &["Scheduled", "Pod/p"]);
     shell.check("delete pod p", &["pod \"p\" deleted"]);
     shell.check("create job j --image=busybox", &["job.batch/j created"]);
     shell.check("wait --for=condition=complete job/j --timeout=30s", &["condition met"]);
+    shell.check("describe job j", &["SuccessfulCreate", "Created pod: j-", "Completed", "Job completed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_many_kinds_are_created_by_name() {
+    let Some(shell) = Shell::open("many kinds").await else { return };
+    for (line, made) in [
+        ("serviceaccount sa", "serviceaccount/sa"),
+        ("role r --verb=get,list --resource=pods", "role.rbac.authorization.k8s.io/r"),
+        ("rolebinding b --role=r --serviceaccount=default:sa", "rolebinding.rbac.authorization.k8s.io/b"),
+        ("clusterrole cr --verb=get --resource=nodes", "clusterrole.rbac.authorization.k8s.io/cr"),
+        ("clusterrolebinding cb --clusterrole=cr --user=u", "clusterrolebinding.rbac.authorization.k8s.io/cb"),
+        ("quota q --hard=pods=10,cpu=4", "resourcequota/q"),
+        ("poddisruptionbudget p --selector=app=x --min-available=1", "poddisruptionbudget.policy/p"),
+        ("priorityclass pc --value=10", "priorityclass.scheduling.k8s.io/pc"),
+        ("ingress i --rule=example.com/*=web:80", "ingress.networking.k8s.io/i"),
+        ("service clusterip s --tcp=80:8080", "service/s"),
+        ("service nodeport n --tcp=80", "service/n"),
+        ("cronjob c --image=busybox --schedule=@daily", "cronjob.batch/c"),
+        ("job j --from=cronjob/c", "job.batch/j"),
+        ("secret docker-registry d --docker-username=u --docker-password=p", "secret/d"),
+    ] {
+        shell.check(&format!("create {line}"), &[made, "created"]);
+    }
+    let (_, token) = shell.run("create token sa");
+    assert_eq!(token.trim().split('.').count(), 3, "{token}");
+    shell.check("get quota,ingress,cronjob,pdb -o name", &["resourcequota/q", "ingress.networking.k8s.io/i"]);
+    shell.check("describe quota q", &["Resource", "Used", "Hard"]);
+    shell.check("get all --show-labels", &["service/s", "app=s", "cronjob.batch/c"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_cordoned_and_drained() {
+    let Some(shell) = Shell::open("nodes").await else { return };
+    shell.check("taint nodes node-1 k=v:PreferNoSchedule", &["node/node-1 tainted"]);
+    shell.check("describe node node-1", &["Taints:", "k=v:PreferNoSchedule", "Ready"]);
+    shell.check("cordon node-1", &["node/node-1 cordoned"]);
+    shell.check("get nodes", &["Ready,SchedulingDisabled"]);
+    shell.check("run p --image=nginx", &["created"]);
+    shell.check("wait --for=jsonpath={.status.conditions[0].reason}=Unschedulable pod/p --timeout=30s", &[]);
+    shell.check("describe pod p", &["FailedScheduling", "1 node(s) were unschedulable"]);
+    shell.check("uncordon node-1", &["node/node-1 uncordoned"]);
+    shell.check("wait --for=condition=Ready pod/p --timeout=30s", &["condition met"]);
+    shell.check("drain node-1 --force --timeout=30s", &["pod/p evicted", "node/node-1 drained"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,9 +263,22 @@ async fn custom_resources_are_kinds_like_any_other() {
     shell.check("wait --for=condition=Established crd/widgets.example.com --timeout=30s", &["condition met"]);
     shell.check("apply -f widget.yaml", &["widget.example.com/one created"]);
     shell.check("apply -f widget.yaml", &["widget.example.com/one unchanged"]);
+    shell.file("bigger.yaml", &WIDGET.replace("size: 2", "size: 3"));
+    shell.check("apply -f bigger.yaml", &["widget.example.com/one configured"]);
+    let (differs, text) = shell.run("diff -f widget.yaml");
+    assert!(!differs && text.contains("-  size: 3") && text.contains("+  size: 2"), "{text}");
+    shell.check("replace -f widget.yaml", &["widget.example.com/one replaced"]);
+    shell.check("replace --force -f widget.yaml", &["deleted", "replaced"]);
     shell.check("get wd", &["NAME", "SIZE", "one", "2"]);
+    shell.file("bad.yaml", &WIDGET.replace("name: one", "name: bad").replace("size: 2", "size: -1, odd: 1"));
+    shell.refused("create -f bad.yaml", "unknown field \"spec.odd\"");
+    shell.refused("create --validate=false -f bad.yaml", "should be greater than or equal to 0");
+    shell.check("patch wd one --subresource=status --type=merge -p {\"status\":{\"size\":2}}", &["patched"]);
+    shell.check("wait wd/one --for=jsonpath={.status.size}=2 --timeout=30s", &["condition met"]);
     shell.check("get widget one -o jsonpath={.spec.color}", &["red"]);
     shell.check("scale widget one --replicas=4", &["scaled"]);
+    shell.check("get widget one --subresource=scale", &["NAME   DESIRED   AVAILABLE", "one    4         2"]);
+    shell.refused("patch widget one -p {}", "is not supported by example.com/v1, Kind=Widget");
     shell.check("patch widget one --type=merge -p {\"spec\":{\"color\":\"blue\"}}", &["patched"]);
     shell.refused("patch widget one --type=merge -p {\"spec\":{\"size\":-1}}", "should be greater than or equal to 0");
     shell.check("describe widget one", &["Color:", "blue", "Size:", "4"]);

@@ -15,9 +15,10 @@ const RAW: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
 const EXTENSIONS: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
 /// What `kubectl explain` says of the members that every object has.
-const API_VERSION: &str = "The group and version of the API in which this object is written, such as apps/v1.";
-const KIND: &str = "The kind of this object, such as Deployment. It cannot be changed.";
-const METADATA: &str = "The object's name, labels, annotations, owners and what the server notes on it.";
+pub(super) const API_VERSION: &str =
+    "The group and version of the API in which this object is written, such as apps/v1.";
+pub(super) const KIND: &str = "The kind of this object, such as Deployment. It cannot be changed.";
+pub(super) const METADATA: &str = "The object's name, labels, annotations, owners and what the server notes on it.";
 
 /// The schemas gathered so far, by name.
 #[derive(Debug, Default)]

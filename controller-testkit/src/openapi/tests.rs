@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::schemas::{API_VERSION, KIND, METADATA};
 use super::*;
 use crate::catalog::Storage;
 use crate::crd;
@@ -110,6 +111,21 @@ fn widgets(schema: Value) -> Catalog {
 }
 
 #[test]
+fn only_kinds_with_a_go_type_list_the_strategic_patch() {
+    let catalog = widgets(json!({ "type": "object" }));
+    let check = |group, path: &str, strategic: bool| {
+        let document = document(&catalog, group, "v1").expect("it is served");
+        let content = &document["paths"][path]["patch"]["requestBody"]["content"];
+        assert!(content["application/merge-patch+json"].is_object(), "{path}");
+        assert_eq!(content["application/strategic-merge-patch+json"].is_object(), strategic, "{path}");
+    };
+    check("", "/api/v1/namespaces/{namespace}/configmaps/{name}", true);
+    check("apps", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/status", true);
+    check("t2.example.com", "/apis/t2.example.com/v1/namespaces/{namespace}/widgets/{name}", false);
+    check("t2.example.com", "/apis/t2.example.com/v1/namespaces/{namespace}/widgets/{name}/status", false);
+}
+
+#[test]
 fn a_custom_schema_is_published_with_what_every_object_has() {
     let catalog = widgets(json!({
         "type": "object", "description": "A widget", "required": ["spec"],
@@ -120,20 +136,22 @@ fn a_custom_schema_is_published_with_what_every_object_has() {
         "x-kubernetes-validations": [{ "rule": "true" }],
     }));
     let document = document(&catalog, "t2.example.com", "v1").expect("the custom version is served");
-    let metadata =
-        json!({ "allOf": [{ "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }] });
+    let reference = json!({ "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" });
+    let metadata = json!({ "allOf": [reference], "description": METADATA });
+    let api_version = json!({ "type": "string", "description": API_VERSION });
+    let kind = json!({ "type": "string", "description": KIND });
     assert_eq!(
         document["components"]["schemas"]["com.example.t2.v1.Widget"],
         json!({
             "type": "object", "description": "A widget", "required": ["spec"],
             "properties": {
-                "apiVersion": { "type": "string" }, "kind": { "type": "string" }, "metadata": metadata,
+                "apiVersion": api_version, "kind": kind, "metadata": metadata,
                 "spec": { "type": "object", "properties": {
                     "port": { "anyOf": [{ "type": "integer" }, { "type": "string" }], "x-kubernetes-int-or-string": true },
                     "template": {
                         "type": "object", "required": ["kind", "apiVersion"], "x-kubernetes-embedded-resource": true,
                         "properties": {
-                            "apiVersion": { "type": "string" }, "kind": { "type": "string" }, "metadata": metadata,
+                            "apiVersion": api_version, "kind": kind, "metadata": metadata,
                         },
                     },
                 } },

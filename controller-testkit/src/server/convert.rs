@@ -1,9 +1,9 @@
 //! The same object in another version of its resource.
 //!
-//! A custom resource's definition knows its own versions. Of the built-in kinds only events have two shapes that
-//! clients use side by side, since both are kept in one store.
+//! A custom resource's definition knows its own versions. Of the built-in kinds two have shapes that clients use side
+//! by side: events, and autoscalers, whose first version knows no metric but the CPU's utilization.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::meta;
 use crate::catalog::{Resource, Shape};
@@ -37,6 +37,9 @@ pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
             }
         }
     }
+    if resource.kind == "HorizontalPodAutoscaler" && stored != wanted {
+        convert_autoscaler(&mut shown, resource.version == "v1");
+    }
     if let Shape::Builtin(ty) = &resource.shape
         && stored != wanted
     {
@@ -44,4 +47,31 @@ pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
     }
     meta::members(&mut shown).insert("apiVersion".into(), wanted.into());
     shown
+}
+
+/// Where the first version of an autoscaler keeps the CPU's utilization, and where the second keeps its metrics.
+const UTILIZATION: [(&str, &str, &str, &str); 2] = [
+    ("spec", "targetCPUUtilizationPercentage", "metrics", "target"),
+    ("status", "currentCPUUtilizationPercentage", "currentMetrics", "current"),
+];
+
+fn convert_autoscaler(object: &mut Value, to_first: bool) {
+    for (part, percentage, metrics, side) in UTILIZATION {
+        let Some(part) = object.get_mut(part).and_then(Value::as_object_mut) else { continue };
+        if to_first {
+            let all = part.remove(metrics);
+            let of_cpu = |metric: &&Value| metric["type"] == "Resource" && metric["resource"]["name"] == "cpu";
+            let cpu = all.as_ref().and_then(Value::as_array).and_then(|all| all.iter().find(of_cpu));
+            if let Some(value) = cpu.and_then(|metric| metric["resource"][side].get("averageUtilization")) {
+                part.insert(percentage.to_owned(), value.clone());
+            }
+        } else if let Some(value) = part.remove(percentage) {
+            let mut resource = json!({"name": "cpu"});
+            resource[side] = json!({"averageUtilization": value});
+            if side == "target" {
+                resource[side]["type"] = "Utilization".into();
+            }
+            part.insert(metrics.to_owned(), json!([{"type": "Resource", "resource": resource}]));
+        }
+    }
 }

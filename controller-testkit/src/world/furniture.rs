@@ -123,4 +123,23 @@ fn node(hand: &mut Hand<'_>) {
         },
     }});
     hand.patch_status(&kind::NODES.place("", NODE), &status);
+    lease(hand);
+}
+
+/// By its lease a node shows that it lives.
+fn lease(hand: &mut Hand<'_>) {
+    let Some(node) = hand.get(&kind::NODES.place("", NODE)) else { return };
+    let mut owners = object::controlled_by(&node, kind::NODES.api_version, kind::NODES.kind);
+    for member in ["controller", "blockOwnerDeletion"] {
+        owners[0].as_object_mut().and_then(|owner| owner.remove(member));
+    }
+    let renewed = hand.now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+    hand.create(
+        &kind::LEASES,
+        "kube-node-lease",
+        &json!({
+            "metadata": {"name": NODE, "ownerReferences": owners},
+            "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": renewed},
+        }),
+    );
 }

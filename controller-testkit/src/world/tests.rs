@@ -72,6 +72,7 @@ async fn a_fresh_cluster_is_furnished() {
     let service = hand.get("/api/v1/namespaces/default/services/kubernetes").await;
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
     assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
+    assert_eq!(hand.names("/apis/coordination.k8s.io/v1/leases").await, ["node-1"]);
     let bare = Hand(Cluster::builder().world(World::none()).build().client());
     assert_eq!(bare.names("/api/v1/nodes").await, [""; 0]);
     assert_eq!(bare.names("/api/v1/services").await, ["kubernetes"]);
@@ -204,6 +205,66 @@ async fn a_pod_lives() {
     hand.delete(&path).await;
     pass(60).await;
     assert_eq!(hand.get(&path).await["code"], 404);
+}
+
+/// What the controllers have told of an object: who, why and what.
+async fn told(hand: &Hand, kind: &str, name: &str) -> Vec<String> {
+    let field = format!("involvedObject.kind%3D{kind},involvedObject.name%3D{name}");
+    let list = hand.get(&format!("/api/v1/namespaces/default/events?fieldSelector={field}")).await;
+    let line = |event: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let by = text(&event["source"]["component"]);
+        format!("{} {by} {}: {}", text(&event["type"]), text(&event["reason"]), text(&event["message"]))
+    };
+    list["items"].as_array().map(|items| items.iter().map(line).collect()).unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn controllers_tell_what_they_do() {
+    let hand = full();
+    hand.patch("/api/v1/nodes/node-1", json!({"spec": {"unschedulable": true}})).await;
+    let mut two = pod("x");
+    two["spec"]["initContainers"] = json!([{"name": "first", "image": "busybox"}]);
+    hand.create(PODS, two).await;
+    pass(10).await;
+    hand.patch("/api/v1/nodes/node-1", json!({"spec": {"unschedulable": null}})).await;
+    pass(5).await;
+    assert_eq!(
+        told(&hand, "Pod", "x").await,
+        [
+            "Warning default-scheduler FailedScheduling: 0/1 nodes are available: 1 node(s) were unschedulable.",
+            "Normal default-scheduler Scheduled: Successfully assigned default/x to node-1",
+            "Normal kubelet Pulled: Container image \"busybox\" already present on machine",
+            "Normal kubelet Created: Created container: first",
+            "Normal kubelet Started: Started container first",
+            "Normal kubelet Pulled: Container image \"nginx\" already present on machine",
+            "Normal kubelet Created: Created container: main",
+            "Normal kubelet Started: Started container main",
+        ]
+    );
+    hand.delete(&format!("{PODS}/x")).await;
+    pass(5).await;
+    let last = told(&hand, "Pod", "x").await.pop();
+    assert_eq!(last.as_deref(), Some("Normal kubelet Killing: Stopping container main"));
+    hand.create(DEPLOYMENTS, workload("Deployment", "apps/v1", json!({"replicas": 2}))).await;
+    pass(5).await;
+    hand.patch(&format!("{DEPLOYMENTS}/web/scale"), json!({"spec": {"replicas": 1}})).await;
+    pass(5).await;
+    let set = hand.names(SETS).await.concat();
+    let by = "Normal deployment-controller ScalingReplicaSet";
+    assert_eq!(
+        told(&hand, "Deployment", "web").await,
+        [
+            format!("{by}: Scaled up replica set {set} from 0 to 2"),
+            format!("{by}: Scaled down replica set {set} from 2 to 1"),
+        ]
+    );
+    let of_set = told(&hand, "ReplicaSet", &set).await;
+    let reasons: Vec<&str> = of_set.iter().filter_map(|line| line.split([' ', ':']).nth(2)).collect();
+    assert_eq!(reasons, ["SuccessfulCreate", "SuccessfulCreate", "SuccessfulDelete"]);
+    assert!(of_set[0].contains(&format!("Created pod: {set}-")), "{}", of_set[0]);
+    let deployment = hand.get(&format!("{DEPLOYMENTS}/web")).await;
+    assert_eq!(deployment["metadata"]["generation"], 2, "the revision's annotation counts as status");
 }
 
 #[tokio::test(start_paused = true)]

@@ -110,6 +110,39 @@ fn workloads_are_scaled() {
 }
 
 #[test]
+fn a_scale_has_columns_of_its_own() {
+    let mut rig = Rig::new();
+    rig.post(DEPLOYMENTS, deployment("a", 2)).is(201);
+    let accept = "accept: application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+    let table = rig.ask(&format!("GET {DEPLOYMENTS}/a/scale\n{accept}"), "").is(200).body;
+    let names: Vec<&str> =
+        table["columnDefinitions"].as_array().expect("columns").iter().map(|column| text(&column["name"])).collect();
+    assert_eq!(names, ["Name", "Desired", "Available", "Age"]);
+    assert_eq!(table["rows"][0]["cells"], json!(["a", 2, 0, "0s"]));
+}
+
+#[test]
+fn autoscalers_have_two_shapes() {
+    let mut rig = Rig::new();
+    let path = |version: &str| format!("/apis/autoscaling/{version}/namespaces/default/horizontalpodautoscalers");
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"});
+    let spec = json!({"scaleTargetRef": target, "maxReplicas": 3, "targetCPUUtilizationPercentage": 50});
+    rig.post(&path("v1"), json!({"metadata": {"name": "a"}, "spec": spec})).is(201);
+    let metric = json!({"type": "Resource", "resource": {
+        "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50},
+    }});
+    let second = rig.get(&format!("{}/a", path("v2"))).is(200).body;
+    assert_eq!(second["spec"]["metrics"], json!([metric]));
+    assert_eq!(second["spec"]["targetCPUUtilizationPercentage"], Value::Null);
+    let mut metric = metric;
+    metric["resource"]["target"]["averageUtilization"] = json!(70);
+    rig.patch(&format!("{}/a", path("v2")), json!({"spec": {"metrics": [metric]}})).is(200);
+    let first = rig.get(&format!("{}/a", path("v1"))).is(200).body;
+    assert_eq!(first["spec"]["targetCPUUtilizationPercentage"], 70);
+    assert_eq!(first["spec"]["metrics"], Value::Null);
+}
+
+#[test]
 fn pods_are_bound_evicted_and_end_in_their_own_time() {
     let mut rig = Rig::new();
     rig.post(PODS, pod("a")).is(201);
