@@ -174,12 +174,13 @@ impl ApiError {
     /// Broken validation rules; the subject's resource is the object's kind here.
     pub(crate) fn invalid(kind: Subject<'_>, name: &str, errors: &[FieldError]) -> Self {
         let mut details = kind.details(name);
-        details.causes = errors
-            .iter()
-            .map(|error| {
-                json!({"reason": error.cause.as_str(), "message": error.message.as_str(), "field": error.field.as_str()})
-            })
-            .collect();
+        for error in errors {
+            let cause = json!({"reason": error.cause.as_str(), "message": error.message.as_str(), "field": error.field.as_str()});
+            // What is told twice in the same words is told once.
+            if !details.causes.contains(&cause) {
+                details.causes.push(cause);
+            }
+        }
         let message = match errors {
             [] => format!("{kind} {name:?} is invalid"),
             errors => format!("{kind} {name:?} is invalid: {}", field::aggregate(errors)),

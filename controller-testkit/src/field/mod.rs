@@ -27,6 +27,7 @@ pub(crate) enum Cause {
     TooLong,
     TooMany,
     TypeInvalid,
+    NotFound,
 }
 
 impl Cause {
@@ -41,6 +42,7 @@ impl Cause {
             Cause::TooLong => "FieldValueTooLong",
             Cause::TooMany => "FieldValueTooMany",
             Cause::TypeInvalid => "FieldValueTypeInvalid",
+            Cause::NotFound => "FieldValueNotFound",
         }
     }
 
@@ -54,6 +56,7 @@ impl Cause {
             Cause::Forbidden => "Forbidden",
             Cause::TooLong => "Too long",
             Cause::TooMany => "Too many",
+            Cause::NotFound => "Not found",
         }
     }
 }
@@ -96,6 +99,24 @@ impl FieldError {
     /// A value that occurs twice where it may occur once.
     pub(crate) fn duplicate(field: impl fmt::Display, value: &(impl Serialize + ?Sized)) -> Self {
         Self::with_value(Cause::Duplicate, field, value, "")
+    }
+
+    /// A value that occurs twice where it may occur once, which `detail` tells more of.
+    pub(crate) fn duplicate_because(
+        field: impl fmt::Display,
+        value: &(impl Serialize + ?Sized),
+        detail: impl AsRef<str>,
+    ) -> Self {
+        Self::with_value(Cause::Duplicate, field, value, detail)
+    }
+
+    /// A name of something that is not there.
+    pub(crate) fn not_found(
+        field: impl fmt::Display,
+        value: &(impl Serialize + ?Sized),
+        detail: impl AsRef<str>,
+    ) -> Self {
+        Self::with_value(Cause::NotFound, field, value, detail)
     }
 
     /// A value outside of a closed list, which is told to the reader in the order given.

@@ -5,7 +5,7 @@
 
 /// A label of the domain name system: object names in some kinds, namespaces.
 pub(crate) fn dns1123_label(name: &str) -> Vec<String> {
-    let mut wrong = at_most(name, 63);
+    let mut wrong = at_most_characters(name, 63);
     if !is_dns1123_label(name) {
         wrong.push(if is_dns1123_subdomain(name) {
             "must not contain dots".to_owned()
@@ -21,12 +21,30 @@ pub(crate) fn dns1123_label(name: &str) -> Vec<String> {
 
 /// A domain name: the names of most objects.
 pub(crate) fn dns1123_subdomain(name: &str) -> Vec<String> {
-    let mut wrong = at_most(name, 253);
+    let mut wrong = at_most_characters(name, 253);
     if !is_dns1123_subdomain(name) {
         wrong.push(
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
              start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
              '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+                .to_owned(),
+        );
+    }
+    wrong
+}
+
+/// A domain name that is only searched, whose labels may start with a low line and have some in them.
+pub(crate) fn dns1123_subdomain_with_low_lines(name: &str) -> Vec<String> {
+    let mut wrong = at_most_characters(name, 253);
+    let is_label = |label: &str| {
+        let label = label.strip_prefix('_').unwrap_or(label);
+        is_dns1123_label(&label.replace('_', "-")) && !label.starts_with('_') && !label.ends_with('_')
+    };
+    if !name.split('.').all(is_label) {
+        wrong.push(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and \
+             must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+             '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
                 .to_owned(),
         );
     }
@@ -102,6 +120,14 @@ pub(crate) fn path_segment(name: &str) -> Vec<String> {
         return vec![format!("may not be '{name}'")];
     }
     ['/', '%'].into_iter().filter(|c| name.contains(*c)).map(|c| format!("may not contain '{c}'")).collect()
+}
+
+/// The limit of a name, which is of ASCII if it is good: its bytes are its characters.
+fn at_most_characters(name: &str, max: usize) -> Vec<String> {
+    if name.len() > max {
+        return vec![format!("must be no more than {max} characters")];
+    }
+    Vec::new()
 }
 
 fn at_most(name: &str, max: usize) -> Vec<String> {

@@ -89,7 +89,7 @@ fn names_are_judged_by_their_grammar() {
         assert_eq!(name::dns1123_label(bad).len(), 1, "{bad}");
     }
     assert_eq!(name::dns1123_label("a.b"), ["must not contain dots"]);
-    assert_eq!(name::dns1123_label(&"a".repeat(64)), ["must be no more than 63 bytes"]);
+    assert_eq!(name::dns1123_label(&"a".repeat(64)), ["must be no more than 63 characters"]);
     assert!(name::dns1123_subdomain("a.b-c.1").is_empty());
     assert_eq!(
         name::dns1123_subdomain("a..b"),

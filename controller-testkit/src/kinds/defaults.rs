@@ -238,6 +238,21 @@ fn service(object: &mut Object) {
     }
 }
 
+/// How fast an autoscaler goes up and down.
+fn scaling_rules(behavior: &mut Object) {
+    let share = json!({ "type": "Percent", "value": 100, "periodSeconds": 15 });
+    let some = json!({ "type": "Pods", "value": 4, "periodSeconds": 15 });
+    for (direction, policies) in [("scaleUp", vec![some, share.clone()]), ("scaleDown", vec![share])] {
+        put(behavior, direction, || json!({}));
+        if let Some(rules) = child(behavior, direction) {
+            fill(rules, &[("selectPolicy", "Max".into()), ("policies", policies.into())]);
+            if direction == "scaleUp" {
+                put(rules, "stabilizationWindowSeconds", || 0.into());
+            }
+        }
+    }
+}
+
 fn replication_controller(object: &mut Object) {
     let labels = object.get("spec").and_then(|spec| spec.pointer("/template/metadata/labels")).cloned();
     if let Some(spec) = child(object, "spec") {
@@ -366,6 +381,9 @@ fn other(group: &str, ty: &str, object: &mut Object) {
                     "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 80 } },
                 }]);
                 put(spec, "metrics", || cpu);
+                if let Some(behavior) = child(spec, "behavior") {
+                    scaling_rules(behavior);
+                }
             }
         }
         ("rbac", "v1.RoleRef") => put(object, "apiGroup", || RBAC.into()),

@@ -12,8 +12,10 @@ mod strategy;
 mod table;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 pub(crate) use check::check;
 pub(crate) use normal::{complete, normalize, zero};
 pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
+pub(crate) use validate::validate;

@@ -43,6 +43,25 @@ pub(super) fn canonical(text: &str) -> Option<String> {
     Some(format!("{value}{}", DECIMAL[power]))
 }
 
+/// The amount in billionths, rounded up; `None` where the text is no quantity or too large to say.
+pub(super) fn nanos(text: &str) -> Option<i128> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '+' | '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(digits);
+    if number.is_empty() {
+        return None;
+    }
+    let nano = nano(number)?;
+    if let Some(power) = BINARY.iter().position(|known| *known == suffix) {
+        return nano.checked_mul(1024_i128.checked_pow(u32::try_from(power).ok()?)?);
+    }
+    let power = i32::try_from(DECIMAL.iter().position(|known| *known == suffix)?).ok()? - 3;
+    let factor = 1000_i128.checked_pow(power.unsigned_abs())?;
+    match power {
+        0.. => nano.checked_mul(factor),
+        _ => Some(nano.checked_add(factor - 1)?.div_euclid(factor)),
+    }
+}
+
 /// A decimal number in billionths, rounded up.
 fn nano(number: &str) -> Option<i128> {
     let (negative, number) = match number.strip_prefix('-') {

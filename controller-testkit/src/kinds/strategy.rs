@@ -20,6 +20,8 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("", "Pod") => pod(object),
         ("", "Service") => service(object),
         ("batch", "Job") => job(object),
+        ("", "Node") => networks(object),
+        ("", "PersistentVolumeClaim") => data_source(object),
         ("apps", "DaemonSet") => {
             if let Some(annotations) = member(object, "/metadata", "annotations") {
                 annotations.insert("deprecated.daemonset.template.generation".into(), "1".into());
@@ -36,8 +38,21 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
         keep_addresses(object, old);
     }
     default(ty, object);
-    if (resource.group.as_str(), resource.kind.as_str()) == ("", "Service") {
-        service(object);
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Service") => service(object),
+        ("", "Pod") => {
+            if let Some(spec) = member(object, "", "spec") {
+                for name in ["priority", "preemptionPolicy"] {
+                    if let Some(value) = old.pointer(&format!("/spec/{name}")) {
+                        spec.entry(name).or_insert_with(|| value.clone());
+                    }
+                }
+                tolerate(spec);
+            }
+        }
+        ("", "Node") => networks(object),
+        ("", "PersistentVolumeClaim") => data_source(object),
+        _ => {}
     }
 }
 
@@ -59,6 +74,11 @@ fn pod(object: &mut Value) {
     }
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
+    tolerate(spec);
+}
+
+/// Each Pod bears with a node that is away, for a while.
+fn tolerate(spec: &mut Map<String, Value>) {
     let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
     let Value::Array(tolerations) = tolerations else { return };
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
@@ -138,10 +158,46 @@ fn hash(uid: &str, salt: usize) -> u32 {
         .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
+/// A Service that changes its type loses what only the old type has, unless the client changed that too.
+fn drop_what_another_type_needs(object: &mut Value, old: &Value) {
+    let Some(spec) = member(object, "", "spec") else { return };
+    let kind = spec.get("type").and_then(Value::as_str).unwrap_or("ClusterIP").to_owned();
+    let addresses = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"];
+    let balanced = ["allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"];
+    let mut strange: Vec<&str> = Vec::new();
+    if kind == "ExternalName" {
+        strange.extend(addresses);
+    }
+    if kind != "LoadBalancer" {
+        strange.extend(balanced);
+    }
+    let has_nodes = matches!(kind.as_str(), "NodePort" | "LoadBalancer");
+    if !has_nodes && spec.get("externalIPs").is_none() {
+        strange.push("externalTrafficPolicy");
+    }
+    for name in strange {
+        if spec.get(name) == old.pointer(&format!("/spec/{name}")) {
+            spec.remove(name);
+        }
+    }
+    if has_nodes {
+        return;
+    }
+    let old_ports = old.pointer("/spec/ports").and_then(Value::as_array);
+    let known: Vec<&Value> = old_ports.into_iter().flatten().filter_map(|port| port.get("nodePort")).collect();
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
+    for port in ports.filter_map(Value::as_object_mut) {
+        if port.get("nodePort").is_some_and(|number| known.contains(&number)) {
+            port.remove("nodePort");
+        }
+    }
+}
+
 /// A client that replaces a Service need not repeat what the server gave it.
 fn keep_addresses(object: &mut Value, old: &Value) {
     let kind =
         |service: &Value| service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP").to_owned();
+    drop_what_another_type_needs(object, old);
     if kind(object) == "ExternalName" || kind(old) == "ExternalName" {
         return;
     }
@@ -151,6 +207,11 @@ fn keep_addresses(object: &mut Value, old: &Value) {
         if let Some(value) = old.pointer(&format!("/spec/{name}")) {
             spec.entry(name).or_insert_with(|| value.clone());
         }
+    }
+    // The list follows the single address, where only that was changed.
+    let is_moved = |name: &str| spec.get(name) != old.pointer(&format!("/spec/{name}"));
+    if is_moved("clusterIP") && !is_moved("clusterIPs") {
+        spec.insert("clusterIPs".into(), json!([spec.get("clusterIP")]));
     }
     let old_ports = old.pointer("/spec/ports").and_then(Value::as_array);
     let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
@@ -163,6 +224,41 @@ fn keep_addresses(object: &mut Value, old: &Value) {
         if let Some(number) = number {
             port.entry("nodePort").or_insert(number);
         }
+    }
+}
+
+/// The first network of a node stands in a field of its own too.
+fn networks(node: &mut Value) {
+    let Some(Value::Object(spec)) = node.get_mut("spec") else { return };
+    let first = spec.get("podCIDRs").and_then(|all| all.get(0)).cloned();
+    match (spec.get("podCIDR").cloned(), first) {
+        (Some(single), first) if first.as_ref() != Some(&single) => {
+            spec.insert("podCIDRs".into(), json!([single]));
+        }
+        (None, Some(first)) => drop(spec.insert("podCIDR".into(), first)),
+        _ => {}
+    }
+}
+
+/// A claim names its source in two fields, and drops one that no claim can be made of.
+fn data_source(claim: &mut Value) {
+    let Some(Value::Object(spec)) = claim.get_mut("spec") else { return };
+    let is_known = |source: &Value| {
+        let text = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();
+        matches!(
+            (text("apiGroup"), text("kind")),
+            ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        )
+    };
+    if spec.get("dataSource").is_some_and(|source| !is_known(source)) {
+        spec.remove("dataSource");
+    }
+    match (spec.get("dataSource").cloned(), spec.get("dataSourceRef").cloned()) {
+        (Some(source), None) => drop(spec.insert("dataSourceRef".into(), source)),
+        (None, Some(source)) if is_known(&source) && source.get("namespace").is_none() => {
+            spec.insert("dataSource".into(), source);
+        }
+        _ => {}
     }
 }
 

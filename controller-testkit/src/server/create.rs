@@ -53,6 +53,8 @@ impl Server {
         if !name.is_empty() {
             meta::of(&mut object).insert("name".into(), name.as_str().into());
         }
+        // What the kind adds to metadata is judged with the rest of it.
+        let of_kind = shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings);
         let mut faults = Vec::new();
         if !shape::judges_metadata(resource) {
             if name.is_empty() {
@@ -60,7 +62,7 @@ impl Server {
             }
             faults.extend(rules::faults(&object));
         }
-        faults.extend(shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings));
+        faults.extend(of_kind);
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }

@@ -87,9 +87,8 @@ pub(crate) fn faults(object: &Value) -> Vec<FieldError> {
         let field = format!("metadata.finalizers[{index}]");
         let wrong = name::qualified(finalizer);
         let standard = ["kubernetes", "orphan", "foregroundDeletion"].contains(&finalizer);
-        if !wrong.is_empty() {
-            faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(&field, finalizer, fault)));
-        } else if !standard && !finalizer.contains('/') {
+        faults.extend(wrong.into_iter().map(|fault| FieldError::invalid("metadata.finalizers", finalizer, fault)));
+        if !standard && !finalizer.contains('/') {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             faults.push(FieldError::invalid(&field, finalizer, why));
         }
@@ -115,6 +114,10 @@ fn owner_faults(object: &Value, faults: &mut Vec<FieldError>) {
                 let field = format!("metadata.ownerReferences[{index}].{member}");
                 faults.push(FieldError::required(field, "must not be empty"));
             }
+        }
+        if text("apiVersion").split('/').count() > 2 {
+            let field = format!("metadata.ownerReferences[{index}].apiVersion");
+            faults.push(FieldError::invalid(field, text("apiVersion"), "must be <group>/<version> or <version>"));
         }
         if (text("apiVersion"), text("kind")) == ("v1", "Event") {
             let why = "/v1, Kind=Event is disallowed from being an owner";

@@ -46,24 +46,50 @@ pub(crate) fn settle_new(
     if let Shape::Builtin(ty) = &resource.shape {
         kinds::prepare_create(resource, ty, object);
     }
+    let mut faults = Vec::new();
     if is_namespace(resource) {
-        let members = meta::members(object);
-        members.insert("spec".into(), json!({"finalizers": ["kubernetes"]}));
-        members.insert("status".into(), json!({"phase": "Active"}));
-        name_namespace(object);
+        faults.extend(open_namespace(object));
     }
     let name = meta::name(object);
     let base = meta::text(object, "generateName");
     // What is appended to the base makes a dash at its end legal.
     let base_as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
     let base_as_name = base_as_name.as_deref().unwrap_or(base);
-    let mut faults = Vec::new();
     for (field, shown, checked) in [("metadata.generateName", base, base_as_name), ("metadata.name", name, name)] {
         if !checked.is_empty() {
             let wrong = wrong_name(resource, checked);
             faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(field, shown, fault)));
         }
     }
+    if let Shape::Builtin(_) = &resource.shape {
+        faults.extend(kinds::validate(resource, object, None));
+    }
+    faults
+}
+
+/// Puts into a new namespace what each has, and answers what is wrong with its finalizers.
+fn open_namespace(namespace: &mut Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let given = namespace.pointer("/spec/finalizers").and_then(Value::as_array).cloned();
+    let mut finalizers = given.unwrap_or_default();
+    for finalizer in finalizers.iter().filter_map(Value::as_str) {
+        faults.extend(
+            name::qualified(finalizer)
+                .into_iter()
+                .map(|fault| FieldError::invalid("spec.finalizers", finalizer, fault)),
+        );
+        if !finalizer.contains('/') && finalizer != "kubernetes" {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.push(FieldError::invalid("spec.finalizers", finalizer, why));
+        }
+    }
+    if !finalizers.iter().any(|finalizer| finalizer == "kubernetes") {
+        finalizers.push("kubernetes".into());
+    }
+    let members = meta::members(namespace);
+    members.insert("spec".into(), json!({ "finalizers": finalizers }));
+    members.insert("status".into(), json!({"phase": "Active"}));
+    name_namespace(namespace);
     faults
 }
 
@@ -88,8 +114,8 @@ fn namespace_faults(namespace: &Value) -> Vec<FieldError> {
 fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => name::dns1123_label(name),
-        ("", "services") => name::dns1035_label(name),
-        ("rbac.authorization.k8s.io", _) => name::path_segment(name),
+        ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
+        ("rbac.authorization.k8s.io", _) | (_, "events") => name::path_segment(name),
         _ => name::dns1123_subdomain(name),
     }
 }
@@ -122,9 +148,9 @@ pub(crate) fn settle_changed(
             name_namespace(object);
             namespace_faults(object)
         }
-        (Shape::Builtin(ty), _) => {
+        (Shape::Builtin(ty), part) => {
             kinds::prepare_update(resource, ty, object, old);
-            Vec::new()
+            if part == Part::Main { kinds::validate(resource, object, Some(old)) } else { Vec::new() }
         }
     }
 }

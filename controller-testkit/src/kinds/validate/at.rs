@@ -1,0 +1,202 @@
+//! A value with its place, and the list of what is wrong: what every rule reads and writes.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::field::{FieldError, Path};
+
+static NOTHING: Value = Value::Null;
+
+/// A value and where it stands in the object. What is not there is null.
+#[derive(Clone)]
+pub(super) struct At<'a> {
+    pub(super) value: &'a Value,
+    pub(super) path: Path,
+}
+
+impl<'a> At<'a> {
+    pub(super) fn root(value: &'a Value) -> Self {
+        At { value, path: Path::root() }
+    }
+
+    pub(super) fn field(&self, name: &str) -> At<'a> {
+        At { value: self.value.get(name).unwrap_or(&NOTHING), path: self.path.child(name) }
+    }
+
+    /// The value behind several fields.
+    pub(super) fn at(&self, names: &str) -> At<'a> {
+        names.split('.').fold(self.clone(), |at, name| at.field(name))
+    }
+
+    /// The same value at another place: some messages of the real server name a place that is not quite the value's.
+    pub(super) fn told_as(&self, path: Path) -> At<'a> {
+        At { value: self.value, path }
+    }
+
+    /// An entry of a map.
+    pub(super) fn entry(&self, key: &str) -> At<'a> {
+        At { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.key(key) }
+    }
+
+    /// The items of a list; none where there is no list.
+    pub(super) fn items(&self) -> Vec<At<'a>> {
+        let items = self.value.as_array().into_iter().flatten().enumerate();
+        items.map(|(index, value)| At { value, path: self.path.index(index) }).collect()
+    }
+
+    /// The entries of a map by their keys; none where there is no map.
+    pub(super) fn entries(&self) -> Vec<(&'a str, At<'a>)> {
+        let entries = self.value.as_object().into_iter().flatten();
+        entries.map(|(key, value)| (key.as_str(), At { value, path: self.path.key(key) })).collect()
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        !self.value.is_null()
+    }
+
+    /// Whether there is nothing in it: no value, an empty text, list or map.
+    pub(super) fn is_empty(&self) -> bool {
+        match self.value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    pub(super) fn is_true(&self) -> bool {
+        self.value == &Value::Bool(true)
+    }
+
+    /// The text, empty where there is none.
+    pub(super) fn text(&self) -> &'a str {
+        self.value.as_str().unwrap_or_default()
+    }
+
+    /// The number, 0 where there is none.
+    pub(super) fn number(&self) -> i64 {
+        self.value.as_i64().unwrap_or(0)
+    }
+}
+
+/// What is wrong, in the order in which it was found.
+#[derive(Default)]
+pub(super) struct Faults(Vec<FieldError>);
+
+impl Faults {
+    pub(super) fn into_inner(self) -> Vec<FieldError> {
+        self.0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn required(&mut self, at: &At<'_>, detail: &str) {
+        self.0.push(FieldError::required(&at.path, detail));
+    }
+
+    /// A text, list or map that may not be empty. Answers whether something is there.
+    pub(super) fn needs(&mut self, at: &At<'_>) -> bool {
+        if at.is_empty() {
+            self.required(at, "");
+        }
+        !at.is_empty()
+    }
+
+    /// A value that breaks a rule.
+    pub(super) fn invalid(&mut self, at: &At<'_>, detail: impl AsRef<str>) {
+        self.0.push(FieldError::invalid(&at.path, at.value, detail));
+    }
+
+    /// A rule that is broken by something else than the value at that place.
+    pub(super) fn invalid_as(&mut self, at: &At<'_>, shown: &(impl Serialize + ?Sized), detail: impl AsRef<str>) {
+        self.0.push(FieldError::invalid(&at.path, shown, detail));
+    }
+
+    pub(super) fn forbidden(&mut self, at: &At<'_>, detail: impl AsRef<str>) {
+        self.0.push(FieldError::forbidden(&at.path, detail));
+    }
+
+    pub(super) fn duplicate(&mut self, at: &At<'_>, shown: &(impl Serialize + ?Sized)) {
+        self.0.push(FieldError::duplicate(&at.path, shown));
+    }
+
+    pub(super) fn duplicate_because(&mut self, at: &At<'_>, detail: &str) {
+        self.0.push(FieldError::duplicate_because(&at.path, at.value, detail));
+    }
+
+    pub(super) fn not_found(&mut self, at: &At<'_>, shown: &str, detail: &str) {
+        self.0.push(FieldError::not_found(&at.path, shown, detail));
+    }
+
+    pub(super) fn not_supported(&mut self, at: &At<'_>, shown: &(impl Serialize + ?Sized), known: &[&str]) {
+        self.0.push(FieldError::not_supported(&at.path, shown, known));
+    }
+
+    pub(super) fn too_long(&mut self, at: &At<'_>, max: i64) {
+        self.0.push(FieldError::too_long(&at.path, max));
+    }
+
+    /// A text of a closed list. An absent one is as wrong as an unknown one.
+    pub(super) fn one_of(&mut self, at: &At<'_>, known: &[&str]) -> bool {
+        let fits = known.contains(&at.text());
+        if !fits {
+            self.not_supported(at, at.text(), known);
+        }
+        fits
+    }
+
+    /// A text of a closed list, if there is one.
+    pub(super) fn one_of_if_set(&mut self, at: &At<'_>, known: &[&str]) {
+        if at.is_set() {
+            self.one_of(at, known);
+        }
+    }
+
+    /// A text of a closed list that is missed where it is absent.
+    pub(super) fn needs_one_of(&mut self, at: &At<'_>, known: &[&str]) -> bool {
+        self.needs(at) && self.one_of(at, known)
+    }
+
+    /// A text that follows a grammar, which answers what is wrong.
+    pub(super) fn follows(&mut self, at: &At<'_>, grammar: fn(&str) -> Vec<String>) {
+        for wrong in grammar(at.text()) {
+            self.invalid_as(at, at.text(), wrong);
+        }
+    }
+
+    /// A text that follows a grammar, if there is one.
+    pub(super) fn follows_if_set(&mut self, at: &At<'_>, grammar: fn(&str) -> Vec<String>) {
+        if !at.is_empty() {
+            self.follows(at, grammar);
+        }
+    }
+
+    /// A number that is not negative, if there is one.
+    pub(super) fn not_negative(&mut self, at: &At<'_>) {
+        if at.number() < 0 {
+            self.invalid(at, "must be greater than or equal to 0");
+        }
+    }
+
+    /// A number within bounds; an absent one counts as 0.
+    pub(super) fn between(&mut self, at: &At<'_>, low: i64, high: i64) {
+        if !(low..=high).contains(&at.number()) {
+            self.invalid_as(at, &at.number(), format!("must be between {low} and {high}, inclusive"));
+        }
+    }
+
+    /// A network port.
+    pub(super) fn port(&mut self, at: &At<'_>) {
+        self.between(at, 1, 65535);
+    }
+
+    /// A field that never changes.
+    pub(super) fn unchanged(&mut self, new: &At<'_>, old: &At<'_>) {
+        if new.value != old.value {
+            self.0.push(FieldError::immutable(&new.path, new.value));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Jobs and CronJobs.
+
+use serde_json::Value;
+
+use super::at::{At, Faults};
+use super::cron::schedule;
+use super::pod;
+use super::selector::{picks, selector};
+use crate::field::name;
+
+/// The most Pods that an indexed Job runs at once.
+const MOST_INDEXED: i64 = 100_000;
+
+pub(super) fn job(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let spec = new.field("spec");
+    job_spec(&spec, f);
+    let own = spec.field("selector");
+    let labels = spec.at("template.metadata.labels");
+    if !own.is_set() {
+        f.required(&own, "");
+    } else {
+        selector(&own, f);
+    }
+    if old.is_none() && !spec.field("manualSelector").is_true() {
+        generated(new, &own, f);
+    }
+    if !picks(&own, &labels) {
+        f.invalid(&labels, "`selector` does not match template `labels`");
+    }
+    if let Some(old) = old {
+        job_change(&spec, &old.field("spec"), f);
+    }
+}
+
+/// A selector that the server makes may have nothing of the client's beside it.
+fn generated(new: &At<'_>, own: &At<'_>, f: &mut Faults) {
+    let uid = new.at("metadata.uid").text();
+    let is_own = own.field("matchLabels").entries().len() == 1 && own.field("matchExpressions").is_empty();
+    let of_label = own.field("matchLabels").entry("batch.kubernetes.io/controller-uid").text();
+    if !is_own || of_label != uid {
+        f.invalid(own, "`selector` not auto-generated");
+    }
+}
+
+fn job_spec(spec: &At<'_>, f: &mut Faults) {
+    let numbers = ["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"];
+    numbers.iter().for_each(|field| f.not_negative(&spec.field(field)));
+    for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
+        f.not_negative(&spec.field(field));
+    }
+    let mode = spec.field("completionMode");
+    f.one_of_if_set(&mode, &["NonIndexed", "Indexed"]);
+    let is_indexed = mode.text() == "Indexed";
+    if is_indexed {
+        let (count, width) = (spec.field("completions"), spec.field("parallelism"));
+        if !count.is_set() {
+            f.required(&count, "when completion mode is Indexed");
+        }
+        if width.number() > MOST_INDEXED {
+            let why = format!("must be less than or equal to {MOST_INDEXED} when completion mode is Indexed");
+            f.invalid(&width, why);
+        }
+    } else {
+        for field in ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] {
+            if spec.field(field).is_set() {
+                f.invalid(&spec.field(field), "requires indexed completion mode");
+            }
+        }
+    }
+    if spec.field("maxFailedIndexes").is_set() && !spec.field("backoffLimitPerIndex").is_set() {
+        f.required(&spec.field("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
+    }
+    manager(&spec.field("managedBy"), f);
+    failures(&spec.field("podFailurePolicy"), spec, f);
+    let judges = spec.field("podFailurePolicy").is_set();
+    let known: &[&str] = if judges { &["Failed"] } else { &["Failed", "TerminatingOrFailed"] };
+    f.one_of_if_set(&spec.field("podReplacementPolicy"), known);
+    let template = spec.field("template");
+    pod::template(&template, f);
+    let policy = template.at("spec.restartPolicy");
+    match policy.text() {
+        "" | "Always" => f.required(&policy, "valid values: \"OnFailure\", \"Never\""),
+        "OnFailure" if spec.field("podFailurePolicy").is_set() => {
+            f.invalid(&policy, "only \"Never\" is supported when podFailurePolicy is specified");
+        }
+        "OnFailure" | "Never" => {}
+        _ => {
+            f.one_of(&policy, &["OnFailure", "Never"]);
+        }
+    }
+}
+
+fn manager(by: &At<'_>, f: &mut Faults) {
+    if !by.is_set() {
+        return;
+    }
+    match by.text().split_once('/') {
+        Some((domain, path)) if !domain.is_empty() && !path.is_empty() => {
+            name::dns1123_subdomain(domain).into_iter().for_each(|wrong| f.invalid_as(by, domain, wrong));
+        }
+        _ => f.invalid(by, "must be a domain-prefixed path (such as \"acme.io/foo\")"),
+    }
+    if by.text().len() > 63 {
+        f.too_long(by, 63);
+    }
+}
+
+fn failures(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
+    for rule in policy.field("rules").items() {
+        let action = rule.field("action");
+        f.needs_one_of(&action, &["Count", "FailIndex", "FailJob", "Ignore"]);
+        if action.text() == "FailIndex" && !spec.field("backoffLimitPerIndex").is_set() {
+            f.invalid(&action, "requires the backoffLimitPerIndex to be set");
+        }
+        let (codes, conditions) = (rule.field("onExitCodes"), rule.field("onPodConditions"));
+        match (codes.is_set(), !conditions.is_empty()) {
+            (true, true) => f.invalid(&rule, "specifying both OnExitCodes and OnPodConditions is not supported"),
+            (false, false) => f.invalid(&rule, "specifying one of OnExitCodes and OnPodConditions is required"),
+            _ => {}
+        }
+        if codes.is_set() {
+            let operator = codes.field("operator");
+            f.needs_one_of(&operator, &["In", "NotIn"]);
+            f.needs(&codes.field("values"));
+            for value in codes.field("values").items() {
+                if operator.text() == "In" && value.number() == 0 {
+                    f.invalid(&value, "must not be 0 for the In operator");
+                }
+            }
+        }
+    }
+}
+
+/// Which of a Job's fields stay as they are. A suspended Job may still change where its Pods run and what they need.
+fn job_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    let (count, before) = (new.field("completions"), old.field("completions"));
+    if count.value != before.value {
+        match (old.field("completionMode").text(), count.is_set()) {
+            // It has been told that it is missing.
+            ("Indexed", false) if new.field("completionMode").text() == "Indexed" => {}
+            ("Indexed", true) if count.value == new.field("parallelism").value => {}
+            ("Indexed", true) => f.invalid(&count, "can only be modified in tandem with spec.parallelism"),
+            _ => f.unchanged(&count, &before),
+        }
+    }
+    let fixed =
+        ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
+    fixed.iter().for_each(|field| f.unchanged(&new.field(field), &old.field(field)));
+    let (template, before) = (new.field("template"), old.field("template"));
+    if !old.field("suspend").is_true() {
+        f.unchanged(&template, &before);
+    } else if settled(template.value) != settled(before.value) {
+        f.unchanged(&template.field("spec"), &before.field("spec"));
+    }
+}
+
+/// A template without what may change while its Job is suspended.
+fn settled(template: &Value) -> Value {
+    let mut settled = template.get("spec").cloned().unwrap_or_default();
+    if let Value::Object(spec) = &mut settled {
+        for field in ["nodeSelector", "tolerations", "affinity", "schedulingGates"] {
+            spec.remove(field);
+        }
+        for field in ["containers", "initContainers"] {
+            let containers = spec.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten();
+            for container in containers.filter_map(Value::as_object_mut) {
+                container.remove("resources");
+            }
+        }
+    }
+    settled
+}
+
+pub(super) fn cron_job(new: &At<'_>, f: &mut Faults) {
+    let spec = new.field("spec");
+    let own = new.at("metadata.name");
+    // The longest name that leaves room for the time in its Jobs' names.
+    const LONGEST_NAME: usize = 52;
+    if own.text().len() > LONGEST_NAME {
+        f.invalid(&own, format!("must be no more than {LONGEST_NAME} characters"));
+    }
+    let times = spec.field("schedule");
+    if f.needs(&times)
+        && let Err(why) = schedule(times.text())
+    {
+        f.invalid(&times, why);
+    }
+    let zone = spec.field("timeZone");
+    match zone.text() {
+        _ if !zone.is_set() => {}
+        "" => f.invalid(&zone, "timeZone must be nil or non-empty string"),
+        text if text.eq_ignore_ascii_case("local") => {
+            let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+            f.invalid(&zone, why);
+        }
+        _ => {}
+    }
+    for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
+        f.not_negative(&spec.field(field));
+    }
+    f.needs_one_of(&spec.field("concurrencyPolicy"), &["Allow", "Forbid", "Replace"]);
+    let job = spec.at("jobTemplate.spec");
+    job_spec(&job, f);
+    if job.field("manualSelector").is_true() {
+        f.not_supported(&job.field("manualSelector"), &true, &["nil", "false"]);
+    }
+    if job.field("selector").is_set() {
+        f.invalid(&job.field("selector"), "`selector` will be auto-generated");
+    }
+}

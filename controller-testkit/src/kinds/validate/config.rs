@@ -1,0 +1,113 @@
+//! ConfigMaps and Secrets.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::at::{At, Faults};
+use super::texts::config_key;
+
+/// The most bytes that the values of one object may have.
+const LARGEST: usize = 1024 * 1024;
+
+pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let (data, binary) = (new.field("data"), new.field("binaryData"));
+    for (key, value) in data.entries() {
+        keys(key, &value, f);
+        if binary.entry(key).is_set() {
+            f.invalid_as(&value, key, "duplicate of key present in binaryData");
+        }
+    }
+    binary.entries().iter().for_each(|(key, value)| keys(key, value, f));
+    let size = data.entries().iter().map(|(_, value)| value.text().len()).sum::<usize>() + bytes(&binary);
+    if size > LARGEST {
+        f.too_long(&At::root(new.value), LARGEST.try_into().unwrap_or(i64::MAX));
+    }
+    if let Some(old) = old {
+        sealed(new, old, &["data", "binaryData"], f);
+    }
+}
+
+pub(super) fn secret(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let data = new.field("data");
+    data.entries().iter().for_each(|(key, value)| keys(key, value, f));
+    if bytes(&data) > LARGEST {
+        f.too_long(&data, LARGEST.try_into().unwrap_or(i64::MAX));
+    }
+    let kind = new.field("type");
+    match kind.text() {
+        "kubernetes.io/service-account-token" => {
+            f.needs(&new.at("metadata.annotations").entry("kubernetes.io/service-account.name"));
+        }
+        "kubernetes.io/dockercfg" => document(&data.entry(".dockercfg"), f),
+        "kubernetes.io/dockerconfigjson" => document(&data.entry(".dockerconfigjson"), f),
+        "kubernetes.io/basic-auth" => {
+            let (user, password) = (data.entry("username"), data.entry("password"));
+            if !user.is_set() && !password.is_set() {
+                f.required(&user, "");
+                f.required(&password, "");
+            }
+        }
+        "kubernetes.io/ssh-auth" => {
+            f.needs(&data.entry("ssh-privatekey"));
+        }
+        "kubernetes.io/tls" => {
+            for key in ["tls.crt", "tls.key"] {
+                if !data.entry(key).is_set() {
+                    f.required(&data.entry(key), "");
+                }
+            }
+        }
+        _ => {}
+    }
+    if let Some(old) = old {
+        f.unchanged(&kind, &old.field("type"));
+        sealed(new, old, &["data"], f);
+    }
+}
+
+fn keys(key: &str, value: &At<'_>, f: &mut Faults) {
+    config_key(key).into_iter().for_each(|wrong| f.invalid_as(value, key, wrong));
+}
+
+/// How many bytes the values of a map in base64 have.
+fn bytes(map: &At<'_>) -> usize {
+    let size = |text: &str| text.trim_end_matches('=').len() * 3 / 4;
+    map.entries().iter().map(|(_, value)| size(value.text())).sum()
+}
+
+/// A value that is a JSON document.
+fn document(value: &At<'_>, f: &mut Faults) {
+    if !value.is_set() {
+        f.required(value, "");
+        return;
+    }
+    let bytes = STANDARD.decode(value.text()).unwrap_or_default();
+    if serde_json::from_slice::<Value>(&bytes).is_err() {
+        let text = String::from_utf8_lossy(&bytes);
+        let why = match text.trim_start().chars().next() {
+            None => "unexpected end of JSON input".to_owned(),
+            Some(first) if !matches!(first, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n') => {
+                format!("invalid character '{first}' looking for beginning of value")
+            }
+            Some(_) => "invalid JSON".to_owned(),
+        };
+        f.invalid_as(value, "<secret contents redacted>", why);
+    }
+}
+
+/// What was declared immutable stays so, and so does its content.
+fn sealed(new: &At<'_>, old: &At<'_>, fields: &[&str], f: &mut Faults) {
+    if !old.field("immutable").is_true() {
+        return;
+    }
+    const WHY: &str = "field is immutable when `immutable` is set";
+    if !new.field("immutable").is_true() {
+        f.forbidden(&new.field("immutable"), WHY);
+    }
+    for field in fields {
+        if new.field(field).value != old.field(field).value {
+            f.forbidden(&new.field(field), WHY);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What the real server refuses in objects of the built-in kinds, in its words and with its paths.
+//!
+//! An object comes here normalized and with its defaults; a change comes with the object that it replaces. Each file
+//! owns a group of kinds. Metadata and the grammar of names are the server's own rules, and what is of a wrong type or
+//! unknown has been refused by [`check`](super::check) before. Kinds that no file names are accepted as they are.
+//! `observed.jsonl` holds what a kube-apiserver v1.37.2 answered, and the tests hold these rules to it.
+
+mod at;
+mod batch;
+mod config;
+mod container;
+mod cron;
+mod handler;
+mod network;
+mod node;
+mod placement;
+mod pod;
+mod rbac;
+mod records;
+mod scaling;
+mod selector;
+mod service;
+mod storage;
+mod texts;
+mod volume;
+mod workload;
+
+use serde_json::Value;
+
+use self::at::{At, Faults};
+use crate::catalog::Resource;
+use crate::field::FieldError;
+
+/// What is wrong with a new object, or with one that is to replace `old`.
+pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let (new, old) = (At::root(object), old.map(At::root));
+    let (old, f) = (old.as_ref(), &mut faults);
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Pod") => pod::pod(&new, old, f),
+        ("", "PodTemplate") => pod::template(&new.field("template"), f),
+        ("", "Service") => service::service(&new, old, f),
+        ("", "ConfigMap") => config::config_map(&new, old, f),
+        ("", "Secret") => config::secret(&new, old, f),
+        ("", "Node") => node::node(&new, old, f),
+        ("", "PersistentVolumeClaim") => storage::claim(&new, old, f),
+        ("", "Event") | ("events.k8s.io", "Event") => records::event(&new, old, f),
+        ("apps", "Deployment") => workload::deployment(&new, old, f),
+        ("apps", "ReplicaSet") => workload::replica_set(&new, old, f),
+        ("apps", "StatefulSet") => workload::stateful_set(&new, old, f),
+        ("apps", "DaemonSet") => workload::daemon_set(&new, old, f),
+        ("batch", "Job") => batch::job(&new, old, f),
+        ("batch", "CronJob") => batch::cron_job(&new, f),
+        ("networking.k8s.io", "Ingress") => network::ingress(&new, old, f),
+        ("networking.k8s.io", "NetworkPolicy") => network::policy(&new, f),
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => rbac::role(&new, resource.namespaced, f),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
+            rbac::binding(&new, old, resource.namespaced, f);
+        }
+        ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
+        ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
+        ("coordination.k8s.io", "Lease") => records::lease(&new, f),
+        _ => {}
+    }
+    faults.into_inner()
+}

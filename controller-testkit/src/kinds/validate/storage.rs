@@ -1,0 +1,89 @@
+//! PersistentVolumeClaims, as objects and as templates of a StatefulSet.
+
+use serde_json::Value;
+
+use super::at::{At, Faults};
+use super::selector::selector;
+use crate::field::name;
+use crate::kinds::quantity;
+
+const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
+pub(super) fn claim(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    claim_spec(&new.field("spec"), f);
+    if let Some(old) = old {
+        claim_change(new, old, f);
+    }
+}
+
+pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
+    let modes = spec.field("accessModes");
+    if modes.is_empty() {
+        f.required(&modes, "at least 1 access mode is required");
+    }
+    selector(&spec.field("selector"), f);
+    for mode in modes.items() {
+        f.one_of(&mode.told_as(modes.path.clone()), &MODES);
+    }
+    if modes.items().len() > 1 && modes.items().iter().any(|mode| mode.text() == "ReadWriteOncePod") {
+        f.forbidden(&modes, "may not use ReadWriteOncePod with other access modes");
+    }
+    let place = spec.field("resources").entry("storage");
+    let storage = spec.at("resources.requests.storage").told_as(place.path);
+    match quantity::nanos(storage.text()) {
+        _ if !storage.is_set() => f.required(&storage, ""),
+        Some(amount) if amount <= 0 => f.invalid(&storage, "must be greater than zero"),
+        _ => {}
+    }
+    f.follows_if_set(&spec.field("storageClassName"), name::dns1123_subdomain);
+    f.one_of_if_set(&spec.field("volumeMode"), &["Block", "Filesystem"]);
+    for field in ["dataSource", "dataSourceRef"] {
+        let source = spec.field(field);
+        if source.is_set() {
+            f.needs(&source.field("name"));
+            f.needs(&source.field("kind"));
+            if source.field("apiGroup").is_empty() && !source.field("kind").is_empty() {
+                let kind = source.field("kind");
+                if kind.text() != "PersistentVolumeClaim" && field == "dataSourceRef" {
+                    f.invalid(&kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+                }
+            }
+        }
+    }
+}
+
+/// A claim's size and its class of attributes may change once it is bound, and it is bound to a volume once.
+fn claim_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    let (spec, old_spec) = (new.field("spec"), old.field("spec"));
+    let is_bound = old.at("status.phase").text() == "Bound";
+    let settled = |spec: &At<'_>| {
+        let mut settled = spec.value.clone();
+        if let Value::Object(fields) = &mut settled {
+            if old_spec.field("volumeName").is_empty() {
+                fields.remove("volumeName");
+            }
+            if is_bound {
+                fields.remove("volumeAttributesClassName");
+                if let Some(Value::Object(resources)) = fields.get_mut("resources") {
+                    resources.remove("requests");
+                }
+            }
+        }
+        settled
+    };
+    if settled(&spec) != settled(&old_spec) {
+        let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound \
+                   claims";
+        f.forbidden(&spec, why);
+    }
+    let mode = spec.field("volumeMode");
+    if mode.value != old_spec.field("volumeMode").value {
+        f.invalid(&mode.told_as(At::root(new.value).field("volumeMode").path), "field is immutable");
+    }
+    let amount = |spec: &At<'_>| quantity::nanos(spec.at("resources.requests.storage").text()).unwrap_or(0);
+    let granted = quantity::nanos(old.at("status.capacity.storage").text()).unwrap_or(0);
+    if is_bound && amount(&spec) < amount(&old_spec) && amount(&spec) <= granted {
+        let at = spec.at("resources.requests.storage");
+        f.forbidden(&at, "field can not be less than status.capacity");
+    }
+}
