@@ -37,6 +37,10 @@ smoke:
 bench what:
     cargo run --release -p benches -- {{what}}
 
+# What each crate costs to build: the table of docs/dependencies.md.
+build-costs:
+    benches/build-costs.sh
+
 # Rewrites the snapshots of expansions and of compile errors. Read the difference as prose.
 bless:
     UPDATE_EXPECT=1 cargo test -p controller-macros
