@@ -18,4 +18,4 @@ pub(crate) use check::check;
 pub(crate) use normal::{complete, normalize, zero};
 pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
-pub(crate) use validate::validate;
+pub(crate) use validate::{validate, validate_status};

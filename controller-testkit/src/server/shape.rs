@@ -150,7 +150,11 @@ pub(crate) fn settle_changed(
         }
         (Shape::Builtin(ty), part) => {
             kinds::prepare_update(resource, ty, object, old);
-            if part == Part::Main { kinds::validate(resource, object, Some(old)) } else { Vec::new() }
+            match part {
+                Part::Main => kinds::validate(resource, object, Some(old)),
+                Part::Status => kinds::validate_status(resource, object, old),
+                _ => Vec::new(),
+            }
         }
     }
 }

@@ -121,13 +121,29 @@ fn failures(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
         if codes.is_set() {
             let operator = codes.field("operator");
             f.needs_one_of(&operator, &["In", "NotIn"]);
-            f.needs(&codes.field("values"));
-            for value in codes.field("values").items() {
+            let values = codes.field("values");
+            if values.is_empty() {
+                f.invalid_as(&values, &[0_i64; 0], "at least one value is required");
+            }
+            for value in values.items() {
                 if operator.text() == "In" && value.number() == 0 {
                     f.invalid(&value, "must not be 0 for the In operator");
                 }
             }
         }
+    }
+}
+
+/// The counts of a Job's status; Pods that have ended stay counted.
+pub(super) fn counts(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    for field in ["succeeded", "failed"] {
+        let count = new.field("status").field(field);
+        if count.number() < old.field("status").field(field).number() {
+            f.invalid_as(&count, &count.number(), format!("cannot decrease the {field} counter"));
+        }
+    }
+    for field in ["active", "succeeded", "failed", "ready", "terminating"] {
+        f.not_negative(&new.field("status").field(field));
     }
 }
 

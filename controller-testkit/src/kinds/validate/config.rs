@@ -21,7 +21,8 @@ pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     binary.entries().iter().for_each(|(key, value)| keys(key, value, f));
     let size = data.entries().iter().map(|(_, value)| value.text().len()).sum::<usize>() + bytes(&binary);
     if size > LARGEST {
-        f.too_long(&At::root(new.value), LARGEST.try_into().unwrap_or(i64::MAX));
+        // The place is the real server's word for the object itself, which has no name there.
+        f.too_long(&new.entry(""), LARGEST.try_into().unwrap_or(i64::MAX));
     }
     if let Some(old) = old {
         sealed(new, old, &["data", "binaryData"], f);

@@ -31,6 +31,19 @@ use self::at::{At, Faults};
 use crate::catalog::Resource;
 use crate::field::FieldError;
 
+/// What is wrong with the status of an object that is otherwise as it was.
+pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let new = At::root(object);
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, &mut faults),
+        ("apps", "DaemonSet") => workload::daemons(&new, &mut faults),
+        ("batch", "Job") => batch::counts(&new, &At::root(old), &mut faults),
+        _ => {}
+    }
+    faults.into_inner()
+}
+
 /// What is wrong with a new object, or with one that is to replace `old`.
 pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut faults = Faults::default();

@@ -37,6 +37,8 @@ fn toleration(toleration: &At<'_>, f: &mut Faults) {
             f.invalid(&value.told_as(operator.path), "value must be empty when `operator` is 'Exists'");
         }
         "Exists" => {}
+        // They are known, but not switched on.
+        "Gt" | "Lt" => f.not_supported(&operator, operator.text(), &["Equal", "Exists", "Lt", "Gt"]),
         _ => {
             f.one_of(&operator, &["Equal", "Exists"]);
         }

@@ -88,10 +88,8 @@ fn source(volume: &At<'_>, f: &mut Faults) {
         }
         is_given = true;
         match known {
-            "emptyDir" => {
-                if quantity::nanos(source.field("sizeLimit").text()).is_some_and(|size| size < 0) {
-                    f.forbidden(&source.field("sizeLimit"), "SizeLimit field must be a valid resource quantity");
-                }
+            "emptyDir" if quantity::nanos(source.field("sizeLimit").text()).is_some_and(|size| size < 0) => {
+                f.forbidden(&source.field("sizeLimit"), "SizeLimit field must be a valid resource quantity");
             }
             "hostPath" => {
                 if f.needs(&source.field("path")) {

@@ -137,6 +137,49 @@ pub(super) fn daemon_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     kept_selector(&spec, old, f);
 }
 
+/// The counts of a status: none is negative, and none of a part is more than the whole.
+pub(super) fn replicas(new: &At<'_>, f: &mut Faults) {
+    let status = new.field("status");
+    let parts = ["updatedReplicas", "readyReplicas", "availableReplicas", "currentReplicas", "fullyLabeledReplicas"];
+    for field in ["observedGeneration", "replicas", "unavailableReplicas", "collisionCount"].iter().chain(&parts) {
+        f.not_negative(&status.field(field));
+    }
+    let whole = status.field("replicas").number();
+    let (of_kind, ready_word): (&[&str], _) = match new.field("kind").text() {
+        "Deployment" => (&parts[..3], "readyReplicas"),
+        "StatefulSet" => (&parts[..4], "status.readyReplicas"),
+        _ => (&["readyReplicas", "availableReplicas", "fullyLabeledReplicas"], "readyReplicas"),
+    };
+    for field in of_kind {
+        let part = status.field(field);
+        if part.number() > whole {
+            f.invalid_as(&part, &part.number(), "cannot be greater than status.replicas");
+        }
+    }
+    let (ready, available) = (status.field("readyReplicas"), status.field("availableReplicas"));
+    if available.number() > ready.number() {
+        f.invalid_as(&available, &available.number(), format!("cannot be greater than {ready_word}"));
+    }
+}
+
+/// The counts of a DaemonSet's status.
+pub(super) fn daemons(new: &At<'_>, f: &mut Faults) {
+    let status = new.field("status");
+    for field in [
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
+    ] {
+        f.not_negative(&status.field(field));
+    }
+}
+
 fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     if let Some(old) = old {
         f.unchanged(&spec.field("selector"), &old.at("spec.selector"));
