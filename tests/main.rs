@@ -4,5 +4,6 @@ mod end_to_end;
 mod examples;
 mod log;
 mod quickstart;
+mod semantics;
 mod tidy;
 mod ui;

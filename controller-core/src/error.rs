@@ -89,9 +89,10 @@ impl StdError for Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        match failure.0.downcast::<Error>() {
+        let class = failure.class();
+        match failure.error.downcast::<Error>() {
             Ok(error) => *error,
-            Err(source) => Self { class: class_of(&*source), source },
+            Err(source) => Self { class, source },
         }
     }
 }
@@ -107,17 +108,26 @@ impl From<Failure> for Error {
 /// }
 /// assert!(parse("many").is_err());
 /// ```
-pub struct Failure(BoxError);
+pub struct Failure {
+    error: BoxError,
+    /// The class of what an `anyhow::Error` held: boxed it no longer shows it.
+    #[cfg(feature = "anyhow")]
+    inside: Option<Class>,
+}
 
 impl Failure {
     /// The class of the outermost [`Error`] in the chain; temporary where there is none.
     pub(crate) fn class(&self) -> Class {
-        class_of(&*self.0)
+        #[cfg(feature = "anyhow")]
+        if let Some(class) = &self.inside {
+            return class.clone();
+        }
+        class_of(&*self.error)
     }
 
     /// The whole chain on one line, outermost first.
     pub(crate) fn chain(&self) -> String {
-        chain(&*self.0)
+        chain(&*self.error)
     }
 }
 
@@ -127,19 +137,33 @@ where
     E: Into<Box<dyn StdError + Send + Sync>> + 'static,
 {
     fn from(error: E) -> Self {
-        Self(error.into())
+        Self {
+            #[cfg(feature = "anyhow")]
+            inside: inside_anyhow(&error),
+            error: error.into(),
+        }
     }
+}
+
+/// The class that an `anyhow::Error` holds, before it is boxed and only its text and its sources can be seen.
+#[cfg(feature = "anyhow")]
+fn inside_anyhow(error: &dyn std::any::Any) -> Option<Class> {
+    let error = error.downcast_ref::<anyhow::Error>()?;
+    // Each context of anyhow's own hides the error that it was given to from the chain, but not from a downcast.
+    let found = error.downcast_ref::<Error>().map(|error| &error.class);
+    let in_chain = || error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(|error| &error.class);
+    found.or_else(in_chain).cloned()
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        fmt::Display::fmt(&self.error, f)
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(&self.error, f)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 #[cfg(feature = "testing")]
@@ -16,6 +17,8 @@ pub(crate) struct Live {
     list: Mutex<List>,
     /// Whoever wants to see all of them settled waits here.
     moved: Notify,
+    /// The operator has ended.
+    over: CancellationToken,
     #[cfg(feature = "testing")]
     listeners: Listeners,
 }
@@ -40,6 +43,11 @@ impl Live {
     pub(crate) fn expect(&self, controllers: usize) {
         self.list.lock().expected = Some(controllers);
         self.has_moved();
+    }
+
+    /// Cancelled when the operator ends, however it does.
+    pub(crate) fn over(&self) -> CancellationToken {
+        self.over.clone()
     }
 
     /// The engine's doings from now on.

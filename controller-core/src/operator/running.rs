@@ -57,7 +57,12 @@ impl Running {
         let root = operator.take_tree();
         let tree = root.handle();
         let live = Arc::clone(&operator.live);
-        let task = env::spawn(drive(operator, root, stop.clone(), Arc::clone(&live)));
+        let driven = drive(operator, root, stop.clone(), Arc::clone(&live));
+        let over = live.over().drop_guard();
+        let task = env::spawn(async move {
+            let _over = over;
+            driven.await
+        });
         Self { name, tree, stop, task, verdict: None, live }
     }
 
@@ -70,8 +75,10 @@ impl Running {
     /// Waits until the operator has nothing left to do: each controller runs, its caches show what the server has,
     /// and nothing is queued, running, or waiting for a retry or for a requeue before the next resync tick.
     ///
-    /// It never ends where a callback fails for ever, asks for requeues without end, or where the operator does not
-    /// start.
+    /// It never ends where a callback fails for ever or asks for requeues without end.
+    ///
+    /// # Panics
+    /// Where the operator has ended or ends meanwhile: it failed to start, or gave up. Its log says why.
     ///
     /// ```
     /// # use controller_core::prelude::*;
@@ -81,7 +88,12 @@ impl Running {
     /// ```
     #[cfg(feature = "testing")]
     pub async fn settled(&self) {
-        crate::testing::settled(&self.live).await;
+        let over = self.live.over();
+        tokio::select! {
+            biased;
+            () = over.cancelled() => panic!("operator {} has ended, so it can't settle: its log says why", self.name),
+            () = crate::testing::settled(&self.live) => {}
+        }
     }
 
     /// What the engine does from now on, one thing after another: for oracles that check its order.

@@ -60,7 +60,7 @@ impl Server {
             if name.is_empty() {
                 faults.push(FieldError::required("metadata.name", "name or generateName is required"));
             }
-            faults.extend(rules::faults(&object));
+            faults.extend(rules::faults(&resource.group, &object));
         }
         faults.extend(of_kind);
         if !faults.is_empty() {

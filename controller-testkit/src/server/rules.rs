@@ -60,8 +60,12 @@ const DUPLICATE_OWNERS: &str = ".metadata.ownerReferences contains duplicate ent
                                 references in 1.20+, and may reject such requests as early as 1.24; please fix your \
                                 requests";
 
-/// What is wrong with metadata, the name apart, whose grammar is the kind's.
-pub(crate) fn faults(object: &Value) -> Vec<FieldError> {
+/// The groups that are served by libraries of their own. Those do not know the rule that a finalizer without a slash
+/// is one of Kubernetes itself; the server's own finalizer of definitions breaks it.
+const LIBRARIES: [&str; 2] = ["apiextensions.k8s.io", "apiregistration.k8s.io"];
+
+/// What is wrong with the metadata of an object of this group, the name apart, whose grammar is the kind's.
+pub(crate) fn faults(group: &str, object: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
     for (key, value) in texts(object, "labels") {
         for fault in name::qualified(key) {
@@ -88,7 +92,7 @@ pub(crate) fn faults(object: &Value) -> Vec<FieldError> {
         let wrong = name::qualified(finalizer);
         let standard = ["kubernetes", "orphan", "foregroundDeletion"].contains(&finalizer);
         faults.extend(wrong.into_iter().map(|fault| FieldError::invalid("metadata.finalizers", finalizer, fault)));
-        if !standard && !finalizer.contains('/') {
+        if !standard && !finalizer.contains('/') && !LIBRARIES.contains(&group) {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             faults.push(FieldError::invalid(&field, finalizer, why));
         }

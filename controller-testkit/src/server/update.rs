@@ -146,7 +146,7 @@ impl Server {
         let mut new = part.blend(resource, &old, new);
         let mut faults = immutable;
         if !shape::judges_metadata(resource) {
-            faults.extend(rules::faults(&new));
+            faults.extend(rules::faults(&resource.group, &new));
         }
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, &mut cx.warnings));
         if part == Part::Main && counts_here(resource) && moves_generation(resource, &old, &new) {

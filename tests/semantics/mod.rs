@@ -1,0 +1,9 @@
+//! The contract, sentence by sentence, as the programs of users see it: `docs/semantics.md` names these tests.
+
+mod answers;
+mod api;
+mod callbacks;
+mod cluster;
+mod crowds;
+mod stage;
+mod stops;

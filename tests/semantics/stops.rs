@@ -1,0 +1,95 @@
+//! How an operator stops.
+
+use controller_core::prelude::*;
+
+use super::stage::{Answer, Hand, Play, pass, player, quiet_cluster};
+
+player!(Slow(reconcile_delay = off, concurrency = 100, supervisor(shutdown = "20s")) reconcile);
+player!(Killed(reconcile_delay = off, supervisor(shutdown = brutal_kill)) reconcile);
+player!(Patient(reconcile_delay = off, supervisor(shutdown = infinity)) reconcile);
+player!(Before(name = "before", reconcile_delay = off) reconcile);
+player!(After(name = "after", reconcile_delay = off) reconcile);
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_a_hundred_running_callbacks_end_and_starts_no_more() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..150 {
+        hand.create(&format!("k{nth}"), "1").await;
+    }
+    let play = Play::new(|_| Answer::After(secs(10), Ok(Action::Done)));
+    let operator = Operator::new("test").client(cluster.client()).controller(Slow(play.clone())).spawn();
+    pass(secs(5)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    assert_eq!(began.elapsed().as_secs(), 5);
+    let told = play.take();
+    assert_eq!(told.iter().filter(|line| line.ends_with("ends")).count(), 100);
+    assert_eq!(told.len(), 200);
+    pass(secs(100)).await;
+    assert_eq!(play.take(), [""; 0]);
+    assert_eq!(cluster.faults().open_watches(), 0);
+}
+
+/// How long a stop takes where a callback hangs.
+async fn stop_of<C: controller_core::Described>(make: impl FnOnce(Play) -> C, script: fn() -> Answer) -> Duration {
+    let cluster = quiet_cluster();
+    Hand::of(&cluster).create("a", "1").await;
+    let play = Play::new(move |_| script());
+    let operator = Operator::new("test").client(cluster.client()).controller(make(play)).spawn();
+    pass(secs(5)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutdown_is_how_long_a_running_callback_is_waited_for() {
+    assert_eq!(stop_of(Slow, || Answer::Hang).await.as_secs(), 20);
+    assert_eq!(stop_of(Before, || Answer::Hang).await.as_secs(), 5);
+    assert_eq!(stop_of(Killed, || Answer::Hang).await.as_secs(), 0);
+    assert_eq!(stop_of(Patient, || Answer::After(secs(100), Ok(Action::Done))).await.as_secs(), 95);
+}
+
+#[tokio::test(start_paused = true)]
+async fn controllers_stop_one_after_another_in_reverse() {
+    let cluster = quiet_cluster();
+    Hand::of(&cluster).create("a", "1").await;
+    let play = Play::new(|_| Answer::After(secs(7), Ok(Action::Done)));
+    let operator = Operator::new("test")
+        .client(cluster.client())
+        .controller(Before(play.clone()))
+        .controller(After(play.clone()))
+        .spawn();
+    pass(secs(4)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    // Both calls end three seconds later, side by side: the second stop has nothing to wait for.
+    assert_eq!(began.elapsed().as_secs(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_that_is_dropped_stops_at_once() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    hand.create("a", "1").await;
+    let play = Play::new(|_| Answer::After(secs(10), Ok(Action::Done)));
+    let operator = Operator::new("test").client(cluster.client()).controller(Slow(play.clone())).spawn();
+    pass(secs(5)).await;
+    drop(operator);
+    hand.create("b", "1").await;
+    pass(secs(100)).await;
+    assert_eq!(play.take(), ["reconcile default/a 1"]);
+    assert_eq!(cluster.faults().open_watches(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_where_the_server_is_away_or_the_kind_is_missing() {
+    let cluster = quiet_cluster();
+    cluster.faults().down();
+    let operator = Operator::new("test").client(cluster.client()).controller(Before(Play::well())).spawn();
+    pass(secs(100)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    assert!(began.elapsed() < millis(100));
+}
