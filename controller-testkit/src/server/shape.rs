@@ -115,7 +115,7 @@ fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => name::dns1123_label(name),
         ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
-        ("rbac.authorization.k8s.io", _) | (_, "events") => name::path_segment(name),
+        ("rbac.authorization.k8s.io", _) | ("", "events") => name::path_segment(name),
         _ => name::dns1123_subdomain(name),
     }
 }
