@@ -139,7 +139,7 @@ impl Chain {
         self.reconcile(map, cx).await.map_err(|error| Odd(error.to_string()))
     }
 
-    async fn modify(self: &Self, map: &ConfigMap, cx: &Context<Self>) -> Action {
+    async fn modify(&self, map: &ConfigMap, cx: &Context<Self>) -> Action {
         say(&self.0, "modify");
         if self.add(map, cx).await.is_ok() { Action::AwaitChange } else { Action::Requeue(secs(1)) }
     }

@@ -14,10 +14,7 @@ player!(AddsAtStart(reconcile_delay = off, on_start = add) add modify delete rec
 player!(SkipsAtStart(reconcile_delay = off, on_start = skip) add modify delete reconcile);
 
 /// One story for every set of callbacks: an object is there, changes, one comes, changes, and both go.
-async fn story<C: Controller>(make: impl FnOnce(Play) -> C) -> Vec<String>
-where
-    C: controller_core::Described,
-{
+async fn story<C: controller_core::Described>(make: impl FnOnce(Play) -> C) -> Vec<String> {
     let cluster = quiet_cluster();
     let hand = Hand::of(&cluster);
     hand.create("old", "1").await;
