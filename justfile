@@ -23,7 +23,7 @@ doc:
 features:
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features --features testing
-    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms
 
 deny: cargo-deny
     "{{tools}}/bin/cargo-deny" --offline check bans licenses sources

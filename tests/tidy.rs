@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["queue", "schema", "status"],
     &["dispatch"],
     &["supervisor"],
+    &["admin"],
     &["operator", "controller_ext", "testing", "prelude", "__private", "lib"],
 ];
 

@@ -43,6 +43,7 @@ mod schema;
 mod status;
 mod dispatch;
 mod supervisor;
+mod admin;
 mod controller_ext;
 mod operator;
 #[cfg(feature = "testing")]

@@ -5,5 +5,6 @@ mod api;
 mod callbacks;
 mod cluster;
 mod crowds;
+mod observability;
 mod stage;
 mod stops;

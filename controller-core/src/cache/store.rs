@@ -113,7 +113,6 @@ impl Store {
     }
 
     /// How many objects there are.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the metrics show it"))]
     pub(crate) fn len(&self) -> usize {
         self.inner.read().live
     }

@@ -18,13 +18,16 @@ use tracing::Instrument as _;
 use super::Scope;
 use super::counters::Counters;
 use super::decide::{Routes, Verdict};
+use super::figures::Figures;
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
+use super::pace::Pace;
 #[cfg(feature = "testing")]
 use super::probe::Probe;
 use super::reach::RunReach;
 use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
+use super::watchdog::Seat;
 use crate::cache::{Entry, ResourceVersion, Store};
 use crate::context::{Event, RunFacts};
 use crate::descriptor::Callback;
@@ -42,9 +45,11 @@ pub(crate) struct Engine {
     resource: Resource,
     schema: Option<Schema>,
     recorder: Recorder,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     origin: Instant,
     state: Mutex<State>,
+    /// Where the workers' runs are seen.
+    seats: Mutex<Vec<Arc<Seat>>>,
     /// Workers wait here for jobs.
     work: Notify,
     /// The controller's loop waits here for an earlier deadline, or for the end that panics bring.
@@ -62,6 +67,8 @@ struct State {
     armed: Moment,
     /// Which version of an object was told last that it is invalid.
     warned: BTreeMap<Place, ResourceVersion>,
+    /// How long each callback usually takes.
+    paces: BTreeMap<Callback, Pace>,
     /// When callbacks panicked, as far as it may matter.
     panics: VecDeque<Moment>,
     escalated: Option<String>,
@@ -98,6 +105,7 @@ impl Engine {
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
             warned: BTreeMap::new(),
+            paces: BTreeMap::new(),
             panics: VecDeque::new(),
             escalated: None,
         };
@@ -108,7 +116,8 @@ impl Engine {
             scope,
             resource,
             schema,
-            counters: Counters::default(),
+            counters: Arc::default(),
+            seats: Mutex::default(),
             state: Mutex::new(state),
             work: Notify::new(),
             alarm: Notify::new(),
@@ -172,13 +181,15 @@ impl Engine {
 
     /// Runs jobs until the controller stops.
     pub(super) async fn work(self: Arc<Self>) {
+        let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
+        self.seats.lock().push(Arc::clone(&seat));
         loop {
             let waiting = self.work.notified();
             tokio::pin!(waiting);
             // Waiting starts before the look, so that what comes in between is not missed.
             waiting.as_mut().enable();
             match self.take() {
-                Take::Job(job) => self.run(job).await,
+                Take::Job(job) => self.run(job, &seat).await,
                 Take::Nothing => waiting.await,
                 Take::Closed => return,
             }
@@ -216,8 +227,10 @@ impl Engine {
         Take::Job(job)
     }
 
-    async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>) {
+    async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) {
+        let began = self.now();
         let place = job.place;
+        self.counters.queue_seconds.observe(job.waited.as_secs_f64());
         let key = job.object.key.clone();
         let callback = job.callback;
         let span = tracing::info_span!(
@@ -233,20 +246,26 @@ impl Engine {
             let version = job.object.version.to_string();
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
-        let verdict = self.run_in_span(job).instrument(span).await;
+        let median = self.state.lock().paces.get(&callback).and_then(Pace::median);
+        seat.begin(key.clone(), callback.name(), median);
+        let verdict = self.run_in_span(job, seat).instrument(span).await;
+        let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
             let retried = matches!(verdict, Verdict::Failed(_));
             Probe::Ended { controller: self.name(), key, callback, retried }
         });
         let now = self.now();
+        self.counters.work_seconds.observe(now.since(began).as_secs_f64());
         let mut state = self.state.lock();
+        state.paces.entry(callback).or_default().note(took);
         let State { ledger, rng, .. } = &mut *state;
         let freed = ledger.done(place, verdict, now, rng);
         self.after(&mut state, freed);
     }
 
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>) -> Verdict {
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> Verdict {
+        let began = self.now();
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self));
@@ -266,6 +285,7 @@ impl Engine {
                 callback,
                 facts,
                 reach: Arc::clone(&reach),
+                seat,
             };
             let this = invoke(invocation, Arc::clone(&version.bytes)).await;
             let done = reached(&this);
@@ -277,6 +297,7 @@ impl Engine {
                 break;
             }
         }
+        self.counters.reconcile_seconds.observe(self.now().since(began).as_secs_f64());
         let Some(ended) = ended else { return Verdict::Unreached };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
@@ -436,6 +457,26 @@ impl Engine {
             passed_over = state.ledger.passed_over(),
             "the controller ends"
         );
+    }
+
+    /// What there is to measure now.
+    pub(crate) fn figures(&self) -> Figures {
+        let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
+        let state = self.state.lock();
+        let watches =
+            state.watches.iter().map(|watch| super::figures::WatchFigures::of(&watch.spec, &watch.subscription));
+        Figures {
+            name: self.name(),
+            counters: Arc::clone(&self.counters),
+            workers: self.controller.descriptor().workers(),
+            depth: state.ledger.depth(),
+            adds: state.ledger.adds(),
+            delays: state.ledger.delays(),
+            passed_over: state.ledger.passed_over(),
+            unfinished: ages.iter().sum(),
+            longest: ages.iter().max().copied().unwrap_or_default(),
+            watches: watches.collect(),
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -14,6 +14,7 @@ use futures::FutureExt;
 use super::counters::Counters;
 use super::reach::RunReach;
 use super::run::Ended;
+use super::watchdog::Seat;
 use crate::cache::place_of;
 use crate::context::RunFacts;
 use crate::descriptor::Callback;
@@ -29,11 +30,13 @@ pub(super) struct Invocation<'a> {
     pub(super) callback: Callback,
     pub(super) facts: RunFacts,
     pub(super) reach: Arc<RunReach>,
+    /// Where the call is seen while it is polled.
+    pub(super) seat: &'a Seat,
 }
 
 /// Checks the object and calls the callback with it.
 pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> Ended {
-    let Invocation { controller, schema, counters, callback, facts, reach } = invocation;
+    let Invocation { controller, schema, counters, callback, facts, reach, seat } = invocation;
     if let Some(schema) = schema
         && let Err(report) = schema.check_bytes(&object)
     {
@@ -42,7 +45,14 @@ pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> End
     let key = facts.key.clone();
     let bytes = object.clone();
     let ended = |answer| ended(answer, &bytes);
-    let call = AssertUnwindSafe(controller.call(callback, object, facts, reach.clone())).catch_unwind();
+    let mut call = controller.call(callback, object, facts, reach.clone());
+    let call = std::future::poll_fn(move |cx| {
+        seat.polls();
+        let answer = call.as_mut().poll(cx);
+        seat.polled();
+        answer
+    });
+    let call = AssertUnwindSafe(call).catch_unwind();
     let Some(limit) = controller.descriptor().time_limit() else { return ended(call.await) };
     let mut call = call;
     // No timer is set for a call that answers when it is first polled.

@@ -3,9 +3,7 @@
 //! It is pure: deltas, requests and results go in with the time, jobs come out.
 
 use super::decide::{Happened, Routes, Verdict, decide, follow};
-#[cfg(test)]
-use crate::queue::Depth;
-use crate::queue::{Backoff, Causes, Freed, Job, Meanwhile, Moment, Place, Plan, Queue, Shift, Standing};
+use crate::queue::{Backoff, Causes, Depth, Freed, Job, Meanwhile, Moment, Place, Plan, Queue, Shift, Standing};
 
 /// What is pending, running and known for each key of one controller.
 #[derive(Debug)]
@@ -85,7 +83,7 @@ impl<T: Clone> Ledger<T> {
         self.queue.is_settled()
     }
 
-    #[cfg(test)]
+    /// How much is waiting and under way.
     pub(crate) fn depth(&self) -> Depth {
         self.queue.depth()
     }

@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::figures::Figures;
 #[cfg(feature = "testing")]
 use super::probe::{Listeners, Probe, Probes};
+use crate::env::Requests;
 
 /// The controllers that run now.
 #[derive(Default)]
@@ -30,6 +32,7 @@ struct List {
     expected: Option<usize>,
     /// How many have begun to run so far, restarts included.
     entered: usize,
+    requests: Requests,
 }
 
 impl fmt::Debug for Live {
@@ -75,11 +78,29 @@ impl Live {
         self.moved.notify_waiters();
     }
 
+    /// The operator's requests are counted here from now on.
+    pub(crate) fn count_in(&self, requests: Requests) {
+        self.list.lock().requests = requests;
+    }
+
+    pub(crate) fn requests(&self) -> Requests {
+        self.list.lock().requests.clone()
+    }
+
     /// The controller of this name, where it runs.
     pub(crate) fn named(&self, name: &str) -> Option<Arc<Engine>> {
         let list = self.list.lock();
         let mut running = list.engines.iter().rev().filter_map(Weak::upgrade);
         running.find(|engine| engine.name() == name && !engine.is_closed())
+    }
+
+    /// What there is to measure of each that runs.
+    pub(crate) fn figures(&self) -> Vec<Figures> {
+        let running: Vec<Arc<Engine>> = {
+            let list = self.list.lock();
+            list.engines.iter().filter_map(Weak::upgrade).filter(|engine| !engine.is_closed()).collect()
+        };
+        running.iter().map(|engine| engine.figures()).collect()
     }
 
     /// Those that run, in the order in which they started; none until each has started once.

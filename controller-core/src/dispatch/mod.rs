@@ -8,6 +8,10 @@ mod decide;
 mod ledger;
 mod run;
 mod counters;
+mod pace;
+mod memory;
+mod watchdog;
+mod figures;
 mod scope;
 #[cfg(feature = "testing")]
 mod probe;
@@ -21,7 +25,9 @@ mod controller;
 pub(crate) use controller::{Broken, run_controller};
 #[cfg(feature = "testing")]
 pub(crate) use engine::Engine;
+pub(crate) use figures::{Figures, WatchFigures};
 pub(crate) use live::Live;
 #[cfg(feature = "testing")]
 pub use probe::{Probe, Probes};
 pub(crate) use scope::Scope;
+pub(crate) use watchdog::Watchdog;

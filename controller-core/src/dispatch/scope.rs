@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kube::Client;
 
-use super::Live;
-use crate::env::{Chance, Clock};
+use super::{Live, Watchdog};
+use crate::env::{Chance, Clock, Requests};
 use crate::watch::Hub;
 
 /// The surroundings of a controller. One value is shared by the whole tree of an operator.
@@ -22,6 +22,10 @@ pub(crate) struct Scope {
     pub(crate) hub: Hub,
     /// Every controller of the operator that runs.
     pub(crate) live: Arc<Live>,
+    /// The requests that went through the client.
+    pub(crate) requests: Requests,
+    /// Who sees callbacks that block.
+    pub(crate) watchdog: Watchdog,
     /// What `namespace = all` means in this operator, where it is narrowed.
     pub(crate) namespaces: Option<Vec<String>>,
 }

@@ -6,11 +6,15 @@ mod chance;
 mod client;
 mod clock;
 mod panics;
+mod requests;
 mod tasks;
+mod thread;
 
 pub use chance::Chance;
 pub use client::FromEnvironmentError;
 pub(crate) use client::{FromEnvironment, from_environment};
 pub use clock::Clock;
 pub(crate) use panics::{panic_report, record_panic_locations};
+pub(crate) use requests::{Asked, Requests};
 pub(crate) use tasks::{Ended, Task, panic_message, spawn};
+pub(crate) use thread::{Stopwatch, Thread};

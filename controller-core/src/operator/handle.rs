@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::admin::{Exposition, Kind};
 use crate::controller::Described;
 use crate::dispatch::Live;
 use crate::key::Key;
@@ -51,6 +52,22 @@ impl OperatorHandle {
             engine.enqueue(&key);
         }
         engine.is_some()
+    }
+
+    /// Every metric of the operator as OpenMetrics text, for a server of the program's own. `Operator::admin` serves
+    /// the same.
+    ///
+    /// Controllers that do not run now are not in it.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// let operator = Operator::new("pods");
+    /// assert!(operator.handle().metrics().ends_with("# EOF\n"));
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let exposition = Exposition::new(Arc::clone(&self.live), self.live.requests());
+        exposition.encode(Kind::Text).ok().and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()
     }
 }
 

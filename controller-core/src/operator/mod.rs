@@ -9,6 +9,7 @@ mod running;
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +19,11 @@ use kube::Client;
 pub use handle::OperatorHandle;
 pub use running::Running;
 
+use crate::admin;
 use crate::controller::Described;
 use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
-use crate::dispatch::{Live, Scope};
-use crate::env::{self, Chance, Clock, FromEnvironment};
+use crate::dispatch::{Live, Scope, Watchdog};
+use crate::env::{self, Chance, Clock, FromEnvironment, Requests};
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
 use crate::watch::Hub;
 use plan::Plan;
@@ -125,6 +127,21 @@ impl Operator {
     /// Without it: more than 3 in 5 seconds.
     pub fn intensity(mut self, restarts: u32, period: Duration) -> Self {
         self.intensity = (restarts, period);
+        self
+    }
+
+    /// Serves `GET /metrics` on this address while the operator runs. Port 0 takes a free one; a log names it.
+    ///
+    /// The names of the metrics are those that controller-runtime exports; `docs/observability.md` lists them.
+    ///
+    /// ```no_run
+    /// # use controller_core::prelude::*;
+    /// let operator = Operator::new("pods").admin(([0, 0, 0, 0], 8080));
+    /// # drop(operator);
+    /// ```
+    pub fn admin(mut self, address: impl Into<SocketAddr>) -> Self {
+        // It starts first and stops last, so that it also shows what the others do then.
+        self.children.insert(0, admin::child(address.into()));
         self
     }
 
@@ -259,6 +276,9 @@ impl Operator {
                 (client, Some(url))
             }
         };
+        let requests = Requests::to(url.as_deref());
+        let client = requests.counted(&client);
+        live.count_in(requests.clone());
         let clock = self.clock.take().unwrap_or_default();
         let chance = self.chance.take().unwrap_or_else(Chance::from_system);
         Ok(Scope {
@@ -269,6 +289,8 @@ impl Operator {
             url,
             clock,
             chance,
+            requests,
+            watchdog: Watchdog::start(),
             namespaces: self.namespaces.take(),
         })
     }

@@ -15,6 +15,4 @@ pub(crate) use backoff::Backoff;
 pub(crate) use causes::Causes;
 pub(crate) use key_state::{History, Place, Standing};
 pub(crate) use moment::Moment;
-#[cfg(test)]
-pub(crate) use state::Depth;
-pub(crate) use state::{After, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};
+pub(crate) use state::{After, Depth, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};

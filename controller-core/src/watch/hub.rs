@@ -147,13 +147,11 @@ impl Hub {
 
 impl Subscription {
     /// How far the watch can be relied on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "readiness and liveness are told from it"))]
     pub(crate) fn health(&self) -> Health {
         self.running.board.vitals.lock().health()
     }
 
     /// What went through the watch so far.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the metrics show it"))]
     pub(crate) fn tally(&self) -> &Tally {
         &self.running.board.tally
     }

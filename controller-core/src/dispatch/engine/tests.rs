@@ -171,6 +171,8 @@ impl Bench {
             hub: Hub::new(client, clock, chance, None),
             live: Arc::new(Live::default()),
             namespaces: None,
+            requests: crate::env::Requests::default(),
+            watchdog: crate::dispatch::Watchdog::start(),
         };
         let descriptor = change(Scripted::DESCRIPTOR);
         let controller = Erased::new(descriptor, Arc::new(scripted));
