@@ -33,6 +33,10 @@ smoke:
     cargo build --examples
     tests/smoke.sh
 
+# Runs 200 seeds in two threads and a second process each, and compares their traces.
+determinism:
+    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
+
 # Figures for docs/performance.md. `just bench engine`
 bench what:
     cargo run --release -p benches -- {{what}}

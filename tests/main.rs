@@ -1,5 +1,6 @@
 //! What a user sees, and the rules of the house, in one binary.
 
+mod determinism;
 mod end_to_end;
 mod examples;
 mod log;

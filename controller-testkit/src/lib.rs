@@ -47,7 +47,7 @@ mod world;
 mod cluster;
 mod playground;
 
-pub use cluster::{Cluster, ClusterBuilder};
+pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
 pub use front::{Serve, ServeError, Served};
 pub use playground::{Playground, PlaygroundBuilder};

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::log::Tape;
 use crate::faults::Rules;
 use crate::server::Server;
 use crate::view::History;
@@ -34,6 +35,7 @@ pub(crate) struct State {
     pub(crate) rng: fastrand::Rng,
     pub(crate) rules: Rules,
     pub(crate) history: History,
+    pub(crate) log: Tape,
     pub(crate) world: Clockwork,
     /// The resource version of the last time that everyone was woken.
     woken_at: u64,
@@ -45,7 +47,8 @@ impl Hub {
     pub(crate) fn new(clock: Clock, server: Server, world: Clockwork, rng: fastrand::Rng) -> Self {
         let woken_at = server.current_rv();
         let (rules, history) = (Rules::default(), History::default());
-        let state = State { server, rng, rules, history, world, woken_at, bells: BTreeMap::new() };
+        let state =
+            State { server, rng, rules, history, log: Tape::default(), world, woken_at, bells: BTreeMap::new() };
         let state = Mutex::new(state);
         Hub { clock, changed: Notify::new(), bell: Arc::default(), power: Notify::new(), state }
     }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod hub;
+mod log;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
+pub use log::{Exchange, Log};
 
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
@@ -110,6 +112,11 @@ impl Cluster {
     /// The handle that breaks things.
     pub fn faults(&self) -> Faults {
         Faults::new(self.hub.clone())
+    }
+
+    /// The requests from now on, those of every client.
+    pub fn log(&self) -> Log {
+        Log::start(self.hub.clone())
     }
 
     /// Puts an object into the store as a backup holds it: with its status, its uid and its managedFields, past every

@@ -57,7 +57,7 @@ impl Faults {
 
     /// Says that something is to happen to requests; what, say the methods of [`On`].
     pub fn on(&self, requests: Requests) -> On {
-        On { faults: self.clone(), requests, skip: 0, left: Some(1) }
+        On { faults: self.clone(), requests, skip: 0, left: Some(1), share: None }
     }
 
     /// Says that something is to happen to every watch.
@@ -174,6 +174,7 @@ pub struct On {
     requests: Requests,
     skip: usize,
     left: Option<usize>,
+    share: Option<f64>,
 }
 
 impl On {
@@ -193,6 +194,21 @@ impl On {
     pub fn always(mut self) -> Self {
         self.left = None;
         self
+    }
+
+    /// This share of them (0 to 1), drawn from the cluster's seed, until the fault is lifted.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::{Cluster, Refusal, Requests};
+    ///
+    /// let cluster = Cluster::builder().seed(7).build();
+    /// cluster.faults().on(Requests::any()).share(0.1).answer(Refusal::status(503));
+    /// # });
+    /// ```
+    pub fn share(mut self, share: f64) -> Self {
+        self.share = Some(share);
+        self.always()
     }
 
     /// Answers in the server's stead; nothing is done.
@@ -249,7 +265,7 @@ impl On {
     }
 
     fn arm(self, effect: Effect) -> Fault {
-        let id = self.faults.hub.with(|state| state.rules.arm(self.requests, self.skip, self.left, effect));
+        let id = self.faults.hub.with(|state| state.rules.arm(self.requests, self.skip, self.left, self.share, effect));
         self.faults.fault(id)
     }
 }

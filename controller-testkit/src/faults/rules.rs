@@ -95,6 +95,8 @@ struct RequestRule {
     skip: usize,
     /// How many more to strike; `None` is every one.
     left: Option<usize>,
+    /// The share of them that is struck, where not all are.
+    share: Option<f64>,
     effect: Effect,
     fired: usize,
 }
@@ -147,9 +149,16 @@ impl Rules {
     }
 
     /// Arms a rule for requests.
-    pub(crate) fn arm(&mut self, requests: Requests, skip: usize, left: Option<usize>, effect: Effect) -> RuleId {
+    pub(crate) fn arm(
+        &mut self,
+        requests: Requests,
+        skip: usize,
+        left: Option<usize>,
+        share: Option<f64>,
+        effect: Effect,
+    ) -> RuleId {
         let id = self.id();
-        self.requests.push(RequestRule { id, requests, skip, left, effect, fired: 0 });
+        self.requests.push(RequestRule { id, requests, skip, left, share, effect, fired: 0 });
         id
     }
 
@@ -242,7 +251,7 @@ impl Rules {
     }
 
     /// Decides what happens to a request.
-    pub(crate) fn meet(&mut self, target: &Target) -> Plan {
+    pub(crate) fn meet(&mut self, target: &Target, rng: &mut fastrand::Rng) -> Plan {
         let mut plan = Plan::default();
         if self.requests.is_empty() {
             return plan;
@@ -254,6 +263,9 @@ impl Rules {
         for rule in self.requests.iter_mut().filter(|rule| rule.requests.holds(target, page)) {
             if rule.skip > 0 {
                 rule.skip -= 1;
+                continue;
+            }
+            if rule.share.is_some_and(|share| rng.f64() >= share) {
                 continue;
             }
             match &mut rule.left {

@@ -21,7 +21,7 @@ use http::{Request, Response, Uri};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cluster::Hub;
+use crate::cluster::{Exchange, Hub};
 use crate::faults::{Blow, Plan, Refusal, RuleId, Target, Verb};
 use crate::server::Answer;
 
@@ -61,7 +61,23 @@ impl Door {
     }
 
     /// Answers one request. An error is a broken connection.
-    pub(crate) async fn answer(&self, mut request: Request<Bytes>) -> io::Result<Response<AnswerBody>> {
+    pub(crate) async fn answer(&self, request: Request<Bytes>) -> io::Result<Response<AnswerBody>> {
+        if !self.hub.step(|state| state.log.listens()) {
+            return self.play(request).await;
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let answer = self.play(request).await;
+        let code = answer.as_ref().ok().map(|response| response.status().as_u16());
+        let at = self.hub.clock.now();
+        self.hub.step(|state| {
+            let resource_version = state.server.current_rv();
+            state.log.push(Exchange { at, method: method.to_string(), uri: uri.to_string(), code, resource_version });
+        });
+        answer
+    }
+
+    /// Answers it as the faults say.
+    async fn play(&self, mut request: Request<Bytes>) -> io::Result<Response<AnswerBody>> {
         let target = Target::of(request.method(), request.uri());
         let plan = if self.steady { Plan::default() } else { self.meet(&target, &mut request)? };
         let outages = self.hub.step(|state| state.rules.outages());
@@ -90,7 +106,7 @@ impl Door {
             if state.rules.is_down() {
                 return Err(refused_connection());
             }
-            let mut plan = state.rules.meet(target);
+            let mut plan = state.rules.meet(target, &mut state.rng);
             if state.rules.refuses_streaming_list(target) {
                 plan.before.get_or_insert(Blow::Answer(no_streaming_lists()));
             }
