@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 pub use crate::controller::{Declare, Described};
-pub use crate::descriptor::{Callback, Descriptor, OnStart, ResourceFacts};
+pub use crate::descriptor::{Callback, Descriptor, Filter, OnStart, ResourceFacts};
 pub use crate::supervisor::{Restart, Shutdown};
 pub use k8s_openapi;
 

@@ -61,6 +61,30 @@ pub enum OnStart {
     Skip,
 }
 
+/// A part of an object whose change is worth a run: the option `when`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Filter {
+    /// `when(generation)`: `metadata.generation`, which the API server counts up when somebody changes what is wished
+    /// for. Of an object without a generation, everything but `metadata` and `status` counts.
+    Generation,
+    /// `when(label("app"))`
+    Label(&'static str),
+    /// `when(annotation("example.com/size"))`
+    Annotation(&'static str),
+    /// `when(field("/spec/nodeName"))`: a JSON pointer.
+    Field(&'static str),
+}
+
+/// A pointer of `when(field(..))` that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`when(field(\"{pointer}\"))` is no JSON pointer: write it as \"/spec/nodeName\", with ~1 for a slash and ~0 for a tilde in a name"
+)]
+pub(crate) struct FilterError {
+    pub(crate) pointer: &'static str,
+}
+
 /// Everything that the attribute says about a controller.
 ///
 /// The macro writes it; by hand it reads the same:
@@ -79,6 +103,7 @@ pub struct Descriptor {
     namespaces: &'static [&'static str],
     labels: Option<&'static str>,
     fields: Option<&'static str>,
+    when: &'static [Filter],
     callbacks: Callbacks,
     on_start: Option<OnStart>,
     resync: Option<Duration>,
@@ -124,6 +149,7 @@ impl Descriptor {
             namespaces: &[],
             labels: None,
             fields: None,
+            when: &[],
             callbacks: Callbacks(0),
             on_start: None,
             resync: Some(Duration::from_secs(30)),
@@ -162,6 +188,8 @@ options! {
     labels(selector: &'static str) => labels = Some(selector);
     /// `fields = "status.phase=Running"`
     fields(selector: &'static str) => fields = Some(selector);
+    /// `when(generation, label("app"))`: a change of any of these is worth a run, and no other change is.
+    when(filters: &'static [Filter]) => when = filters;
     /// `on_start = add | reconcile | skip`
     on_start(on_start: OnStart) => on_start = Some(on_start);
     /// `reconcile_delay = "30s"`
@@ -232,6 +260,10 @@ impl Descriptor {
 
     pub(crate) fn field_selector(&self) -> Option<&'static str> {
         self.fields
+    }
+
+    pub(crate) fn filters(&self) -> &'static [Filter] {
+        self.when
     }
 
     /// The time between the end of a run and the resync tick; none where it is off or `reconcile` is not written.

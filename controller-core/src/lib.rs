@@ -72,7 +72,7 @@ pub use controller_ext::{ControllerExt, IntoController, StartOptions};
 /// }
 /// ```
 pub use controller_macros::controller;
-pub use descriptor::{Callback, Callbacks, Descriptor, OnStart, ResourceFacts};
+pub use descriptor::{Callback, Callbacks, Descriptor, Filter, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use operator::{Operator, OperatorHandle, Running};

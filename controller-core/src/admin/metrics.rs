@@ -308,11 +308,12 @@ impl Page<'_> {
             "Runs whose object broke the schema, did not decode, or was called invalid",
             counted(|figures| figures.counters.invalid.get()),
         )?;
-        self.counter(
-            "controller_rs_passed_over",
-            "Events for which no callback ran",
-            counted(|figures| figures.passed_over),
-        )?;
+        let skipped = all.iter().flat_map(|figures| {
+            let because = |reason: &'static str| [("controller", figures.name), ("reason", reason)];
+            let skipped = figures.skipped;
+            [(because("unheard"), skipped.unheard), (because("filtered"), skipped.filtered)]
+        });
+        self.counter("controller_rs_skipped", "Events for which no callback ran, by the reason", skipped)?;
         self.counter(
             "controller_rs_slow_runs",
             "Runs past half of their timeout",

@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 
 use super::Scope;
 use super::engine::Engine;
+use super::filter::Filters;
 use super::resolve::{resolve, resource, watches};
 use crate::env::{Ended, spawn};
 use crate::erased::ErasedController;
@@ -43,6 +44,7 @@ pub(crate) async fn run_controller(
     let name = descriptor.name();
     let kind = descriptor.watched_kind()?;
     let schema = declared_schema(&*controller)?;
+    let filters = Filters::of(descriptor.filters()).map_err(|error| format!("controller {name}: {error}"))?;
     let must_know_scope = scope.namespaces.is_some() && descriptor.namespaces_asked_for().is_empty();
     // Where the type says its scope, a namespace for a cluster-scoped kind is a failed start.
     if let (Some(plural), Some(namespaced)) = (&kind.plural, kind.namespaced) {
@@ -58,7 +60,7 @@ pub(crate) async fn run_controller(
         resource = resolve(name, kind, must_know_scope, &scope) => resource,
     };
     let specs = watches(&descriptor, &resource, scope.namespaces.as_deref())?;
-    let engine = Attached(Engine::new(controller, Arc::clone(&scope), resource, schema));
+    let engine = Attached(Engine::new(controller, Arc::clone(&scope), resource, schema, filters));
     scope.live.enter(&engine.0);
     engine.0.subscribe(specs);
     serve(&engine.0, descriptor.workers(), stopped).await

@@ -42,6 +42,8 @@ pub(crate) enum Happened {
     Found,
     /// It appeared or changed.
     Seen,
+    /// It changed, in nothing that the controller asked to be told of.
+    Noise,
     /// It is gone.
     Gone,
     /// Nothing, but a run is asked for.
@@ -51,7 +53,12 @@ pub(crate) enum Happened {
 /// What is to be done about it.
 pub(crate) fn decide(happened: Happened, history: History, routes: &Routes) -> Plan {
     let run = |callback: Option<Callback>, standing| callback.map(|callback| Plan::Run { callback, standing });
+    // What no callback saw is tried again with every change: it may be the one that mends it.
+    let unheard = history.unheard || history.standing == Standing::Absent;
+    let happened = if happened == Happened::Noise && unheard { Happened::Seen } else { happened };
     match (happened, history.standing) {
+        (Happened::Noise, Standing::Known) if routes.modify.is_none() => Plan::Note { standing: Standing::Known },
+        (Happened::Noise, _) => Plan::Refresh,
         (Happened::Found, Standing::Absent) => {
             // An object to be added has not been heard of; one to be reconciled may be known from an earlier life
             // of this controller, so that its delete is delivered even if it goes before its turn.

@@ -18,7 +18,9 @@ use tracing::Instrument as _;
 use super::Scope;
 use super::counters::Counters;
 use super::decide::{Routes, Verdict};
+use super::ear::Ear;
 use super::figures::Figures;
+use super::filter::Filters;
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
 use super::pace::Pace;
@@ -36,18 +38,19 @@ use crate::key::Key;
 use crate::queue::{Backoff, Causes, Freed, Job, Moment, Place};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
-use crate::watch::{Delta, Sink, Subscription, WatchSpec};
+use crate::watch::{Subscription, WatchSpec};
 
 /// One running controller.
 pub(crate) struct Engine {
     controller: Arc<dyn ErasedController>,
-    scope: Arc<Scope>,
+    pub(super) scope: Arc<Scope>,
     resource: Resource,
     schema: Option<Schema>,
+    pub(super) filters: Filters,
     recorder: Recorder,
     pub(super) counters: Arc<Counters>,
     origin: Instant,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Where the workers' runs are seen.
     seats: Mutex<Vec<Arc<Seat>>>,
     /// Workers wait here for jobs.
@@ -57,11 +60,11 @@ pub(crate) struct Engine {
     stop: CancellationToken,
 }
 
-struct State {
-    ledger: Ledger<Arc<Entry>>,
+pub(super) struct State {
+    pub(super) ledger: Ledger<Arc<Entry>>,
     watches: Vec<Watch>,
     /// Watches whose first list is complete.
-    synced: usize,
+    pub(super) synced: usize,
     rng: fastrand::Rng,
     /// The deadline that the controller's loop sleeps for.
     armed: Moment,
@@ -92,6 +95,7 @@ impl Engine {
         scope: Arc<Scope>,
         resource: Resource,
         schema: Option<Schema>,
+        filters: Filters,
     ) -> Arc<Self> {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
@@ -116,6 +120,7 @@ impl Engine {
             scope,
             resource,
             schema,
+            filters,
             counters: Arc::default(),
             seats: Mutex::default(),
             state: Mutex::new(state),
@@ -130,7 +135,7 @@ impl Engine {
         // The first deltas wait for the lock, so that none finds its watch missing.
         let mut state = self.state.lock();
         for (space, spec) in (0..).zip(specs) {
-            let ear = Arc::new(Ear { engine: Arc::clone(self), space });
+            let ear = Arc::new(Ear::new(Arc::clone(self), space));
             let subscription = self.scope.hub.subscribe(spec.clone(), ear);
             state.watches.push(Watch { spec, subscription });
         }
@@ -154,7 +159,7 @@ impl Engine {
         self.stop.clone()
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         Moment::since_start(self.scope.clock.instant().saturating_duration_since(self.origin))
     }
 
@@ -193,23 +198,6 @@ impl Engine {
                 Take::Nothing => waiting.await,
                 Take::Closed => return,
             }
-        }
-    }
-
-    #[cfg(feature = "testing")]
-    fn tell(&self, delta: Delta<'_>) {
-        let controller = self.name();
-        let said = |entry: &Entry| (entry.key.clone(), entry.version.to_string());
-        match delta {
-            Delta::Upsert { entry, .. } => self.scope.live.tell(|| {
-                let (key, version) = said(entry);
-                Probe::Seen { controller, key, version }
-            }),
-            Delta::Remove { entry, .. } => self.scope.live.tell(|| {
-                let (key, version) = said(entry);
-                Probe::Gone { controller, key, version }
-            }),
-            Delta::Synced => {}
         }
     }
 
@@ -394,7 +382,7 @@ impl Engine {
     }
 
     /// What follows each change of the ledger: slots are given back, and those who wait are woken.
-    fn after(&self, state: &mut State, Freed(freed): Freed) {
+    pub(super) fn after(&self, state: &mut State, Freed(freed): Freed) {
         if let Some(place) = freed {
             state.warned.remove(&place);
             if let Some(watch) = state.watches.get(usize::from(place.space)) {
@@ -454,7 +442,7 @@ impl Engine {
             invalid = counters.invalid.get(),
             queued = state.ledger.adds(),
             delayed = state.ledger.delays(),
-            passed_over = state.ledger.passed_over(),
+            skipped = ?state.ledger.skipped(),
             "the controller ends"
         );
     }
@@ -472,7 +460,7 @@ impl Engine {
             depth: state.ledger.depth(),
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
-            passed_over: state.ledger.passed_over(),
+            skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
             longest: ages.iter().max().copied().unwrap_or_default(),
             watches: watches.collect(),
@@ -499,42 +487,6 @@ impl Engine {
 
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
-    }
-}
-
-/// Takes in the deltas of one watch.
-struct Ear {
-    engine: Arc<Engine>,
-    space: u16,
-}
-
-impl Sink for Ear {
-    fn deliver(&self, delta: Delta<'_>) {
-        let engine = &self.engine;
-        #[cfg(feature = "testing")]
-        engine.tell(delta);
-        let now = engine.now();
-        let mut state = engine.state.lock();
-        let place = |slot| Place { space: self.space, slot };
-        let freed = match delta {
-            Delta::Upsert { slot, entry, before, initial } => {
-                // Another object under the same name is the end of the one before it.
-                if let Some(before) = before.filter(|before| before.uid != entry.uid) {
-                    let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
-                }
-                if initial {
-                    state.ledger.found(place(slot), Arc::clone(entry), now)
-                } else {
-                    state.ledger.seen(place(slot), Arc::clone(entry), now)
-                }
-            }
-            Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
-            Delta::Synced => {
-                state.synced += 1;
-                Freed(None)
-            }
-        };
-        engine.after(&mut state, freed);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::counters::Counters;
+use super::ledger::Skipped;
 use crate::queue::Depth;
 use crate::watch::{Health, Subscription, WatchSpec};
 
@@ -20,7 +21,7 @@ pub(crate) struct Figures {
     /// Keys that were told to wait since the start.
     pub(crate) delays: u64,
     /// Events that no callback ran for.
-    pub(crate) passed_over: u64,
+    pub(crate) skipped: Skipped,
     /// The time that the runs under way took so far, added up.
     pub(crate) unfinished: Duration,
     /// That of the run that is under way longest.

@@ -12,13 +12,21 @@ pub(crate) struct Ledger<T> {
     routes: Routes,
     /// No job is handed out any more: the controller stops.
     closed: bool,
-    /// Events that no callback runs for.
-    passed_over: u64,
+    skipped: Skipped,
+}
+
+/// Events for which no callback ran, by the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Skipped {
+    /// No callback is written for it, or it is about an object that no callback knows.
+    pub(crate) unheard: u64,
+    /// The option `when` asks for other changes.
+    pub(crate) filtered: u64,
 }
 
 impl<T: Clone> Ledger<T> {
     pub(crate) fn new(routes: Routes, backoff: Backoff, resync: Option<std::time::Duration>) -> Self {
-        Self { queue: Queue::new(backoff, resync), routes, closed: false, passed_over: 0 }
+        Self { queue: Queue::new(backoff, resync), routes, closed: false, skipped: Skipped::default() }
     }
 
     /// The object was there when the controller started.
@@ -30,6 +38,12 @@ impl<T: Clone> Ledger<T> {
     pub(crate) fn seen(&mut self, place: Place, object: T, now: Moment) -> Freed {
         let cause = self.cause_of_sight(place);
         self.happened(place, Happened::Seen, Shift::Seen(object), cause, now)
+    }
+
+    /// The object changed in nothing that the controller asked to be told of.
+    pub(crate) fn changed_beside(&mut self, place: Place, object: T, now: Moment) -> Freed {
+        let cause = self.cause_of_sight(place);
+        self.happened(place, Happened::Noise, Shift::Seen(object), cause, now)
     }
 
     /// The object is gone; `last` is its last version.
@@ -101,8 +115,8 @@ impl<T: Clone> Ledger<T> {
         self.queue.delays()
     }
 
-    pub(crate) fn passed_over(&self) -> u64 {
-        self.passed_over
+    pub(crate) fn skipped(&self) -> Skipped {
+        self.skipped
     }
 
     /// An object is new until its `add` went well, however often it changes before.
@@ -115,8 +129,10 @@ impl<T: Clone> Ledger<T> {
 
     fn happened(&mut self, place: Place, what: Happened, shift: Shift<T>, causes: Causes, now: Moment) -> Freed {
         let plan = decide(what, self.queue.history(place), &self.routes);
-        if matches!(plan, Plan::Note { .. } | Plan::Forget | Plan::Ignore) {
-            self.passed_over += 1;
+        match plan {
+            Plan::Note { .. } | Plan::Forget | Plan::Ignore => self.skipped.unheard += 1,
+            Plan::Refresh => self.skipped.filtered += 1,
+            Plan::Run { .. } | Plan::AfterAdd | Plan::Delete => {}
         }
         self.queue.apply(place, shift, plan, causes, now)
     }

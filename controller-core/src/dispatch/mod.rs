@@ -5,6 +5,7 @@
 //! it what goes wrong, `reach` is what a callback touches, and `controller` is the life of the whole.
 
 mod decide;
+mod filter;
 mod ledger;
 mod run;
 mod counters;
@@ -19,6 +20,7 @@ mod live;
 mod resolve;
 mod reach;
 mod invoke;
+mod ear;
 mod engine;
 mod controller;
 

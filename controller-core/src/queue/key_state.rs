@@ -80,6 +80,8 @@ pub(crate) struct History {
     pub(crate) standing: Standing,
     /// A callback runs for the object that is there now.
     pub(crate) running: bool,
+    /// The last run ended before its callback saw the object.
+    pub(crate) unheard: bool,
 }
 
 /// A run that has begun and not ended.
@@ -94,6 +96,8 @@ pub(super) struct Flight<T> {
     pub(super) stale: bool,
     /// The object changed while its `add` ran.
     pub(super) changed: bool,
+    /// The object changed while the run was under way, in nothing that is worth another.
+    pub(super) refreshed: bool,
     /// The key was asked for while its `add` ran.
     pub(super) poked: Causes,
 }
@@ -124,6 +128,8 @@ pub(super) struct KeyState<T> {
     /// What `due_at` will ask for; none where it is the resync tick.
     pub(super) requeued: Option<Callback>,
     pub(super) requeued_before_tick: bool,
+    /// Whether the last run ended before its callback saw the object.
+    pub(super) unheard: bool,
     /// Whether the key has had a resync tick: the first one is spread over the whole period.
     pub(super) ticked: bool,
 }
@@ -182,6 +188,7 @@ impl<T> Default for KeyState<T> {
             retrying: false,
             requeued: None,
             requeued_before_tick: false,
+            unheard: false,
             ticked: false,
         }
     }
@@ -242,6 +249,7 @@ impl<T> KeyState<T> {
         History {
             standing: self.standing,
             running: rare.and_then(|rare| rare.flight.as_ref()).is_some_and(|flight| !flight.stale),
+            unheard: self.unheard,
         }
     }
 
@@ -263,6 +271,7 @@ impl<T> KeyState<T> {
         self.accepted = None;
         self.standing = Standing::Absent;
         (self.due_at, self.requeued, self.ticked) = (Moment::NEVER, None, false);
+        self.unheard = false;
         self.work = if delete_pending { Work::of(Callback::Delete) } else { Work::NONE };
         if !delete_pending {
             (self.causes, self.class) = (Causes::NONE, Class::Start);

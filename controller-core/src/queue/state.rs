@@ -37,6 +37,8 @@ pub(crate) enum Plan {
     AfterAdd,
     /// `delete` is to run, and nothing else for this object any more.
     Delete,
+    /// No callback runs for this version; whatever runs next is given it.
+    Refresh,
     /// No callback runs; the version counts as seen.
     Note { standing: Standing },
     /// The object is forgotten without a callback.
@@ -191,6 +193,11 @@ impl<T: Clone> Queue<T> {
                 key.leave();
                 key.forgive();
             }
+            Plan::Refresh => {
+                if let Some(flight) = key.rare.as_mut().and_then(|rare| rare.flight.as_mut()) {
+                    flight.refreshed = true;
+                }
+            }
             Plan::Ignore => {}
         }
         self.refresh(place, now)
@@ -218,6 +225,7 @@ impl<T: Clone> Queue<T> {
             (key.object.clone()?, key.accepted.clone())
         };
         if !delete {
+            key.unheard = false;
             key.standing = match from {
                 Standing::New => Standing::Adding,
                 Standing::Found => Standing::Known,
@@ -233,6 +241,7 @@ impl<T: Clone> Queue<T> {
             from,
             stale: false,
             changed: false,
+            refreshed: false,
             poked: Causes::NONE,
         });
         self.depth.running += 1;
@@ -264,8 +273,11 @@ impl<T: Clone> Queue<T> {
         } else if flight.callback == Callback::Delete {
             delayed = key.after_delete(after.next, flight.causes, now, pace, rng);
         } else {
-            meanwhile = Meanwhile { changed: flight.changed, asked: flight.poked };
+            // What no callback saw may have been mended by a change that would not have been worth a run.
+            let mended = flight.refreshed && !after.reached;
+            meanwhile = Meanwhile { changed: flight.changed || mended, asked: flight.poked };
             key.standing = after.standing;
+            key.unheard = !after.reached;
             if after.accepted {
                 key.accepted = Some(flight.object);
             }

@@ -5,6 +5,7 @@
 //! who need it. Nothing here decodes an object.
 
 mod json;
+mod pointer;
 mod frame;
 mod scan;
 mod list;
@@ -20,5 +21,6 @@ mod spec;
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
 pub(crate) use json::pointer_at;
+pub(crate) use pointer::{Pointer, members};
 pub(crate) use scan::Head;
 pub(crate) use spec::WatchSpec;

@@ -89,7 +89,7 @@ fn on_start_overrides() {
 
 #[test]
 fn what_comes_while_an_add_runs_waits_for_its_end() {
-    let running = History { standing: Standing::Adding, running: true };
+    let running = History { standing: Standing::Adding, running: true, ..History::default() };
     let routes = routes(ALL, None);
     check_with(&routes, running, Happened::Seen, "afteradd");
     check_with(&routes, running, Happened::Asked, "afteradd");
@@ -116,4 +116,25 @@ fn how_a_run_ended_says_when_the_next_one_is() {
     check(Verdict::Unreached, Reconcile, Found, (Found, false, Next::Await));
     let add_only = follow(Verdict::Did(Action::Requeue(wait)), Add, New, &routes(&[Add], None));
     assert_eq!(add_only.next, Next::Requeue(Add, wait));
+}
+
+#[test]
+fn a_change_that_is_not_asked_for_refreshes_what_is_pending_and_runs_nothing() {
+    for standing in [Standing::Found, Standing::New, Standing::Adding, Standing::Known] {
+        check(ALL, standing, Happened::Noise, "refresh");
+    }
+    check(ALL, Standing::Absent, Happened::Noise, "add New");
+    check(&[Callback::Add], Standing::Known, Happened::Noise, "note Known");
+}
+
+#[test]
+fn what_no_callback_saw_is_tried_again_with_every_change() {
+    let check = |standing, expect| {
+        let history = History { standing, unheard: true, ..History::default() };
+        check_with(&routes(ALL, None), history, Happened::Noise, expect);
+    };
+    check(Standing::Found, "reconcile Found");
+    check(Standing::New, "add New");
+    check(Standing::Adding, "add Adding");
+    check(Standing::Known, "modify Known");
 }

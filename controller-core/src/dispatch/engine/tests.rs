@@ -18,7 +18,7 @@ use crate::env::{Chance, Clock, Task, spawn};
 use crate::erased::Erased;
 use crate::error::{Error, Failure};
 use crate::outcome::Action;
-use crate::watch::Hub;
+use crate::watch::{Delta, Hub, Sink as _};
 
 /// What the controller does in one call.
 #[derive(Debug, Clone, Copy)]
@@ -185,13 +185,13 @@ impl Bench {
             namespaced: true,
         };
         let schema = schema.map(|schema| Schema::compile(&schema).expect("a schema"));
-        let engine = Engine::new(Arc::new(controller), Arc::new(scope), resource, schema);
+        let engine = Engine::new(Arc::new(controller), Arc::new(scope), resource, schema, Filters::default());
         let stop = CancellationToken::new();
         let task = spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
             async move { serve(&engine, descriptor.workers(), stop.cancelled_owned()).await }
         });
-        let ear = Ear { engine: Arc::clone(&engine), space: 0 };
+        let ear = Ear::new(Arc::clone(&engine), 0);
         Self { engine, ear, log, requests, stop, task }
     }
 

@@ -78,6 +78,7 @@ impl Bench {
         let freed = match words[0] {
             "found" => self.ledger.found(place(0), object(words[1]), now),
             "seen" => self.ledger.seen(place(0), object(words[1]), now),
+            "beside" => self.ledger.changed_beside(place(0), object(words[1]), now),
             "gone" => self.ledger.gone(place(0), object(words[1]), now),
             "ask" => self.ledger.asked(place(0), Causes::MANUAL, now),
             "ok" => self.done(0, Verdict::Did(Action::Done)),
@@ -702,4 +703,60 @@ proptest! {
         steps.into_iter().for_each(|step| world.step(step));
         world.calm_down();
     }
+}
+
+#[test]
+fn a_change_that_is_filtered_out_runs_nothing_and_is_what_the_next_run_sees() {
+    check(
+        ALL,
+        "found 1.1
+        run => reconcile 1.1 because found
+        ok
+        beside 1.2
+        run => nothing
+        seen 1.3
+        beside 1.4
+        run => modify 1.4 after 1.1 because modified
+        beside 1.5
+        ok
+        run => nothing
+        ask
+        run => reconcile 1.5 after 1.4 because manual",
+    );
+}
+
+#[test]
+fn a_change_that_is_filtered_out_neither_hurries_a_retry_nor_is_lost_on_it() {
+    check(
+        ALL,
+        "seen 1.1
+        run => add 1.1 because added
+        beside 1.2
+        fail
+        beside 1.3
+        run => nothing
+        wait
+        run => add 1.3 because added+retry failed 1
+        ok
+        run => nothing",
+    );
+}
+
+#[test]
+fn an_object_that_no_callback_could_see_is_tried_again_with_a_change_that_is_filtered_out() {
+    check(
+        ALL,
+        "found 1.1
+        run => reconcile 1.1 because found
+        invalid
+        run => nothing
+        beside 1.2
+        run => reconcile 1.2 because modified
+        beside 1.3
+        invalid
+        run => reconcile 1.3 because modified
+        ok
+        beside 1.4
+        run => nothing",
+    );
 }

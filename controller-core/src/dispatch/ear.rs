@@ -1,0 +1,76 @@
+//! Owns how a controller hears of its objects: each delta of a watch is decided on under the engine's lock.
+
+use std::sync::Arc;
+
+use super::engine::Engine;
+#[cfg(feature = "testing")]
+use super::probe::Probe;
+#[cfg(feature = "testing")]
+use crate::cache::Entry;
+use crate::queue::{Freed, Place};
+use crate::watch::{Delta, Sink};
+
+/// Takes in the deltas of one watch of the controller's own kind.
+pub(super) struct Ear {
+    engine: Arc<Engine>,
+    space: u16,
+}
+
+impl Ear {
+    pub(super) fn new(engine: Arc<Engine>, space: u16) -> Self {
+        Self { engine, space }
+    }
+}
+
+impl Sink for Ear {
+    fn deliver(&self, delta: Delta<'_>) {
+        let engine = &self.engine;
+        #[cfg(feature = "testing")]
+        tell(engine, delta);
+        // Bytes are compared before the lock is taken.
+        let passes = match delta {
+            Delta::Upsert { entry, before: Some(before), .. } => engine.filters.let_pass(before, entry),
+            _ => true,
+        };
+        let now = engine.now();
+        let mut state = engine.state.lock();
+        let place = |slot| Place { space: self.space, slot };
+        let freed = match delta {
+            Delta::Upsert { slot, entry, before, initial } => {
+                // Another object under the same name is the end of the one before it.
+                if let Some(before) = before.filter(|before| before.uid != entry.uid) {
+                    let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
+                }
+                let (place, entry) = (place(slot), Arc::clone(entry));
+                match (passes, initial) {
+                    (false, _) => state.ledger.changed_beside(place, entry, now),
+                    (true, true) => state.ledger.found(place, entry, now),
+                    (true, false) => state.ledger.seen(place, entry, now),
+                }
+            }
+            Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
+            Delta::Synced => {
+                state.synced += 1;
+                Freed(None)
+            }
+        };
+        engine.after(&mut state, freed);
+    }
+}
+
+#[cfg(feature = "testing")]
+fn tell(engine: &Engine, delta: Delta<'_>) {
+    let controller = engine.name();
+    let said = |entry: &Entry| (entry.key.clone(), entry.version.to_string());
+    match delta {
+        Delta::Upsert { entry, .. } => engine.scope.live.tell(|| {
+            let (key, version) = said(entry);
+            Probe::Seen { controller, key, version }
+        }),
+        Delta::Remove { entry, .. } => engine.scope.live.tell(|| {
+            let (key, version) = said(entry);
+            Probe::Gone { controller, key, version }
+        }),
+        Delta::Synced => {}
+    }
+}
