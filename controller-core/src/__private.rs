@@ -1,6 +1,5 @@
 //! Only what expansions of the attribute name. Nothing here is for users, and all of it may change.
 
-use std::any::TypeId;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -42,32 +41,9 @@ impl<T: k8s_openapi::Resource> Probe<T> {
     pub const GVK: Option<(&'static str, &'static str)> = Some((T::API_VERSION, T::KIND));
 }
 
-impl<T: kube::Resource<DynamicType = ()>> Probe<T>
-where
-    T::Scope: 'static,
-{
+impl<T: kube::Resource<DynamicType = (), Scope: 'static>> Probe<T> {
     /// kube's types answer at run time.
-    pub const RESOURCE: Option<fn() -> ResourceFacts> = Some(facts::<T>);
-}
-
-fn facts<T: kube::Resource<DynamicType = ()>>() -> ResourceFacts
-where
-    T::Scope: 'static,
-{
-    let scope = TypeId::of::<T::Scope>();
-    let namespaced = if scope == TypeId::of::<k8s_openapi::NamespaceResourceScope>() {
-        Some(true)
-    } else if scope == TypeId::of::<k8s_openapi::ClusterResourceScope>() {
-        Some(false)
-    } else {
-        None
-    };
-    ResourceFacts {
-        api_version: T::api_version(&()).into_owned(),
-        kind: T::kind(&()).into_owned(),
-        plural: T::plural(&()).into_owned(),
-        namespaced,
-    }
+    pub const RESOURCE: Option<fn() -> ResourceFacts> = Some(ResourceFacts::of::<T>);
 }
 
 /// A type that says its own apiVersion and kind, so that the attribute need not.

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::context::Context;
+use crate::context::{Context, Read, Reads, Watchable};
 use crate::descriptor::Descriptor;
 use crate::outcome::IntoOutcome;
 
@@ -70,14 +70,34 @@ pub trait Described: Controller {
 /// Collects what a controller declares beyond its [`Descriptor`].
 pub struct Declare<C> {
     schema_of_type: Option<fn() -> serde_json::Value>,
+    reads: Vec<Read>,
     controller: PhantomData<fn() -> C>,
 }
 
 impl<C: Described> Declare<C> {
     pub(crate) fn of() -> Self {
-        let mut declare = Self { schema_of_type: None, controller: PhantomData };
+        let mut declare = Self { schema_of_type: None, reads: Vec::new(), controller: PhantomData };
         C::declare(&mut declare);
         declare
+    }
+
+    /// `reads(K)`: objects of this kind are cached, and callbacks may read them.
+    pub fn read<K: Watchable>(&mut self)
+    where
+        C: Reads<K>,
+    {
+        self.reads.push(Read::of::<K>());
+    }
+
+    /// The kinds that callbacks read, each once.
+    pub(crate) fn reads(&self) -> Vec<Read> {
+        let mut reads: Vec<Read> = Vec::new();
+        for read in &self.reads {
+            if reads.iter().all(|other| other.of != read.of) {
+                reads.push(read.clone());
+            }
+        }
+        reads
     }
 
     /// Whether `schema = derive` is asked for.

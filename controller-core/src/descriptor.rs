@@ -2,6 +2,7 @@
 //!
 //! Everything here is `const`: the macro emits values, the runtime reads them, and there is no logic between.
 
+use std::any::TypeId;
 use std::time::Duration;
 
 use crate::supervisor::{Restart, Shutdown};
@@ -129,6 +130,27 @@ pub struct ResourceFacts {
     pub plural: String,
     /// Whether objects live in namespaces; none where the type does not say.
     pub namespaced: Option<bool>,
+}
+
+impl ResourceFacts {
+    /// What this type says.
+    #[must_use]
+    pub fn of<K: kube::Resource<DynamicType = (), Scope: 'static>>() -> Self {
+        let scope = TypeId::of::<K::Scope>();
+        let namespaced = if scope == TypeId::of::<k8s_openapi::NamespaceResourceScope>() {
+            Some(true)
+        } else if scope == TypeId::of::<k8s_openapi::ClusterResourceScope>() {
+            Some(false)
+        } else {
+            None
+        };
+        Self {
+            api_version: K::api_version(&()).into_owned(),
+            kind: K::kind(&()).into_owned(),
+            plural: K::plural(&()).into_owned(),
+            namespaced,
+        }
+    }
 }
 
 impl Descriptor {
@@ -331,6 +353,18 @@ pub(crate) struct WatchedKind {
 }
 
 impl WatchedKind {
+    /// The kind that a type says of itself.
+    pub(crate) fn of(facts: &ResourceFacts) -> Self {
+        let (group, version) = facts.api_version.rsplit_once('/').unwrap_or(("", &facts.api_version));
+        Self {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: facts.kind.clone(),
+            plural: Some(facts.plural.clone()),
+            namespaced: facts.namespaced,
+        }
+    }
+
     /// `v1`, `apps/v1`
     pub(crate) fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::context::{Context, Reach, RunFacts};
+use crate::context::{Context, Reach, Read, RunFacts};
 use crate::controller::{Controller, Declare, Described};
 use crate::descriptor::{Callback, Descriptor};
 use crate::outcome::{IntoOutcome, Outcome};
@@ -18,6 +18,9 @@ pub(crate) trait ErasedController: Send + Sync + 'static {
 
     /// The schema made from the object type, where the controller asks for one.
     fn schema_of_type(&self) -> Option<serde_json::Value>;
+
+    /// The kinds that callbacks read from caches.
+    fn reads(&self) -> Vec<Read>;
 
     /// Decodes the object and calls one callback.
     ///
@@ -59,6 +62,10 @@ impl<C: Described> ErasedController for Erased<C> {
 
     fn schema_of_type(&self) -> Option<serde_json::Value> {
         Declare::<C>::of().schema_value()
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        Declare::<C>::of().reads()
     }
 
     fn call<'a>(

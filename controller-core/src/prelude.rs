@@ -8,7 +8,7 @@ pub use kube::Client;
 pub use serde_json::Value;
 
 pub use crate::__private::{millis, secs};
-pub use crate::context::{Cause, Context, Event, Operation};
+pub use crate::context::{Cause, Context, Event, Operation, Reads};
 pub use crate::controller;
 pub use crate::controller::Controller;
 pub use crate::controller_ext::{ControllerExt, StartOptions};

@@ -8,8 +8,12 @@ mod entry;
 mod place;
 mod store;
 mod version;
+mod index;
+mod memo;
+mod reader;
 
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Uid};
 pub(crate) use place::place_of;
+pub(crate) use reader::Reader;
 pub(crate) use store::{Applied, Seen, Slot, Store, SubscriberId};
 pub(crate) use version::ResourceVersion;

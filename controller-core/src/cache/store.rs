@@ -100,7 +100,6 @@ impl Store {
     }
 
     /// The object in a slot.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what is asked by slot today holds its entry"))]
     pub(crate) fn get(&self, slot: Slot) -> Option<Arc<Entry>> {
         self.inner.read().entry(slot).cloned()
     }

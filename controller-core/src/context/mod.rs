@@ -5,7 +5,10 @@
 
 mod event;
 mod operation;
+mod read;
+mod selector;
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -18,6 +21,9 @@ use serde_json::Value;
 
 pub use event::{Event, Severity};
 pub use operation::Operation;
+pub(crate) use read::{Cache, Decode, Query, Read, Typed};
+pub use read::{List, Reads, Watchable};
+pub(crate) use selector::Selector;
 
 use crate::controller::Controller;
 use crate::error::Error;
@@ -56,6 +62,10 @@ pub(crate) trait Reach: Send + Sync {
     fn event(&self, event: Event);
     /// Asks for a run of another key of the same controller.
     fn enqueue(&self, key: Key);
+    /// The uid of the run's object.
+    fn uid(&self) -> Option<String>;
+    /// The cache of a kind that the controller reads.
+    fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>>;
 }
 
 /// The facts of one run.

@@ -9,7 +9,10 @@ use futures::stream::FuturesUnordered;
 use super::Scope;
 use super::engine::Engine;
 use super::filter::Filters;
-use super::resolve::{resolve, resource, watches};
+use super::reads::Found;
+use super::resolve::{read_watches, resolve, resource, watches};
+use crate::context::Read;
+use crate::descriptor::{Descriptor, WatchedKind};
 use crate::env::{Ended, spawn};
 use crate::erased::ErasedController;
 use crate::error::Failure;
@@ -60,10 +63,26 @@ pub(crate) async fn run_controller(
         resource = resolve(name, kind, must_know_scope, &scope) => resource,
     };
     let specs = watches(&descriptor, &resource, scope.namespaces.as_deref())?;
+    let reads = tokio::select! {
+        biased;
+        () = &mut stopped => return Ok(()),
+        reads = find_reads(controller.reads(), &descriptor, &scope) => reads,
+    };
     let engine = Attached(Engine::new(controller, Arc::clone(&scope), resource, schema, filters));
     scope.live.enter(&engine.0);
-    engine.0.subscribe(specs);
+    engine.0.subscribe(specs, reads);
     serve(&engine.0, descriptor.workers(), stopped).await
+}
+
+/// The collections of the kinds that callbacks read. It waits for those that the server does not have yet.
+async fn find_reads(reads: Vec<Read>, descriptor: &Descriptor, scope: &Scope) -> Vec<Found> {
+    let mut found = Vec::new();
+    for read in reads {
+        let resource = resolve(descriptor.name(), WatchedKind::of(&read.facts), true, scope).await;
+        let specs = read_watches(descriptor, &resource, scope.namespaces.as_deref());
+        found.push(Found { read, resource, specs });
+    }
+    found
 }
 
 /// Runs the workers and keeps the deadlines until `stopped`, then waits for the runs that are under way.

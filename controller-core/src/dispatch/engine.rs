@@ -3,6 +3,7 @@
 //! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait for a [`Notify`] and
 //! take jobs under the same lock; no user code and no await is ever inside it.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::Scope;
 use super::counters::Counters;
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
-use super::figures::Figures;
+use super::figures::{Figures, WatchFigures};
 use super::filter::Filters;
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
@@ -27,11 +28,12 @@ use super::pace::Pace;
 #[cfg(feature = "testing")]
 use super::probe::Probe;
 use super::reach::RunReach;
+use super::reads::{Found, ReadCache};
 use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use crate::cache::{Entry, ResourceVersion, Store};
-use crate::context::{Event, RunFacts};
+use crate::context::{Cache, Event, RunFacts};
 use crate::descriptor::Callback;
 use crate::erased::ErasedController;
 use crate::key::Key;
@@ -65,6 +67,10 @@ pub(super) struct State {
     watches: Vec<Watch>,
     /// Watches whose first list is complete.
     pub(super) synced: usize,
+    /// What callbacks read besides.
+    pub(super) reads: Vec<ReadCache>,
+    /// Watches of `reads` whose first list is complete.
+    pub(super) reads_synced: usize,
     rng: fastrand::Rng,
     /// The deadline that the controller's loop sleeps for.
     armed: Moment,
@@ -81,6 +87,20 @@ pub(super) struct State {
 struct Watch {
     spec: WatchSpec,
     subscription: Subscription,
+}
+
+impl State {
+    /// Whether each cache that callbacks read is complete.
+    fn can_read(&self) -> bool {
+        self.reads_synced >= self.reads.iter().map(|cache| cache.spaces.len()).sum()
+    }
+
+    /// Everything that is watched, the controller's own objects first.
+    fn subscriptions(&self) -> impl Iterator<Item = (&WatchSpec, &Subscription)> {
+        let own = self.watches.iter().map(|watch| (&watch.spec, &watch.subscription));
+        let read = self.reads.iter().flat_map(|cache| &cache.spaces);
+        own.chain(read.map(|space| (&space.spec, &space.subscription)))
+    }
 }
 
 enum Take {
@@ -106,6 +126,8 @@ impl Engine {
             ledger,
             watches: Vec::new(),
             synced: 0,
+            reads: Vec::new(),
+            reads_synced: 0,
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
             warned: BTreeMap::new(),
@@ -130,10 +152,14 @@ impl Engine {
         })
     }
 
-    /// Takes part in one watch for each namespace.
-    pub(super) fn subscribe(self: &Arc<Self>, specs: Vec<WatchSpec>) {
+    /// Takes part in one watch for each namespace, and in those of what is read besides.
+    pub(super) fn subscribe(self: &Arc<Self>, specs: Vec<WatchSpec>, reads: Vec<Found>) {
         // The first deltas wait for the lock, so that none finds its watch missing.
         let mut state = self.state.lock();
+        for (cache, found) in reads.into_iter().enumerate() {
+            let cache = ReadCache::subscribe(self, &self.scope, cache, found);
+            state.reads.push(cache);
+        }
         for (space, spec) in (0..).zip(specs) {
             let ear = Arc::new(Ear::new(Arc::clone(self), space));
             let subscription = self.scope.hub.subscribe(spec.clone(), ear);
@@ -143,8 +169,15 @@ impl Engine {
 
     /// Ends the part in all watches: without this the watches and the controller would keep each other alive.
     pub(super) fn unsubscribe(&self) {
-        let watches = std::mem::take(&mut self.state.lock().watches);
-        drop(watches);
+        let mut state = self.state.lock();
+        let parts = (std::mem::take(&mut state.watches), std::mem::take(&mut state.reads));
+        drop(state);
+        drop(parts);
+    }
+
+    /// The cache of a kind that callbacks read.
+    pub(super) fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>> {
+        self.state.lock().reads.iter().find(|cache| cache.of == of).map(ReadCache::shelf)
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -207,6 +240,9 @@ impl Engine {
         if state.ledger.is_closed() {
             return Take::Closed;
         }
+        if !state.can_read() {
+            return Take::Nothing;
+        }
         let Some(job) = state.ledger.take(now) else { return Take::Nothing };
         // One notice may stand for several jobs: each worker that finds one passes it on.
         if state.ledger.has_ready() {
@@ -256,7 +292,7 @@ impl Engine {
         let began = self.now();
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
-        let reach = RunReach::new(Arc::clone(self));
+        let reach = RunReach::new(Arc::clone(self), object.uid.clone());
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
@@ -389,7 +425,7 @@ impl Engine {
                 watch.subscription.release(place.slot);
             }
         }
-        if state.ledger.has_ready() {
+        if state.ledger.has_ready() && state.can_read() {
             self.work.notify_one();
         }
         if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
@@ -451,8 +487,7 @@ impl Engine {
     pub(crate) fn figures(&self) -> Figures {
         let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
         let state = self.state.lock();
-        let watches =
-            state.watches.iter().map(|watch| super::figures::WatchFigures::of(&watch.spec, &watch.subscription));
+        let watches = state.subscriptions().map(|(spec, subscription)| WatchFigures::of(spec, subscription));
         Figures {
             name: self.name(),
             counters: Arc::clone(&self.counters),
@@ -475,14 +510,14 @@ impl Engine {
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
     pub(crate) fn is_settled(&self) -> bool {
         let state = self.state.lock();
-        state.synced == state.watches.len() && state.ledger.is_settled()
+        state.synced == state.watches.len() && state.can_read() && state.ledger.is_settled()
     }
 
     /// What is watched, and the stores that follow it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
     pub(crate) fn watched(&self) -> Vec<(WatchSpec, Arc<Store>)> {
         let state = self.state.lock();
-        state.watches.iter().map(|watch| (watch.spec.clone(), Arc::clone(&watch.subscription.store))).collect()
+        state.subscriptions().map(|(spec, subscription)| (spec.clone(), Arc::clone(&subscription.store))).collect()
     }
 
     pub(super) fn name(&self) -> &'static str {

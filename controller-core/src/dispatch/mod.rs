@@ -21,6 +21,7 @@ mod resolve;
 mod reach;
 mod invoke;
 mod ear;
+mod reads;
 mod engine;
 mod controller;
 
@@ -31,5 +32,7 @@ pub(crate) use figures::{Figures, WatchFigures};
 pub(crate) use live::Live;
 #[cfg(feature = "testing")]
 pub use probe::{Probe, Probes};
+#[cfg(feature = "testing")]
+pub(crate) use reads::Readers;
 pub(crate) use scope::Scope;
 pub(crate) use watchdog::Watchdog;

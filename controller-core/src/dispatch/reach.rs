@@ -1,5 +1,6 @@
 //! Owns what a callback reaches while it runs: the engine's side of [`Context`](crate::context::Context).
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -9,20 +10,22 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
-use crate::context::{Event, Reach};
+use crate::cache::Uid;
+use crate::context::{Cache, Event, Reach};
 use crate::key::Key;
 use crate::queue::Causes;
 
 /// One run's way to the outside.
 pub(super) struct RunReach {
     engine: Arc<Engine>,
+    uid: Option<Uid>,
     time_is_up: CancellationToken,
     events: Mutex<Vec<Event>>,
 }
 
 impl RunReach {
-    pub(super) fn new(engine: Arc<Engine>) -> Arc<Self> {
-        Arc::new(Self { engine, time_is_up: CancellationToken::new(), events: Mutex::default() })
+    pub(super) fn new(engine: Arc<Engine>, uid: Option<Uid>) -> Arc<Self> {
+        Arc::new(Self { engine, uid, time_is_up: CancellationToken::new(), events: Mutex::default() })
     }
 
     /// Tells the callback that its time is up.
@@ -62,5 +65,13 @@ impl Reach for RunReach {
 
     fn enqueue(&self, key: Key) {
         self.engine.ask(&key, Causes::MANUAL);
+    }
+
+    fn uid(&self) -> Option<String> {
+        self.uid.as_ref().map(ToString::to_string)
+    }
+
+    fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>> {
+        self.engine.cache(of)
     }
 }

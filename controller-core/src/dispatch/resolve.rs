@@ -128,6 +128,21 @@ pub(super) fn watches(
     if !resource.namespaced && !asked_for.is_empty() {
         return Err(NotNamespaced { controller: descriptor.name(), kind: resource.kind.clone() });
     }
+    let chosen = |spec| WatchSpec {
+        labels: descriptor.label_selector().map(str::to_owned),
+        fields: descriptor.field_selector().map(str::to_owned),
+        ..spec
+    };
+    Ok(read_watches(descriptor, resource, narrowed).into_iter().map(chosen).collect())
+}
+
+/// The watches of a kind that a controller reads: in its own namespaces, and without its selectors.
+pub(super) fn read_watches(
+    descriptor: &Descriptor,
+    resource: &Resource,
+    narrowed: Option<&[String]>,
+) -> Vec<WatchSpec> {
+    let asked_for = descriptor.namespaces_asked_for();
     let mut namespaces: Vec<Option<String>> = match narrowed {
         _ if !resource.namespaced => Vec::new(),
         _ if !asked_for.is_empty() => asked_for.iter().map(|namespace| Some((*namespace).to_owned())).collect(),
@@ -145,10 +160,10 @@ pub(super) fn watches(
         kind: resource.kind.clone(),
         plural: resource.plural.clone(),
         namespace,
-        labels: descriptor.label_selector().map(str::to_owned),
-        fields: descriptor.field_selector().map(str::to_owned),
+        labels: None,
+        fields: None,
     };
-    Ok(namespaces.into_iter().map(spec).collect())
+    namespaces.into_iter().map(spec).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Owns a context for calling one callback by hand.
 
+use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -10,13 +12,16 @@ use kube::Client;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::context::{Cause, Context, Event, Reach, RunFacts};
+use crate::cache::{Reader, Seen, Store};
+use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Watchable};
 use crate::controller::{Controller, Described};
 use crate::descriptor::Callback;
+use crate::dispatch::Readers;
 use crate::erased::{Called, Erased, ErasedController};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::outcome::Action;
+use crate::watch::{Head, Pointer};
 
 /// A [`Context`] for calling a callback by hand. It notes what the callback does to the outside.
 ///
@@ -28,12 +33,29 @@ pub struct TestContext<C> {
     context: OnceLock<Context<C>>,
 }
 
+/// The cache of one kind in a test.
+struct Shelf {
+    store: Arc<Store>,
+    readers: Arc<Readers>,
+}
+
+impl Shelf {
+    fn of(read: &Read) -> Self {
+        let store = Arc::new(Store::new());
+        let reader = Arc::new(Reader::new(Arc::clone(&store), read.decode));
+        let namespaced = read.facts.namespaced.unwrap_or(true);
+        Self { store, readers: Arc::new(Readers { namespaced, readers: vec![reader] }) }
+    }
+}
+
 /// What a callback reaches in a test.
 struct Noted {
     client: Mutex<Option<Client>>,
     now: Mutex<Timestamp>,
     events: Mutex<Vec<Event>>,
     enqueued: Mutex<Vec<Key>>,
+    uid: Mutex<Option<String>>,
+    cached: Mutex<BTreeMap<TypeId, Shelf>>,
     cancelled: tokio_util::sync::CancellationToken,
 }
 
@@ -54,6 +76,8 @@ impl<C: Controller> Context<C> {
             now: Mutex::new(Timestamp::UNIX_EPOCH),
             events: Mutex::default(),
             enqueued: Mutex::default(),
+            uid: Mutex::default(),
+            cached: Mutex::default(),
             cancelled: tokio_util::sync::CancellationToken::new(),
         };
         TestContext {
@@ -72,7 +96,44 @@ impl<C: Controller> TestContext<C> {
     /// Where the object can't be written as JSON.
     #[must_use]
     pub fn with(mut self, obj: &impl Serialize) -> Self {
-        self.object = Some(written(obj));
+        let object = written(obj);
+        *self.reach.uid.lock() = Pointer::of(&["metadata", "uid"]).text(&object);
+        self.object = Some(object);
+        self
+    }
+
+    /// An object in the caches, for `cx.get` and `cx.list`. The cache of its kind is complete with what was given.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// # use k8s_openapi::api::core::v1::ConfigMap;
+    /// # fn example<C: Reads<ConfigMap>>(settings: &ConfigMap) -> Result {
+    /// let cx = Context::<C>::test(Key::namespaced("default", "a")).with_cached(settings);
+    /// assert!(cx.get::<ConfigMap>("settings")?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Where the object can't be written as JSON, or has no name.
+    #[must_use]
+    pub fn with_cached<K: Watchable + Serialize>(self, obj: &K) -> Self {
+        let meta = obj.meta();
+        let name = meta.name.as_deref().expect("an object in a cache has a name");
+        let version = meta.resource_version.as_deref().unwrap_or("1");
+        let head = Head {
+            namespace: meta.namespace.as_deref().map(Into::into),
+            name: name.into(),
+            uid: meta.uid.as_deref().map(Into::into),
+            version: version.into(),
+            generation: meta.generation,
+            deleting: meta.deletion_timestamp.is_some(),
+        };
+        let mut cached = self.reach.cached.lock();
+        let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>()));
+        shelf.store.begin_list();
+        let _ = shelf.store.upsert(&head, Seen::Listed, || written(obj).into());
+        drop(cached);
         self
     }
 
@@ -199,6 +260,17 @@ impl Reach for Noted {
 
     fn enqueue(&self, key: Key) {
         self.enqueued.lock().push(key);
+    }
+
+    fn uid(&self) -> Option<String> {
+        self.uid.lock().clone()
+    }
+
+    fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>> {
+        let cached = self.cached.lock();
+        // A kind of which nothing was given has an empty cache.
+        let empty = || Arc::new(Readers { namespaced: false, readers: Vec::new() });
+        Some(cached.get(&of).map_or_else(empty, |shelf| Arc::clone(&shelf.readers)))
     }
 }
 

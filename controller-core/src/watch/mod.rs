@@ -21,6 +21,6 @@ mod spec;
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
 pub(crate) use json::pointer_at;
-pub(crate) use pointer::{Pointer, members};
+pub(crate) use pointer::{Pointer, elements, members};
 pub(crate) use scan::Head;
 pub(crate) use spec::WatchSpec;

@@ -35,7 +35,6 @@ impl Pointer {
         Some(cursor.slice(start, cursor.at()))
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "indexes read it"))]
     /// The field as a text: a string without its quotes and escapes, anything else as it is written.
     pub(crate) fn text(&self, bytes: &[u8]) -> Option<String> {
         let found = self.find(bytes)?;
@@ -59,6 +58,21 @@ pub(crate) fn members(object: &[u8]) -> Option<Vec<Member<'_>>> {
         Ok(())
     });
     walked.ok().map(|()| members)
+}
+
+/// The elements of an array as they are written; none where it is no array.
+pub(crate) fn elements(array: &[u8]) -> Vec<&[u8]> {
+    let mut elements = Vec::new();
+    let walked = Cursor::new(array).array(|cursor| {
+        let start = cursor.at();
+        cursor.skip()?;
+        elements.push(cursor.slice(start, cursor.at()));
+        Ok(())
+    });
+    if walked.is_err() {
+        elements.clear();
+    }
+    elements
 }
 
 /// Tildes begin an escape: `~0` is a tilde and `~1` a slash.

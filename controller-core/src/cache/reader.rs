@@ -1,0 +1,127 @@
+//! Owns reading of one store by callbacks: by key, by index, and typed.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::index::{By, Indexes, label};
+use super::memo::Memo;
+use super::place::place_of;
+use super::store::Found;
+use super::{Entry, Slot, Store};
+use crate::context::{Decode, Query, Typed};
+use crate::error::Error;
+use crate::key::Key;
+use crate::watch::Pointer;
+
+/// The objects of one store, as callbacks read them. Whoever follows the store's watch tells it of each change.
+pub(crate) struct Reader {
+    store: Arc<Store>,
+    decode: Decode,
+    indexes: Mutex<Indexes>,
+    memo: Mutex<Memo>,
+}
+
+/// Why an object could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("\"{pointer}\" is no JSON pointer: write it as \"/spec/nodeName\"")]
+    Pointer { pointer: String },
+    #[error("{key} does not decode{}", place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default())]
+    Undecodable {
+        key: Key,
+        place: Option<String>,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Reader {
+    pub(crate) fn new(store: Arc<Store>, decode: Decode) -> Self {
+        Self { store, decode, indexes: Mutex::default(), memo: Mutex::default() }
+    }
+
+    /// An object changed, came or went.
+    pub(crate) fn changed(&self, slot: Slot, before: Option<&Entry>, now: Option<&Entry>) {
+        self.indexes.lock().changed(slot, before, now);
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Result<Option<Typed>, Error> {
+        self.store.find(key).map(|found| self.typed(&found)).transpose()
+    }
+
+    /// The objects that a query asks for, in the order of their slots.
+    pub(crate) fn find(&self, query: &Query) -> Result<Vec<Found>, Error> {
+        let wanted = Wanted::of(query)?;
+        let mut found = self.candidates(&wanted);
+        found.retain(|(_, entry)| wanted.is(entry));
+        Ok(found)
+    }
+
+    /// The object in the controller's type.
+    pub(crate) fn typed(&self, (slot, entry): &Found) -> Result<Typed, Error> {
+        if let Some(typed) = self.memo.lock().get(*slot, entry) {
+            return Ok(typed);
+        }
+        let typed = (self.decode)(&entry.bytes).map_err(|source| {
+            let place = place_of(&entry.bytes, &source).filter(|place| !place.is_empty());
+            Error::temporary(ReadError::Undecodable { key: entry.key.clone(), place, source })
+        })?;
+        self.memo.lock().put(*slot, entry, Arc::clone(&typed));
+        Ok(typed)
+    }
+
+    /// What an index finds, or everything. An index may be a moment behind the store, so each candidate is looked at.
+    fn candidates(&self, wanted: &Wanted<'_>) -> Vec<Found> {
+        let Some((by, value)) = wanted.best() else { return self.store.snapshot() };
+        let begun = self.indexes.lock().begin(&by);
+        if begun {
+            let snapshot = self.store.snapshot();
+            // Reading the values takes a while, and the watch goes on meanwhile.
+            let values: Vec<_> = snapshot.iter().map(|(slot, entry)| (*slot, by.values(entry))).collect();
+            self.indexes.lock().complete(&by, values);
+        }
+        let slots = self.indexes.lock().find(&by, value);
+        match slots {
+            Some(slots) => slots.into_iter().filter_map(|slot| Some((slot, self.store.get(slot)?))).collect(),
+            None => self.store.snapshot(),
+        }
+    }
+}
+
+/// A query, taken apart.
+struct Wanted<'a> {
+    query: &'a Query,
+    fields: Vec<(Pointer, &'a str)>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(query: &'a Query) -> Result<Self, Error> {
+        let field = |(pointer, value): &'a (String, String)| {
+            let wrong = || Error::permanent(ReadError::Pointer { pointer: pointer.clone() });
+            Ok((Pointer::parse(pointer).ok_or_else(wrong)?, &**value))
+        };
+        Ok(Self { query, fields: query.fields.iter().map(field).collect::<Result<_, Error>>()? })
+    }
+
+    /// The index that is likely to find the fewest.
+    fn best(&self) -> Option<(By, &str)> {
+        let field = self.fields.first().map(|(pointer, value)| (By::Field(pointer.clone()), *value));
+        let owner = || self.query.owner.as_deref().map(|uid| (By::Owner, uid));
+        let label = || self.query.labels.equality().map(|(key, value)| (By::Label(key.to_owned()), value));
+        let namespace = || self.query.namespace.as_deref().map(|namespace| (By::Namespace, namespace));
+        owner().or(field).or_else(label).or_else(namespace)
+    }
+
+    fn is(&self, entry: &Entry) -> bool {
+        let Query { namespace, owner, labels, .. } = self.query;
+        let has = |by: By, value: &str| by.values(entry).iter().any(|found| found == value);
+        namespace.as_ref().is_none_or(|namespace| entry.key.namespace() == Some(namespace))
+            && owner.as_ref().is_none_or(|uid| has(By::Owner, uid))
+            && labels.matches(|key| label(entry, key))
+            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes).as_deref() == Some(*value))
+    }
+}
+
+#[cfg(test)]
+mod tests;
