@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+pub use crate::context::{Reads, Writes};
 pub use crate::controller::{Declare, Described};
 pub use crate::descriptor::{Callback, Descriptor, Filter, OnStart, ResourceFacts};
 pub use crate::supervisor::{Restart, Shutdown};

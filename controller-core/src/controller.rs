@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
 
-use crate::context::{Context, Read, Reads, Watchable};
-use crate::descriptor::Descriptor;
+use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
+use crate::descriptor::{Descriptor, ResourceFacts};
 use crate::outcome::IntoOutcome;
 
 /// A controller: callbacks for the objects of one kind.
@@ -71,12 +71,13 @@ pub trait Described: Controller {
 pub struct Declare<C> {
     schema_of_type: Option<fn() -> serde_json::Value>,
     reads: Vec<Read>,
+    writes: Vec<ResourceFacts>,
     controller: PhantomData<fn() -> C>,
 }
 
 impl<C: Described> Declare<C> {
     pub(crate) fn of() -> Self {
-        let mut declare = Self { schema_of_type: None, reads: Vec::new(), controller: PhantomData };
+        let mut declare = Self { schema_of_type: None, reads: Vec::new(), writes: Vec::new(), controller: PhantomData };
         C::declare(&mut declare);
         declare
     }
@@ -87,6 +88,14 @@ impl<C: Described> Declare<C> {
         C: Reads<K>,
     {
         self.reads.push(Read::of::<K>());
+    }
+
+    /// `writes(K)`: callbacks may write objects of this kind.
+    pub fn write<K: Writable>(&mut self)
+    where
+        C: Writes<K>,
+    {
+        self.writes.push(ResourceFacts::of::<K>());
     }
 
     /// The kinds that callbacks read, each once.

@@ -57,6 +57,24 @@ impl Error {
         Self { class: Class::Invalid { pointer: pointer.into() }, source: message.into().into() }
     }
 
+    /// The status with which the API server refused, where it did: 404, 409, 422 and the like.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// assert_eq!(Error::temporary("not from a server").code(), None);
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(&*self.source);
+        while let Some(error) = next {
+            if let Some(kube::Error::Api(status)) = error.downcast_ref() {
+                return Some(status.code);
+            }
+            next = error.source();
+        }
+        None
+    }
+
     /// Retry after `delay` in place of the backoff. An error that is not temporary becomes so.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {

@@ -52,7 +52,7 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod __private;
 
-pub use context::{Cause, Context, Event, List, Operation, Reads, Severity, Watchable};
+pub use context::{Cause, Context, Event, List, Operation, Reads, Severity, Watchable, Writable, Writes};
 #[cfg(not(feature = "derive"))]
 #[doc(hidden)]
 pub use controller::DeriveFeature;

@@ -5,10 +5,11 @@ pub use std::time::Duration;
 
 pub use jiff::Timestamp;
 pub use kube::Client;
+pub use kube::api::{Patch, Preconditions};
 pub use serde_json::Value;
 
 pub use crate::__private::{millis, secs};
-pub use crate::context::{Cause, Context, Event, Operation, Reads};
+pub use crate::context::{Cause, Context, Event, Operation, Reads, Writes};
 pub use crate::controller;
 pub use crate::controller::Controller;
 pub use crate::controller_ext::{ControllerExt, StartOptions};

@@ -30,6 +30,7 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     significance(model, errors);
     start(model, errors);
     resync(model, errors);
+    filters(model, errors);
 }
 
 /// One `#[controller]` is enough, and `#[async_trait]` has nothing to do.
@@ -174,6 +175,14 @@ fn resync(model: &Model, errors: &mut Errors) {
     let Some(delay) = model.options.reconcile_delay.good() else { return };
     if delay.value != Limit::Off && !model.has("Reconcile") && model.callbacks_are_known() {
         errors.push(delay, Message::ResyncUnused {});
+    }
+}
+
+/// Filters choose among changes, and somebody has to hear of those.
+fn filters(model: &Model, errors: &mut Errors) {
+    let Some(when) = model.options.when.good() else { return };
+    if !model.has("Modify") && !model.has("Reconcile") && model.callbacks_are_known() {
+        errors.push(when, Message::WhenUnused {});
     }
 }
 

@@ -9,9 +9,10 @@ use syn::spanned::Spanned as _;
 use syn::{GenericParam, LitStr, Type};
 
 use crate::entry::Spanned;
+use crate::errors::written;
 use crate::item::Attr;
 use crate::model::Model;
-use crate::options::{Backoff, Escalation, Limit, Schema, Shutdown};
+use crate::options::{Backoff, Escalation, Limit, Part, Schema, Shutdown};
 
 /// The expansion of `model`, which holds to all rules.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -59,24 +60,66 @@ fn data(model: &Model, object: &Type) -> TokenStream {
     let head = &model.item.head;
     let (root, self_ty) = (&model.root, &head.self_ty);
     let (generics, _, where_clause) = head.generics.split_for_impl();
-    let options = &model.options;
     let descriptor = descriptor(model, object);
-    let declare = match options.schema.good() {
-        Some(Schema::Derive(span)) => {
-            let call = quote_spanned!(*span=> declare.schema_of_type());
-            Some(quote!(fn declare(declare: &mut __private::Declare<Self>) { #call; }))
-        }
-        _ => None,
-    };
+    let Declared { aliases, markers, declare } = declared(model);
     let assertions = (!model.object_is_generic()).then(|| assertions(model, object));
     quote! {
         use #root::__private::{self, ProbeFallback as _};
+        #aliases
+        #markers
         impl #generics __private::Described for #self_ty #where_clause {
             const DESCRIPTOR: __private::Descriptor = #descriptor;
             #declare
         }
         #assertions
     }
+}
+
+/// What is declared by code, since it depends on types.
+struct Declared {
+    /// A name for each type, so that one that does not exist is one error.
+    aliases: TokenStream,
+    markers: TokenStream,
+    declare: Option<TokenStream>,
+}
+
+fn declared(model: &Model) -> Declared {
+    let head = &model.item.head;
+    let self_ty = &head.self_ty;
+    let (generics, _, where_clause) = head.generics.split_for_impl();
+    let (mut aliases, mut markers, mut calls) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
+    if let Some(Schema::Derive(span)) = model.options.schema.good() {
+        calls.extend(quote_spanned!(*span=> declare.schema_of_type();));
+    }
+    // A kind that is read and written has one name.
+    let mut named: Vec<String> = Vec::new();
+    let options = &model.options;
+    for (kinds, marker, method) in [(&options.reads, "Reads", "read"), (&options.writes, "Writes", "write")] {
+        let (marker, method) = (format_ident!("{marker}"), format_ident!("{method}"));
+        if !kinds.is_absent() {
+            // Of a single impl the compiler would infer that every argument is of its kind, and say so in its own words.
+            markers.extend(quote!(impl #generics __private::#marker<()> for #self_ty #where_clause {}));
+        }
+        for kind in kinds.good().into_iter().flatten() {
+            let span = kind.span();
+            let known = named.iter().position(|name| *name == written(kind));
+            let name = if model.is_generic(kind) {
+                kind.to_token_stream()
+            } else {
+                let alias = format_ident!("__Kind{}", known.unwrap_or(named.len()), span = span);
+                if known.is_none() {
+                    named.push(written(kind));
+                    aliases.extend(quote!(type #alias = #kind;));
+                }
+                alias.to_token_stream()
+            };
+            markers
+                .extend(quote_spanned!(span=> impl #generics __private::#marker<#name> for #self_ty #where_clause {}));
+            calls.extend(quote_spanned!(span=> declare.#method::<#name>();));
+        }
+    }
+    let declare = (!calls.is_empty()).then(|| quote!(fn declare(declare: &mut __private::Declare<Self>) { #calls }));
+    Declared { aliases, markers, declare }
 }
 
 /// What was written agrees with what the type says; what was not written, the type says.
@@ -113,6 +156,10 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     }
     calls.extend(options.labels.good().map(literal).map(|labels| quote!(labels(#labels))));
     calls.extend(options.fields.good().map(literal).map(|fields| quote!(fields(#fields))));
+    if let Some(when) = options.when.good() {
+        let parts = when.value.iter().map(filter);
+        calls.push(quote!(when(&[#(__private::Filter::#parts),*])));
+    }
 
     let (always, sometimes): (Vec<_>, Vec<_>) =
         model.callbacks().partition(|(_, method)| !method.attrs.iter().any(Attr::is_cfg));
@@ -190,6 +237,24 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
         quote!(#(#cfg)* let descriptor = descriptor.#on;)
     });
     quote!({ let descriptor = #descriptor; #(#sometimes)* descriptor })
+}
+
+fn filter(part: &Part) -> TokenStream {
+    match part {
+        Part::Generation => quote!(Generation),
+        Part::Label(key) => {
+            let key = literal(key);
+            quote!(Label(#key))
+        }
+        Part::Annotation(key) => {
+            let key = literal(key);
+            quote!(Annotation(#key))
+        }
+        Part::Field(pointer) => {
+            let pointer = literal(pointer);
+            quote!(Field(#pointer))
+        }
+    }
 }
 
 fn on(callback: &str) -> TokenStream {
@@ -286,22 +351,19 @@ fn without_self(tokens: TokenStream, self_ty: &Type) -> TokenStream {
 impl Model {
     /// Whether the object's type depends on a parameter of the impl block.
     pub(crate) fn object_is_generic(&self) -> bool {
-        let params: Vec<String> = self
-            .item
-            .head
-            .generics
-            .params
-            .iter()
-            .filter_map(|param| match param {
-                GenericParam::Type(param) => Some(param.ident.to_string()),
-                GenericParam::Const(param) => Some(param.ident.to_string()),
-                GenericParam::Lifetime(_) => None,
-            })
-            .collect();
+        self.object.as_ref().is_some_and(|object| self.is_generic(object))
+    }
+
+    /// Whether a type depends on a parameter of the impl block.
+    pub(crate) fn is_generic(&self, ty: &Type) -> bool {
+        let name = |param: &GenericParam| match param {
+            GenericParam::Type(param) => Some(param.ident.to_string()),
+            GenericParam::Const(param) => Some(param.ident.to_string()),
+            GenericParam::Lifetime(_) => None,
+        };
+        let params: Vec<String> = self.item.head.generics.params.iter().filter_map(name).collect();
         let uses_self = |word: &str| word == "Self" && !params.is_empty();
-        self.object.as_ref().is_some_and(|object| {
-            mentions(object.to_token_stream(), &|word| params.iter().any(|param| param == word) || uses_self(word))
-        })
+        mentions(ty.to_token_stream(), &|word| params.iter().any(|param| param == word) || uses_self(word))
     }
 }
 

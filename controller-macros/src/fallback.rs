@@ -30,7 +30,11 @@ pub(crate) fn of_model(model: &Model) -> TokenStream {
     };
     let item = quote!(#guard #(#attrs)* #head { #(#inner_attrs)* #(#members)* });
     let impls = impls(&model.root, head, object, cfg);
-    let all = quote!(#item #impls);
+    // The types of right lists stay in use, so that no import of theirs is warned about.
+    let (reads, writes) = (model.options.reads.good(), model.options.writes.good());
+    let kinds = reads.into_iter().chain(writes).flatten().filter(|kind| !model.is_generic(kind));
+    let used = quote!(#(const _: ::core::marker::PhantomData<#kinds> = ::core::marker::PhantomData;)*);
+    let all = quote!(#item #impls #used);
     if head.generics.lifetimes().next().is_some() || has_elided(head) { owned(all, head) } else { all }
 }
 
@@ -100,8 +104,15 @@ fn impls(
             }
         }
     });
+    let mut with_kind = head.generics.clone();
+    with_kind.params.push(parse_quote!(__Kind));
+    let (generics_with_kind, _, _) = with_kind.split_for_impl();
     quote! {
         #controller
+        #(#cfg)*
+        impl #generics_with_kind #root::__private::Reads<__Kind> for #self_ty #where_clause {}
+        #(#cfg)*
+        impl #generics_with_kind #root::__private::Writes<__Kind> for #self_ty #where_clause {}
         #(#cfg)*
         impl #generics #root::__private::Described for #self_ty #where_clause {
             const DESCRIPTOR: #root::__private::Descriptor = #root::__private::Descriptor::of_type("");

@@ -177,6 +177,18 @@ messages! {
         "`{written}` is not a label's value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
     FieldRequirement { written } =>
         "`{written}` is not a field requirement: write `status.phase=Running` or `spec.nodeName!=node-1`";
+    GenerationAlone {} =>
+        "`generation` stands alone: write `when(generation)`";
+    PartKey { written } =>
+        "`{written}` is not the key of a label or an annotation: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
+    PointerGrammar { written } =>
+        "`{written}` is not a JSON pointer: each step begins with a slash, as in `/spec/nodeName`, and in a name `~1` is a slash and `~0` a tilde";
+    WhenUnused {} =>
+        "`when` does nothing where no callback hears of changes: write `modify` or `reconcile`, or remove the option";
+    KindsForm { option, written } =>
+        "`{option}` takes types, not `{written}`: write `{option}(ConfigMap, Secret)`";
+    KindTwice { option, written } =>
+        "`{written}` stands twice in `{option}`: remove one";
     DurationGrammar { option, written } =>
         "`{written}` is not a duration for `{option}`: write whole numbers with `ms`, `s`, `m` or `h`, as in `30s` or `1m30s`";
     DurationZero { option, instead } =>

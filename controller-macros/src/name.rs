@@ -1,5 +1,12 @@
 //! The grammars of Kubernetes' names, and names made from Rust's.
 
+/// Whether a text is a JSON pointer to something inside: each step begins with a slash, and a tilde stands in `~0` or
+/// `~1` only.
+pub(crate) fn is_json_pointer(text: &str) -> bool {
+    let mut after_tilde = text.split('~').skip(1);
+    text.starts_with('/') && after_tilde.all(|rest| rest.starts_with(['0', '1']))
+}
+
 /// A DNS label (RFC 1123): at most 63 lower-case letters, digits and dashes, no dash at the ends.
 pub(crate) fn is_dns_label(text: &str) -> bool {
     (1..=63).contains(&text.len())

@@ -4,11 +4,13 @@
 //! A known option that is not built yet is refused, never ignored.
 
 mod form;
+mod parts;
 mod schema_source;
 #[cfg(test)]
 mod tests;
 
 use proc_macro2::TokenStream;
+use syn::Type;
 
 use crate::entry::{self, Entry, Form, Spanned};
 use crate::errors::{Errors, written};
@@ -17,7 +19,7 @@ use crate::message::Message;
 use crate::selector;
 
 /// The options, in the order in which the documentation and the messages list them.
-pub(crate) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 19] = [
     "api_version",
     "kind",
     "plural",
@@ -25,6 +27,7 @@ pub(crate) const NAMES: [&str; 16] = [
     "namespace",
     "labels",
     "fields",
+    "when",
     "reconcile_delay",
     "on_start",
     "concurrency",
@@ -32,18 +35,23 @@ pub(crate) const NAMES: [&str; 16] = [
     "backoff",
     "escalate",
     "schema",
+    "reads",
+    "writes",
     "supervisor",
     "crate",
 ];
 
 /// Options whose runtime is not there yet.
-const PLANNED: [&str; 6] = ["when", "finalizer", "owns", "watches", "reads", "writes"];
+const PLANNED: [&str; 3] = ["finalizer", "owns", "watches"];
 
 /// The options of `supervisor(..)`.
 const SUPERVISOR: [&str; 3] = ["restart", "shutdown", "significant"];
 
 /// Words of other tools for our options.
-const FOREIGN: [(&str, &str); 24] = [
+const FOREIGN: [(&str, &str); 27] = [
+    ("predicate", "when"),
+    ("predicates", "when"),
+    ("filter", "when"),
     ("panics", "escalate"),
     ("version", "api_version"),
     ("group", "api_version"),
@@ -117,6 +125,15 @@ pub(crate) struct Escalation {
 /// The waits of an operator that says nothing about them.
 pub(crate) const BACKOFF_MILLIS: (u64, u64) = (5, 60_000);
 
+/// A part of the object whose change is worth a run.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    Generation,
+    Label(Spanned<String>),
+    Annotation(Spanned<String>),
+    Field(Spanned<String>),
+}
+
 /// Where the schema comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Schema {
@@ -147,6 +164,7 @@ pub(crate) struct Options {
     pub(crate) namespaces: Given<Spanned<Option<Vec<String>>>>,
     pub(crate) labels: Given<Spanned<String>>,
     pub(crate) fields: Given<Spanned<String>>,
+    pub(crate) when: Given<Spanned<Vec<Part>>>,
     pub(crate) reconcile_delay: Given<Spanned<Limit>>,
     pub(crate) on_start: Given<Spanned<&'static str>>,
     pub(crate) concurrency: Given<Spanned<u64>>,
@@ -154,6 +172,8 @@ pub(crate) struct Options {
     pub(crate) backoff: Given<Backoff>,
     pub(crate) escalate: Given<Escalation>,
     pub(crate) schema: Given<Schema>,
+    pub(crate) reads: Given<Vec<Type>>,
+    pub(crate) writes: Given<Vec<Type>>,
     pub(crate) supervisor: Given<()>,
     pub(crate) restart: Given<Spanned<&'static str>>,
     pub(crate) shutdown: Given<Shutdown>,
@@ -184,6 +204,7 @@ impl Options {
             "fields" => read(&mut self.fields, entry, errors, |entry, errors| {
                 form::selector_text(entry, selector::check_fields, errors)
             }),
+            "when" => read(&mut self.when, entry, errors, parts::when),
             "reconcile_delay" => read(&mut self.reconcile_delay, entry, errors, form::limit),
             "on_start" => read(&mut self.on_start, entry, errors, |entry, errors| {
                 entry.value(errors)?.one_of("on_start", &["reconcile", "add", "skip"], errors)
@@ -193,6 +214,8 @@ impl Options {
             "backoff" => read(&mut self.backoff, entry, errors, form::backoff),
             "escalate" => read(&mut self.escalate, entry, errors, form::escalate),
             "schema" => read(&mut self.schema, entry, errors, schema_source::schema),
+            "reads" => read(&mut self.reads, entry, errors, parts::kinds),
+            "writes" => read(&mut self.writes, entry, errors, parts::kinds),
             "supervisor" => self.take_supervisor(entry, errors),
             "crate" => read(&mut self.root, entry, errors, form::root),
             key if PLANNED.contains(&key) => errors.push(&entry.key, Message::OptionNotYet { option: key.into() }),

@@ -19,6 +19,12 @@ pub(crate) fn check_fields(selector: &str) -> Result<(), Message> {
     Ok(())
 }
 
+/// Whether a text is the key of a label or an annotation.
+pub(crate) fn is_key(key: &str) -> bool {
+    let fault = || Message::LabelKey { written: key.to_owned() };
+    check_key(key, fault).is_ok()
+}
+
 fn check_label(requirement: &str) -> Result<(), Message> {
     let fault = || Message::LabelRequirement { written: requirement.to_owned() };
     if let Some(key) = requirement.strip_prefix('!') {

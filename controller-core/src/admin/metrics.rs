@@ -315,6 +315,11 @@ impl Page<'_> {
         });
         self.counter("controller_rs_skipped", "Events for which no callback ran, by the reason", skipped)?;
         self.counter(
+            "controller_rs_stale_runs",
+            "Runs that began before the caches showed what the run before wrote",
+            counted(|figures| figures.counters.stale.get()),
+        )?;
+        self.counter(
             "controller_rs_slow_runs",
             "Runs past half of their timeout",
             counted(|figures| figures.counters.slow.get()),

@@ -7,6 +7,7 @@ mod event;
 mod operation;
 mod read;
 mod selector;
+mod write;
 
 use std::any::TypeId;
 use std::fmt;
@@ -24,6 +25,8 @@ pub use operation::Operation;
 pub(crate) use read::{Cache, Decode, Query, Read, Typed};
 pub use read::{List, Reads, Watchable};
 pub(crate) use selector::Selector;
+pub(crate) use write::{Target, WriteId, Written};
+pub use write::{Writable, Writes};
 
 use crate::controller::Controller;
 use crate::error::Error;
@@ -66,6 +69,11 @@ pub(crate) trait Reach: Send + Sync {
     fn uid(&self) -> Option<String>;
     /// The cache of a kind that the controller reads.
     fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>>;
+    /// The name under which fields are owned.
+    fn manager(&self) -> String;
+    /// A write is about to be sent. Until its end is told, it may or may not have taken place.
+    fn begins(&self, target: Target) -> WriteId;
+    fn ends(&self, write: WriteId, written: Written);
 }
 
 /// The facts of one run.

@@ -114,7 +114,7 @@ impl Operation {
 }
 
 /// The server needs apiVersion and kind in a body, and not every type writes them.
-fn with_type<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Value {
+pub(super) fn with_type<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Value {
     let mut value = serde_json::to_value(object).unwrap_or_default();
     if let Value::Object(fields) = &mut value {
         fields.entry("apiVersion").or_insert_with(|| K::api_version(&()).into());

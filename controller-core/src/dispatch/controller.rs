@@ -88,8 +88,10 @@ async fn find_reads(reads: Vec<Read>, descriptor: &Descriptor, scope: &Scope) ->
 /// Runs the workers and keeps the deadlines until `stopped`, then waits for the runs that are under way.
 pub(super) async fn serve(engine: &Arc<Engine>, workers: u16, stopped: impl Future<Output = ()>) -> Result<(), Broken> {
     let mut workers: FuturesUnordered<_> = (0..workers.max(1)).map(|_| spawn(Arc::clone(engine).work())).collect();
+    let mut questions = FuturesUnordered::new();
     tokio::pin!(stopped);
     let outcome = loop {
+        questions.extend(engine.questions().into_iter().map(|question| engine.settle(question)));
         let deadline = engine.advance();
         let due = async {
             match deadline {
@@ -106,6 +108,7 @@ pub(super) async fn serve(engine: &Arc<Engine>, workers: u16, stopped: impl Futu
                     break Err(Broken::Escalated(report));
                 }
             }
+            Some(()) = questions.next() => {}
             () = due => {}
         }
     };

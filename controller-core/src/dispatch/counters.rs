@@ -61,6 +61,8 @@ pub(crate) struct Counters {
     pub(crate) slow: Count,
     /// Runs whose object broke the schema, did not decode, or was called invalid by a callback.
     pub(crate) invalid: Count,
+    /// Runs that began although the caches did not show yet what the key's run before wrote.
+    pub(crate) stale: Count,
     /// Runs that did not yield for a second.
     pub(crate) blocked: Count,
     /// Runs that took more than ten times their callback's median.
@@ -84,6 +86,7 @@ impl Default for Counters {
             timeouts: Count::default(),
             slow: Count::default(),
             invalid: Count::default(),
+            stale: Count::default(),
             blocked: Count::default(),
             unusual: Count::default(),
             reconcile_seconds: histogram(RECONCILE_SECONDS),

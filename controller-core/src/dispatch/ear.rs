@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::barrier::CacheId;
 use super::engine::Engine;
 #[cfg(feature = "testing")]
 use super::probe::Probe;
@@ -54,6 +55,12 @@ impl Sink for Ear {
                 Freed(None)
             }
         };
+        let cache = CacheId { cache: 0, space: self.space.into() };
+        match delta {
+            Delta::Upsert { entry, .. } => engine.shows(&mut state, cache, &entry.key, Some(&**entry)),
+            Delta::Remove { entry, .. } => engine.shows(&mut state, cache, &entry.key, None),
+            Delta::Synced => {}
+        }
         engine.after(&mut state, freed);
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::Scope;
+use super::barrier::{Barrier, CacheId};
 use super::counters::Counters;
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
@@ -32,6 +33,7 @@ use super::reads::{Found, ReadCache};
 use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
+use super::writes::{Question, Write};
 use crate::cache::{Entry, ResourceVersion, Store};
 use crate::context::{Cache, Event, RunFacts};
 use crate::descriptor::Callback;
@@ -57,20 +59,24 @@ pub(crate) struct Engine {
     seats: Mutex<Vec<Arc<Seat>>>,
     /// Workers wait here for jobs.
     work: Notify,
-    /// The controller's loop waits here for an earlier deadline, or for the end that panics bring.
-    alarm: Notify,
+    /// The controller's loop waits here for an earlier deadline, a question to the server, or the end that panics bring.
+    pub(super) alarm: Notify,
     stop: CancellationToken,
 }
 
 pub(super) struct State {
     pub(super) ledger: Ledger<Arc<Entry>>,
-    watches: Vec<Watch>,
+    pub(super) watches: Vec<Watch>,
     /// Watches whose first list is complete.
     pub(super) synced: usize,
     /// What callbacks read besides.
     pub(super) reads: Vec<ReadCache>,
     /// Watches of `reads` whose first list is complete.
     pub(super) reads_synced: usize,
+    /// Which keys wait for the caches to show what they wrote.
+    pub(super) barrier: Barrier,
+    /// Writes that the controller's loop is to ask the server about.
+    pub(super) questions: Vec<Question>,
     rng: fastrand::Rng,
     /// The deadline that the controller's loop sleeps for.
     armed: Moment,
@@ -84,9 +90,9 @@ pub(super) struct State {
 }
 
 /// One of the controller's watches. Its place in the list is the space of its slots.
-struct Watch {
-    spec: WatchSpec,
-    subscription: Subscription,
+pub(super) struct Watch {
+    pub(super) spec: WatchSpec,
+    pub(super) subscription: Subscription,
 }
 
 impl State {
@@ -128,6 +134,8 @@ impl Engine {
             synced: 0,
             reads: Vec::new(),
             reads_synced: 0,
+            barrier: Barrier::default(),
+            questions: Vec::new(),
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
             warned: BTreeMap::new(),
@@ -244,6 +252,11 @@ impl Engine {
             return Take::Nothing;
         }
         let Some(job) = state.ledger.take(now) else { return Take::Nothing };
+        if state.barrier.give_up(job.place) {
+            self.counters.stale.add_one();
+            let key = &job.object.key;
+            tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
+        }
         // One notice may stand for several jobs: each worker that finds one passes it on.
         if state.ledger.has_ready() {
             self.work.notify_one();
@@ -272,7 +285,7 @@ impl Engine {
         });
         let median = self.state.lock().paces.get(&callback).and_then(Pace::median);
         seat.begin(key.clone(), callback.name(), median);
-        let verdict = self.run_in_span(job, seat).instrument(span).await;
+        let (verdict, writes) = self.run_in_span(job, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
@@ -283,12 +296,13 @@ impl Engine {
         self.counters.work_seconds.observe(now.since(began).as_secs_f64());
         let mut state = self.state.lock();
         state.paces.entry(callback).or_default().note(took);
+        self.wrote(&mut state, place, writes, now);
         let State { ledger, rng, .. } = &mut *state;
         let freed = ledger.done(place, verdict, now, rng);
         self.after(&mut state, freed);
     }
 
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> Verdict {
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> (Verdict, Vec<Write>) {
         let began = self.now();
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
@@ -322,7 +336,8 @@ impl Engine {
             }
         }
         self.counters.reconcile_seconds.observe(self.now().since(began).as_secs_f64());
-        let Some(ended) = ended else { return Verdict::Unreached };
+        let writes = reach.take_writes();
+        let Some(ended) = ended else { return (Verdict::Unreached, writes) };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
         if warning.is_some() {
@@ -337,7 +352,7 @@ impl Engine {
         let mut events = reach.take_events();
         events.extend(warning.filter(|_| self.warns(place, &object.version)));
         self.write(&object, callback, events).await;
-        verdict
+        (verdict, writes)
     }
 
     fn count(&self, ended: &Ended, tally: Tally) {
@@ -417,6 +432,15 @@ impl Engine {
         }
     }
 
+    /// A cache shows this of an object: whoever waited for it may run.
+    pub(super) fn shows(&self, state: &mut State, cache: CacheId, key: &Key, shown: Option<&Entry>) {
+        let free = state.barrier.shown(cache, key, shown);
+        for place in free {
+            let freed = state.ledger.release(place, self.now());
+            self.after(state, freed);
+        }
+    }
+
     /// What follows each change of the ledger: slots are given back, and those who wait are woken.
     pub(super) fn after(&self, state: &mut State, Freed(freed): Freed) {
         if let Some(place) = freed {
@@ -438,9 +462,12 @@ impl Engine {
     pub(super) fn advance(&self) -> Option<Instant> {
         let now = self.now();
         let mut state = self.state.lock();
-        state.ledger.advance(now);
+        let freed = state.ledger.advance(now);
         let deadline = state.ledger.next_deadline();
         state.armed = deadline.unwrap_or(Moment::NEVER);
+        for place in freed {
+            self.after(&mut state, Freed(Some(place)));
+        }
         self.after(&mut state, Freed(None));
         deadline.map(|deadline| self.origin + deadline.since(Moment::START))
     }
@@ -476,6 +503,7 @@ impl Engine {
             timeouts = counters.timeouts.get(),
             slow = counters.slow.get(),
             invalid = counters.invalid.get(),
+            stale = counters.stale.get(),
             queued = state.ledger.adds(),
             delayed = state.ledger.delays(),
             skipped = ?state.ledger.skipped(),

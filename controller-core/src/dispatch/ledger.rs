@@ -76,8 +76,19 @@ impl<T: Clone> Ledger<T> {
     }
 
     /// Makes ready what is due.
-    pub(crate) fn advance(&mut self, now: Moment) {
-        self.queue.advance(now);
+    #[must_use = "the store keeps a slot until it is given back"]
+    pub(crate) fn advance(&mut self, now: Moment) -> Vec<Place> {
+        self.queue.advance(now)
+    }
+
+    /// Keeps the key from running until then, unless it is released before.
+    pub(crate) fn hold(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
+        self.queue.hold(place, until, now)
+    }
+
+    /// The key may run again.
+    pub(crate) fn release(&mut self, place: Place, now: Moment) -> Freed {
+        self.queue.release(place, now)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Moment> {

@@ -22,6 +22,8 @@ mod reach;
 mod invoke;
 mod ear;
 mod reads;
+mod barrier;
+mod writes;
 mod engine;
 mod controller;
 

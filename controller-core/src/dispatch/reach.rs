@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::writes::Write;
 use crate::cache::Uid;
-use crate::context::{Cache, Event, Reach};
+use crate::context::{Cache, Event, Reach, Target, WriteId, Written};
 use crate::key::Key;
 use crate::queue::Causes;
 
@@ -21,16 +22,29 @@ pub(super) struct RunReach {
     uid: Option<Uid>,
     time_is_up: CancellationToken,
     events: Mutex<Vec<Event>>,
+    /// What was sent, in order.
+    writes: Mutex<Vec<Write>>,
 }
 
 impl RunReach {
     pub(super) fn new(engine: Arc<Engine>, uid: Option<Uid>) -> Arc<Self> {
-        Arc::new(Self { engine, uid, time_is_up: CancellationToken::new(), events: Mutex::default() })
+        Arc::new(Self {
+            engine,
+            uid,
+            time_is_up: CancellationToken::new(),
+            events: Mutex::default(),
+            writes: Mutex::default(),
+        })
     }
 
     /// Tells the callback that its time is up.
     pub(super) fn cancel(&self) {
         self.time_is_up.cancel();
+    }
+
+    /// What the callback wrote, also one that failed or panicked. A write without an answer may have taken place.
+    pub(super) fn take_writes(&self) -> Vec<Write> {
+        std::mem::take(&mut *self.writes.lock())
     }
 
     /// The events that the callback left, also one that failed or panicked.
@@ -73,5 +87,21 @@ impl Reach for RunReach {
 
     fn cache(&self, of: TypeId) -> Option<Arc<dyn Cache>> {
         self.engine.cache(of)
+    }
+
+    fn manager(&self) -> String {
+        self.engine.name().to_owned()
+    }
+
+    fn begins(&self, target: Target) -> WriteId {
+        let mut writes = self.writes.lock();
+        writes.push((target, None));
+        WriteId(writes.len() - 1)
+    }
+
+    fn ends(&self, WriteId(write): WriteId, written: Written) {
+        if let Some((_, end)) = self.writes.lock().get_mut(write) {
+            *end = Some(written);
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
+use super::barrier::CacheId;
 use super::engine::Engine;
 use super::resolve::Resource;
 use super::scope::Scope;
@@ -122,9 +123,11 @@ impl Sink for ReadEar {
             Delta::Synced => {}
         }
         let mut state = self.engine.state.lock();
+        let id = CacheId { cache: cache + 1, space };
         match delta {
-            Delta::Upsert { .. } => {}
-            Delta::Remove { slot, .. } => {
+            Delta::Upsert { entry, .. } => self.engine.shows(&mut state, id, &entry.key, Some(&**entry)),
+            Delta::Remove { slot, entry } => {
+                self.engine.shows(&mut state, id, &entry.key, None);
                 if let Some(space) = state.reads.get(cache).and_then(|cache| cache.spaces.get(space)) {
                     space.subscription.release(slot);
                 }

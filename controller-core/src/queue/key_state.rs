@@ -125,6 +125,8 @@ pub(super) struct KeyState<T> {
     pub(super) line: Class,
     /// Whether the key is counted among those that wait for a retry.
     pub(super) retrying: bool,
+    /// Whether the key is counted among those on hold.
+    pub(super) on_hold: bool,
     /// What `due_at` will ask for; none where it is the resync tick.
     pub(super) requeued: Option<Callback>,
     pub(super) requeued_before_tick: bool,
@@ -154,6 +156,8 @@ pub(super) struct Rare<T> {
     pub(super) owed: Work,
     pub(super) owed_causes: Causes,
     pub(super) retry_at: Moment,
+    /// The key is on hold until this moment, unless it is released before.
+    pub(super) held_until: Option<Moment>,
 }
 
 /// How fast a queue goes about what nothing happened to.
@@ -186,6 +190,7 @@ impl<T> Default for KeyState<T> {
             ready: false,
             line: Class::Start,
             retrying: false,
+            on_hold: false,
             requeued: None,
             requeued_before_tick: false,
             unheard: false,
@@ -203,13 +208,15 @@ impl<T> Default for Rare<T> {
             owed: Work::NONE,
             owed_causes: Causes::NONE,
             retry_at: Moment::NEVER,
+            held_until: None,
         }
     }
 }
 
 impl<T> Rare<T> {
     fn is_idle(&self) -> bool {
-        self.flight.is_none() && self.gone.is_empty() && self.failures == 0 && self.owed.is_empty()
+        let held = self.held_until.is_some();
+        self.flight.is_none() && self.gone.is_empty() && self.failures == 0 && self.owed.is_empty() && !held
     }
 
     fn owe(&mut self, callback: Callback, causes: Causes, at: Moment) {
@@ -255,6 +262,11 @@ impl<T> KeyState<T> {
 
     pub(super) fn is_running(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.flight.is_some())
+    }
+
+    /// Whether the key is on hold.
+    pub(super) fn is_held(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.held_until.is_some())
     }
 
     /// Adds to what is pending.
@@ -392,7 +404,9 @@ impl<T> KeyState<T> {
 
     /// When the key next wants to be looked at.
     pub(super) fn deadline(&self) -> Moment {
-        self.rare.as_ref().map_or(self.due_at, |rare| rare.retry_at.min(self.due_at))
+        let rare = self.rare.as_ref();
+        let held = rare.and_then(|rare| rare.held_until).unwrap_or(Moment::NEVER);
+        rare.map_or(self.due_at, |rare| rare.retry_at.min(self.due_at).min(held))
     }
 
     /// Nothing is known, pending or under way: the slot can be given back.

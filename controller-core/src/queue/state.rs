@@ -107,6 +107,8 @@ pub(crate) struct Depth {
     pub(crate) running: usize,
     /// Keys that wait for a retry.
     pub(crate) retrying: usize,
+    /// Keys on hold.
+    pub(crate) held: usize,
 }
 
 /// The queue of one controller.
@@ -288,11 +290,26 @@ impl<T: Clone> Queue<T> {
         (meanwhile, self.refresh(place, now))
     }
 
-    /// Makes ready what is due.
-    pub(crate) fn advance(&mut self, now: Moment) {
+    /// Keeps the key from running until then, unless it is released before. What is pending stays so.
+    pub(crate) fn hold(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
+        self.key_or_new(place).rare().held_until = Some(until);
+        self.refresh(place, now)
+    }
+
+    /// The key may run again.
+    pub(crate) fn release(&mut self, place: Place, now: Moment) -> Freed {
+        let Some(rare) = self.key_mut(place).and_then(|key| key.rare.as_mut()) else { return Freed(None) };
+        rare.held_until = None;
+        self.refresh(place, now)
+    }
+
+    /// Makes ready what is due. Gives the slots that are no longer needed.
+    #[must_use = "the store keeps a slot until it is given back"]
+    pub(crate) fn advance(&mut self, now: Moment) -> Vec<Place> {
+        let mut freed = Vec::new();
         while let Some(&(at, place)) = self.deadlines.first() {
             if at > now {
-                return;
+                break;
             }
             self.deadlines.pop_first();
             let Some(key) = self.key_mut(place) else { continue };
@@ -307,6 +324,9 @@ impl<T: Clone> Queue<T> {
                     key.want(callback, cause, Class::Again);
                 }
             }
+            if let Some(rare) = key.rare.as_mut() {
+                rare.held_until = rare.held_until.filter(|until| *until > now);
+            }
             if let Some(rare) = key.rare.as_mut()
                 && rare.retry_at <= now
             {
@@ -316,8 +336,10 @@ impl<T: Clone> Queue<T> {
                 key.causes = key.causes.and(causes);
                 key.class = key.class.min(Class::Again);
             }
-            let Freed(_) = self.refresh(place, now);
+            let Freed(place) = self.refresh(place, now);
+            freed.extend(place);
         }
+        freed
     }
 
     /// The next time at which [`advance`](Self::advance) has something to do.
@@ -327,8 +349,8 @@ impl<T: Clone> Queue<T> {
 
     /// Whether nothing is ready, running or waiting for a retry, and no requeue comes before the next resync.
     pub(crate) fn is_settled(&self) -> bool {
-        let Depth { ready, running, retrying } = self.depth;
-        let idle = ready.iter().sum::<usize>() + running + retrying == 0;
+        let Depth { ready, running, retrying, held } = self.depth;
+        let idle = ready.iter().sum::<usize>() + running + retrying + held == 0;
         idle && self.keys.iter().flatten().all(|key| key.requeued.is_none() || !key.requeued_before_tick)
     }
 
@@ -351,7 +373,7 @@ impl<T: Clone> Queue<T> {
             return Freed(None);
         };
         key.tidy();
-        let wanted = key.next().is_some() && !key.is_running();
+        let wanted = key.next().is_some() && !key.is_running() && !key.is_held();
         if wanted && !key.ready {
             (key.ready, key.line, key.ready_since) = (true, key.class, now);
             self.depth.ready[key.line as usize] += 1;
@@ -370,6 +392,11 @@ impl<T: Clone> Queue<T> {
         if retrying != key.retrying {
             key.retrying = retrying;
             self.depth.retrying = if retrying { self.depth.retrying + 1 } else { self.depth.retrying - 1 };
+        }
+        let held = key.is_held();
+        if held != key.on_hold {
+            key.on_hold = held;
+            self.depth.held = if held { self.depth.held + 1 } else { self.depth.held - 1 };
         }
         let vacant = key.is_vacant();
         let deadline = if vacant { Moment::NEVER } else { key.deadline() };

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::cache::{Reader, Seen, Store};
-use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Watchable};
+use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target, Watchable, WriteId, Written};
 use crate::controller::{Controller, Described};
 use crate::descriptor::Callback;
 use crate::dispatch::Readers;
@@ -272,6 +272,16 @@ impl Reach for Noted {
         let empty = || Arc::new(Readers { namespaced: false, readers: Vec::new() });
         Some(cached.get(&of).map_or_else(empty, |shelf| Arc::clone(&shelf.readers)))
     }
+
+    fn manager(&self) -> String {
+        "test".to_owned()
+    }
+
+    fn begins(&self, _: Target) -> WriteId {
+        WriteId(0)
+    }
+
+    fn ends(&self, _: WriteId, _: Written) {}
 }
 
 #[cfg(test)]

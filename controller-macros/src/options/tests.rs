@@ -214,3 +214,39 @@ fn a_schema_file_is_found_from_the_manifest() {
     assert_eq!(Path::new(&found.value), path);
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
+
+#[test]
+fn parts_of_objects_are_named() {
+    let parts = |source: &str| good(source).when.good().map(|parts| parts.value.len());
+    assert_eq!(parts("when(generation)"), Some(1));
+    assert_eq!(parts("when(label(\"a\"), label(\"x.io/b\"), annotation(\"a\"), field(\"/spec/a~1b\"))"), Some(4));
+    refused("when()", &["EmptyOption"]);
+    refused("when = generation", &["WantsList"]);
+    refused("when(generation())", &["GenerationAlone"]);
+    refused("when(generation = 1)", &["GenerationAlone"]);
+    refused("when(generations)", &["MisspeltOption"]);
+    refused("when(spec)", &["UnknownOption"]);
+    refused("when(label)", &["WantsList"]);
+    refused("when(label(\"\"))", &["EmptyOption"]);
+    refused("when(label(\"a\", \"b\"))", &["WrongValue"]);
+    refused("when(label(a))", &["WrongValue"]);
+    refused("when(annotation(\"a b\"))", &["PartKey"]);
+    refused("when(field(\"spec.nodeName\"))", &["PointerGrammar"]);
+    refused("when(field(\"/a~2\"))", &["PointerGrammar"]);
+    refused("when(generation, generation)", &["OptionTwice"]);
+    refused("when(label(\"a\"), label(\"a\"))", &["OptionTwice"]);
+    refused("when(label(\"a b\"), field(\"x\"))", &["PartKey", "PointerGrammar"]);
+}
+
+#[test]
+fn kinds_are_types() {
+    let count = |source: &str| good(source).reads.good().map(Vec::len);
+    assert_eq!(count("reads(ConfigMap, core::v1::Secret, ::a::B<C>,)"), Some(3));
+    assert_eq!(good("writes(ConfigMap), reads(ConfigMap)").writes.good().map(Vec::len), Some(1));
+    refused("reads()", &["EmptyOption"]);
+    refused("reads = ConfigMap", &["WantsList"]);
+    refused("reads(\"ConfigMap\")", &["KindsForm"]);
+    refused("writes(&ConfigMap, 7)", &["KindsForm", "KindsForm"]);
+    refused("reads(A, A)", &["KindTwice"]);
+    refused("reads(A,, B)", &["StrayComma"]);
+}

@@ -183,6 +183,62 @@ fn a_kind_alone() {
 }
 
 #[test]
+fn filters_and_declared_kinds() {
+    let item = "impl Apps { async fn reconcile(&self, app: &App, cx: &Context<Self>) -> Result { Ok(()) } }";
+    let options = "api_version = \"x.io/v1\", kind = \"App\", when(generation, label(\"a\"), annotation(\"b\"), \
+                   field(\"/spec\")), reads(ConfigMap, Secret), writes(ConfigMap)";
+    check(
+        options,
+        item,
+        &expect![[r##"
+            #[allow(unused_imports)]
+            use ::controller_core::Controller as _;
+            #[allow(refining_impl_trait, private_interfaces)]
+            impl ::controller_core::Controller for Apps {
+                type Object = App;
+                async fn reconcile(&self, app: &App, cx: &Context<Self>) -> Result {
+                    Ok(())
+                }
+            }
+            const _: () = {
+                use ::controller_core::__private::{self, ProbeFallback as _};
+                type __Kind0 = ConfigMap;
+                type __Kind1 = Secret;
+                impl __private::Reads<()> for Apps {}
+                impl __private::Reads<__Kind0> for Apps {}
+                impl __private::Reads<__Kind1> for Apps {}
+                impl __private::Writes<()> for Apps {}
+                impl __private::Writes<__Kind0> for Apps {}
+                impl __private::Described for Apps {
+                    const DESCRIPTOR: __private::Descriptor = __private::Descriptor::new(
+                            "apps",
+                            "x.io/v1",
+                            "App",
+                        )
+                        .when(
+                            &[
+                                __private::Filter::Generation,
+                                __private::Filter::Label("a"),
+                                __private::Filter::Annotation("b"),
+                                __private::Filter::Field("/spec"),
+                            ],
+                        )
+                        .on(__private::Callback::Reconcile)
+                        .resource(__private::Probe::<App>::RESOURCE);
+                    fn declare(declare: &mut __private::Declare<Self>) {
+                        declare.read::<__Kind0>();
+                        declare.read::<__Kind1>();
+                        declare.write::<__Kind0>();
+                    }
+                }
+                __private::same_kind("App", __private::Probe::<App>::GVK);
+                __private::same_version("x.io/v1", __private::Probe::<App>::GVK);
+            };
+        "##]],
+    );
+}
+
+#[test]
 fn schema_of_the_type() {
     let item = "impl Quotas { async fn reconcile(&self, quota: &Quota, cx: &Context<Self>) -> Result { Ok(()) } }";
     check(
@@ -416,7 +472,7 @@ fn a_mistake_leaves_the_item_and_the_impls() {
     assert_eq!(errors.messages().count(), 1);
     expect![[r#"
         ::core::compile_error! {
-            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `schema`, `supervisor`, `crate`"
+            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `when`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `schema`, `reads`, `writes`, `supervisor`, `crate`"
         }
         impl PodWatcher {
             async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}
@@ -425,6 +481,8 @@ fn a_mistake_leaves_the_item_and_the_impls() {
         impl ::controller_core::Controller for PodWatcher {
             type Object = Pod;
         }
+        impl<__Kind> ::controller_core::__private::Reads<__Kind> for PodWatcher {}
+        impl<__Kind> ::controller_core::__private::Writes<__Kind> for PodWatcher {}
         impl ::controller_core::__private::Described for PodWatcher {
             const DESCRIPTOR: ::controller_core::__private::Descriptor = ::controller_core::__private::Descriptor::of_type(
                 "",
@@ -462,6 +520,16 @@ fn a_borrowing_controller_falls_back_to_an_owned_one() {
         {
             type Object = Pod;
         }
+        impl<T: Fn(u8) -> u8> ::controller_core::__private::Reads<__Kind>
+        for Borrowing<'static, T>
+        where
+            T: 'static,
+        {}
+        impl<T: Fn(u8) -> u8> ::controller_core::__private::Writes<__Kind>
+        for Borrowing<'static, T>
+        where
+            T: 'static,
+        {}
         impl<T: Fn(u8) -> u8> ::controller_core::__private::Described for Borrowing<'static, T>
         where
             T: 'static,

@@ -1,7 +1,7 @@
 //! Every option in each of its forms.
 
 use controller_core::prelude::*;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 
 struct Quoted;
 
@@ -13,6 +13,7 @@ struct Quoted;
     namespace = ["a", "b"],
     labels = "app in (web, api), tier != db, !legacy",
     fields = "status.phase=Running,spec.nodeName!=node-1",
+    when(generation, label("app"), annotation("example.com/size"), field("/spec/nodeName")),
     reconcile_delay = "1m30s",
     on_start = "add",
     concurrency = 1024,
@@ -20,13 +21,23 @@ struct Quoted;
     backoff("5ms", "60s"),
     escalate(panics = 3, within = "1m"),
     schema = "ui/schemas/pod.json",
+    reads(ConfigMap, Secret, Pod),
+    writes(ConfigMap, k8s_openapi::api::core::v1::Service),
     supervisor(restart = "transient", shutdown = "5s", significant),
     crate = ::controller_core,
 )]
 impl Quoted {
     async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
-    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+    async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
+        let (settings, secrets) = (cx.get::<ConfigMap>("settings")?, cx.list::<Secret>().owned().to_vec()?);
+        if settings.is_none() && secrets.is_empty() && cx.get_in::<Pod>("a", "b")?.is_none() {
+            cx.apply(&ConfigMap::default()).await?;
+            cx.patch::<ConfigMap>("a", &Patch::Merge(serde_json::json!({}))).await?;
+            cx.delete::<k8s_openapi::api::core::v1::Service>("a", Preconditions::default()).await?;
+        }
+        Ok(())
+    }
 }
 
 struct Bare;

@@ -336,7 +336,7 @@ async fn a_kind_that_is_not_there_is_waited_for() {
     let log = Log::default();
     let noter = Noter { log: Arc::clone(&log), fails: Mutex::default() };
     let spec = shared(Noter::DESCRIPTOR.api_version("example.com/v1").kind("Widget"), noter);
-    let running = Operator::new("bench").client(cluster.client()).child(spec).spawn();
+    let running = Operator::new("bench").client(cluster.client()).chance(1).child(spec).spawn();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",

@@ -1,0 +1,152 @@
+//! Owns what follows from a run's writes: its key waits until the caches show them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::core::Request;
+use kube::core::params::GetParams;
+use serde_json::Value;
+
+use super::barrier::{CacheId, Until};
+use super::engine::{Engine, State};
+use crate::cache::{ResourceVersion, Store};
+use crate::context::{Target, Written};
+use crate::key::Key;
+use crate::queue::{Backoff, Freed, Moment, Place};
+
+/// How long a key waits at most for the caches to show its writes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The waits between two tries to ask the server about a write.
+const BETWEEN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
+
+/// A write of which it is not sure whether it took place.
+#[derive(Debug)]
+pub(super) struct Question {
+    place: Place,
+    target: Target,
+    key: Key,
+}
+
+/// What a run wrote; none where no answer came.
+pub(super) type Write = (Target, Option<Written>);
+
+impl State {
+    /// The caches that hold an object, or would: each with its number, its store, and whether it has selectors.
+    fn caches_of(&self, target: &Target, key: &Key) -> Vec<(CacheId, Arc<Store>, bool)> {
+        let own = self
+            .watches
+            .iter()
+            .enumerate()
+            .map(|(space, watch)| (CacheId { cache: 0, space }, &watch.spec, &watch.subscription));
+        let read = self.reads.iter().enumerate().flat_map(|(cache, read)| {
+            let spaces = read.spaces.iter().enumerate();
+            spaces.map(move |(space, part)| (CacheId { cache: cache + 1, space }, &part.spec, &part.subscription))
+        });
+        let holds = |spec: &crate::watch::WatchSpec| {
+            let here = spec.namespace.as_deref().is_none_or(|namespace| key.namespace() == Some(namespace));
+            spec.group == target.group && spec.plural == target.plural && here
+        };
+        own.chain(read)
+            .filter(|(_, spec, _)| holds(spec))
+            .map(|(id, spec, subscription)| {
+                (id, Arc::clone(&subscription.store), spec.labels.is_some() || spec.fields.is_some())
+            })
+            .collect()
+    }
+
+    /// The key waits until each cache shows this of an object, as far as it does not yet.
+    fn wait(&mut self, place: Place, target: &Target, key: &Key, until: &Until) {
+        for (cache, store, selective) in self.caches_of(target, key) {
+            let shown = store.find(key).map(|(_, entry)| entry);
+            let left_out_by_a_selector = selective && shown.is_none();
+            if !left_out_by_a_selector && !until.is_met(shown.as_deref()) {
+                self.barrier.wait(place, cache, key.clone(), until.clone());
+            }
+        }
+    }
+
+    /// The key may not run before the barrier frees it, or its time has passed.
+    fn hold(&mut self, place: Place, now: Moment) -> Freed {
+        let until = if self.barrier.is_asking(place) { Moment::NEVER } else { now.after(PATIENCE) };
+        self.ledger.hold(place, until, now)
+    }
+}
+
+impl Engine {
+    /// Takes in what a run wrote, before the run counts as ended.
+    pub(super) fn wrote(&self, state: &mut State, place: Place, writes: Vec<Write>, now: Moment) {
+        for (target, written) in writes {
+            match (written, target.key.clone()) {
+                (Some(Written::Refused), _) => {}
+                (Some(Written::At { key, version }), _) => {
+                    state.wait(place, &target, &key, &Until::At(ResourceVersion::new(&version)));
+                }
+                (Some(Written::Going { key, version }), _) => {
+                    state.wait(place, &target, &key, &Until::AtOrGone(ResourceVersion::new(&version)));
+                }
+                (Some(Written::Gone { key, uid }), _) => state.wait(place, &target, &key, &Until::Gone(uid)),
+                (None, Some(key)) => {
+                    if !state.caches_of(&target, &key).is_empty() {
+                        state.barrier.ask(place);
+                        state.questions.push(Question { place, target, key });
+                    }
+                }
+                // Nobody knows the name that the server may have chosen.
+                (None, None) => state.barrier.wait_blindly(place),
+            }
+        }
+        if state.barrier.holds(place) {
+            let Freed(_) = state.hold(place, now);
+        }
+        if !state.questions.is_empty() {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// What the server is to be asked.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        std::mem::take(&mut self.state.lock().questions)
+    }
+
+    /// Asks the server, for as long as it takes, how the object of an unsure write stands; then the caches have to show
+    /// at least that.
+    pub(super) async fn settle(&self, question: Question) {
+        let Question { place, target, key } = question;
+        let backoff = Backoff::new(BETWEEN);
+        let mut rng = self.scope.chance.rng(&format!("{} asks for {key}", self.name()));
+        let mut tries = 0;
+        let until = loop {
+            match self.ask_for(&target, &key).await {
+                Some(until) => break until,
+                None => {
+                    tries += 1;
+                    tokio::time::sleep(backoff.delay(tries, &mut rng)).await;
+                }
+            }
+        };
+        let now = self.now();
+        let mut state = self.state.lock();
+        state.wait(place, &target, &key, &until);
+        let freed =
+            if state.barrier.answered(place) { state.ledger.release(place, now) } else { state.hold(place, now) };
+        self.after(&mut state, freed);
+    }
+
+    /// How an object stands now: a read without a version is consistent. None where there was no answer.
+    async fn ask_for(&self, target: &Target, key: &Key) -> Option<Until> {
+        let request = Request::new(target.path.clone()).get(key.name(), &GetParams::default()).ok()?;
+        match self.client().request::<Value>(request).await {
+            Ok(object) => {
+                let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str)?;
+                Some(Until::At(ResourceVersion::new(version)))
+            }
+            Err(kube::Error::Api(status)) if status.code == 404 => Some(Until::Gone(None)),
+            Err(error) => {
+                let error = crate::error::chain(&error);
+                tracing::debug!(controller = self.name(), %key, error, "could not ask whether a write took place");
+                None
+            }
+        }
+    }
+}
