@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "controller-testkit/src/store",
     "controller-testkit/src/server",
     "controller-testkit/src/patch",
+    "controller-testkit/src/apply",
     "controller-testkit/src/schema",
     "controller-testkit/src/crd",
     "controller-testkit/src/kinds",

@@ -39,6 +39,7 @@ mod field;
 mod schema;
 mod crd;
 mod patch;
+mod apply;
 mod selector;
 mod status;
 mod store;

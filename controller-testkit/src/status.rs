@@ -141,6 +141,33 @@ impl ApiError {
         Self::new(409, "Conflict", message).with(subject.details(name))
     }
 
+    /// What others own and an apply would change.
+    pub(crate) fn apply_conflict(conflicts: &[crate::apply::Conflict]) -> Self {
+        let message = match conflicts {
+            [one] => format!("Apply failed with 1 conflict: conflict with {}: {}", one.manager, one.field),
+            many => {
+                let mut lines = Vec::new();
+                let mut last = None;
+                for conflict in many {
+                    if last != Some(&conflict.manager) {
+                        lines.push(format!("conflicts with {}:", conflict.manager));
+                        last = Some(&conflict.manager);
+                    }
+                    lines.push(format!("- {}", conflict.field));
+                }
+                format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+            }
+        };
+        let cause = |conflict: &crate::apply::Conflict| {
+            json!({
+                "reason": "FieldManagerConflict",
+                "message": format!("conflict with {}", conflict.manager),
+                "field": conflict.field,
+            })
+        };
+        conflicts.iter().fold(Self::new(409, "Conflict", message), |error, conflict| error.with_cause(cause(conflict)))
+    }
+
     /// The conflict of an optimistic lock.
     pub(crate) fn stale(subject: Subject<'_>, name: &str) -> Self {
         Self::conflict(

@@ -218,3 +218,61 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     assert_eq!((timed[1].0 - timed[0].0).as_secs(), 7, "{timed:?}");
     operator.stop().await;
 }
+
+/// Keeps a settings object as its own object wishes.
+struct Applier {
+    play: Play,
+}
+
+#[controller(
+    api_version = "v1",
+    kind = "ConfigMap",
+    plural = "configmaps",
+    labels = "app",
+    reconcile_delay = off,
+    reads(Secret),
+    writes(Secret)
+)]
+impl Applier {
+    async fn reconcile(&self, obj: &Data, cx: &Context<Self>) -> Result {
+        let mut secret = Secret::default();
+        secret.metadata.name = Some("settings".to_owned());
+        let labels = obj.v().split(',').map(|label| (label.to_owned(), String::new()));
+        secret.metadata.labels = Some(labels.collect());
+        let applied = cx.apply(&secret).await?;
+        let shown = |secret: &Secret| {
+            secret.metadata.labels.iter().flatten().map(|(key, _)| key.clone()).collect::<Vec<_>>().join("+")
+        };
+        self.play.say(format!(
+            "{} {}",
+            shown(&applied),
+            cx.get::<Secret>("settings")?.as_deref().map_or_else(String::new, shown)
+        ));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn apply_takes_away_what_it_applied_before_and_leaves_what_others_own() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    let mut primary = map("a", "x,y");
+    primary.metadata.labels = Some([("app".to_owned(), String::new())].into());
+    hand.maps("default").create(&PostParams::default(), &primary).await.expect("created");
+    let play = Play::well();
+    let operator = Operator::new("test").client(cluster.client()).controller(Applier { play: play.clone() }).spawn();
+    operator.settled().await;
+    assert_eq!(play.take(), ["x+y "]);
+    let secrets: Api<Secret> = Api::namespaced(cluster.steady_client(), "default");
+    let foreign = Patch::Merge(json!({"metadata": {"labels": {"foreign": "1", "x": "taken"}}}));
+    secrets.patch("settings", &kube::api::PatchParams::default(), &foreign).await.expect("patched");
+    primary.data = map("a", "y,z").data;
+    hand.maps("default").replace("a", &PostParams::default(), &primary).await.expect("changed");
+    operator.settled().await;
+    assert_eq!(play.take(), ["foreign+x+y+z foreign+x+y"]);
+    let settings = secrets.get("settings").await.expect("it is there");
+    let managers = settings.metadata.managed_fields.unwrap_or_default();
+    let mine = managers.iter().find(|entry| entry.operation.as_deref() == Some("Apply")).expect("it was applied");
+    assert_eq!(mine.manager.as_deref(), Some("applier"));
+    operator.stop().await;
+}

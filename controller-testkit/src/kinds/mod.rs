@@ -15,6 +15,7 @@ mod tests;
 mod validate;
 
 pub(crate) use check::check;
+pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, zero};
 pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};

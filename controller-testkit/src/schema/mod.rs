@@ -49,6 +49,8 @@ pub(crate) struct Structural {
     pub(crate) preserve_unknown: bool,
     pub(crate) embedded_resource: bool,
     pub(crate) list: ListType,
+    /// Server-side apply replaces an object as a whole.
+    pub(crate) atomic: bool,
     pub(crate) rules: Rules,
 }
 

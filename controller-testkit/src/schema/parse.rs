@@ -41,6 +41,7 @@ fn node(schema: &Value, levels: usize) -> Structural {
         preserve_unknown: flag(schema, "x-kubernetes-preserve-unknown-fields"),
         embedded_resource: flag(schema, "x-kubernetes-embedded-resource"),
         list: list_type(schema),
+        atomic: text(schema, "x-kubernetes-map-type") == Some("atomic"),
         rules: rules(schema, kind, int_or_string, levels),
     }
 }

@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
 
-use super::body::{self, Body, media_type};
+use super::body::{self, Body, Language, media_type};
 use super::query::options;
-use super::read::is_builtin;
-use super::update::{Change, Part};
+use super::read::{is_builtin, subject};
+use super::update::{Change, Part, check_name};
 use super::write::{Cx, Writing, strictness};
-use super::{Server, shape};
+use super::{Server, meta, owners, shape};
+use crate::apply::{self, Managers, Node, Operation, Refused};
 use crate::catalog::{Resource, Shape};
 use crate::field::FieldError;
 use crate::patch::{self, JsonPatch};
@@ -20,6 +21,11 @@ pub(crate) enum Patch {
     Json(JsonPatch),
     Merge(Value),
     Strategic(Value),
+    /// Server-side apply, and whether it takes over fields that others own.
+    Apply {
+        wanted: Value,
+        force: bool,
+    },
 }
 
 impl Patch {
@@ -56,7 +62,16 @@ impl Patch {
                 "application/merge-patch+json",
                 "application/apply-patch+yaml",
             ])),
-            _ if applies => Err(ApiError::not_modelled_media_type("server-side apply")),
+            "application/apply-patch+yaml" => {
+                let force = query.flag("force").unwrap_or_default();
+                let Body { value, duplicates } = Body::parse(Language::Yaml, writing.body, ("", ""))
+                    .map_err(|fault| ApiError::bad_request(format!("error decoding YAML: {fault}")))?;
+                if !value.is_object() {
+                    return Err(ApiError::bad_request("error decoding YAML: the patch is not an object"));
+                }
+                Ok((Self::Apply { wanted: value, force }, duplicates))
+            }
+            _ if applies => Err(ApiError::not_modelled_media_type("an apply patch in CBOR")),
             _ => Err(ApiError::unconsumed_media_type()),
         }
     }
@@ -70,6 +85,7 @@ impl Patch {
                 patch::merge(&mut new, patch.clone());
                 Ok(new)
             }
+            (Self::Apply { .. }, _) => Err(ApiError::internal("an apply is not a patch of what is there")),
         }
     }
 }
@@ -84,7 +100,76 @@ impl Patch {
                 patch::merge(&mut new, patch.clone());
                 Ok(new)
             }
+            Self::Apply { .. } => Err(ApiError::not_modelled_media_type("server-side apply of a scale")),
         }
+    }
+}
+
+/// The object with what is applied to it, and who owns what then.
+pub(super) fn apply_to(
+    resource: &Resource,
+    part: Part,
+    live: &Value,
+    wanted: &Value,
+    force: bool,
+    cx: &mut Cx<'_>,
+) -> Result<(Value, Managers), ApiError> {
+    if meta::member(wanted, "managedFields").is_some() {
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+    }
+    let claimed = |member: &str| wanted.get(member).and_then(Value::as_str).unwrap_or_default();
+    if claimed("apiVersion") != resource.api_version() {
+        return Err(ApiError::bad_request(format!(
+            "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
+            claimed("apiVersion"),
+            resource.api_version()
+        )));
+    }
+    let misfit = |why: &str| {
+        let (namespace, name) = (meta::namespace(wanted), meta::name(wanted));
+        let (group, version, kind) = (&resource.group, &resource.version, claimed("kind"));
+        let object = format!("{namespace}/{name}; {group}/{version}, Kind={kind}");
+        ApiError::unforeseen(format!("failed to create typed patch object ({object}): {why}"))
+    };
+    if claimed("kind") != resource.kind {
+        return Err(misfit("the kind is not that of the path"));
+    }
+    shape::decode(resource, &mut wanted.clone()).map_err(|fault| misfit(&fault))?;
+    let writer = cx.writer(resource, part, Operation::Apply);
+    let applied = apply::applied(&Node::of(resource), live, wanted, Managers::of(live), &writer, force);
+    let (mut new, managers) = applied.map_err(|refused| match refused {
+        Refused::Misfit(why) => misfit(&why),
+        Refused::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
+    })?;
+    let whole = new.clone();
+    shape::decode(resource, &mut new).map_err(|fault| {
+        let fault = FieldError::invalid("patch", &whole.to_string(), fault);
+        ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
+    })?;
+    Ok((new, managers))
+}
+
+impl Server {
+    /// The object that applying to nothing makes; its owners wait in `cx` for it to be created.
+    pub(super) fn apply_new(
+        &self,
+        resource: &Resource,
+        name: &str,
+        wanted: &Value,
+        force: bool,
+        cx: &mut Cx<'_>,
+    ) -> Result<Value, ApiError> {
+        let uid = meta::text(wanted, "uid");
+        if !uid.is_empty() {
+            let why =
+                format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+            return Err(ApiError::conflict(subject(resource), name, &why));
+        }
+        let (mut new, managers) = apply_to(resource, Part::Main, &owners::nothing(resource), wanted, force, cx)?;
+        check_name(&new, name)?;
+        meta::of(&mut new).remove("resourceVersion");
+        cx.owners = Some(managers);
+        Ok(new)
     }
 }
 
@@ -97,6 +182,14 @@ impl Server {
         let target = writing.target;
         let resource = &target.resource;
         let (patch, duplicates) = Patch::read(writing, resource)?;
+        if let Patch::Apply { wanted, force } = patch {
+            strictness(Vec::new(), duplicates, cx)
+                .map_err(|fault| ApiError::bad_request(format!("error decoding YAML: {fault}")))?;
+            let part = Part::of(target.subresource.as_deref());
+            let place = (resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default());
+            let (object, status) = self.update(place, part, Change::Apply { wanted, force }, cx)?;
+            return writing.shown(&object, status, cx.now);
+        }
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
             read_patched(resource, new, &duplicates, cx)
@@ -150,7 +243,8 @@ fn read_patched(
         return Err(unreadable(&new, fault));
     }
     let whole = new.clone();
-    let unknown = shape::decode(resource, &mut new).map_err(|fault| unreadable(&whole, fault))?;
+    let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
+    let unknown = unknown.map_err(|fault| unreadable(&whole, fault))?;
     strictness(unknown, duplicates.to_vec(), cx).map_err(|fault| unreadable(&whole, fault))?;
     Ok(new)
 }

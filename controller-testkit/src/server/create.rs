@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::definitions::DEFINITIONS;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
+use super::update::Part;
 use super::write::Cx;
-use super::{Server, meta, rules, shape};
+use super::{Server, meta, owners, rules, shape};
+use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
 use crate::crd::establish;
 use crate::field::FieldError;
@@ -33,6 +35,10 @@ impl Server {
         if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
         }
+        let managers = cx.owners.take().unwrap_or_else(|| {
+            let writer = cx.writer(resource, Part::Main, Operation::Update);
+            owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
+        });
         rules::tidy(&mut object, &mut cx.warnings);
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
@@ -67,6 +73,7 @@ impl Server {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
         shape::tidy(resource, &mut object);
+        managers.put(&mut object);
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match meta::is_deleting(&existing.value) {

@@ -22,6 +22,7 @@ mod create;
 mod restore;
 mod update;
 mod amend;
+mod owners;
 mod delete;
 mod subresource;
 mod scale;
@@ -30,7 +31,7 @@ mod review;
 mod definitions;
 mod shape;
 mod rules;
-mod meta;
+pub(crate) mod meta;
 mod reply;
 #[cfg(test)]
 mod tests;

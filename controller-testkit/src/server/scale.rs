@@ -151,6 +151,7 @@ impl Server {
             set(resource, &mut new, &scale)?;
             Ok(new)
         };
+        cx.through = Some("scale");
         let place = (resource, target.namespace.as_deref(), name);
         let (object, status) = self.update(place, Part::Main, Change::Amend(&amend), cx)?;
         let shown = self.scale_of(resource, &object)?;

@@ -10,7 +10,8 @@ use super::present::Look;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
-use super::{Server, meta, rules, shape};
+use super::{Server, amend, meta, owners, rules, shape};
+use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
@@ -35,6 +36,8 @@ pub(crate) enum Part {
 pub(crate) enum Change<'a> {
     /// The whole object as the client wants it.
     Replace(Value),
+    /// Server-side apply of these fields, also against those who own them.
+    Apply { wanted: Value, force: bool },
     /// From the present object to the wanted one.
     Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
 }
@@ -43,6 +46,18 @@ pub(crate) enum Change<'a> {
 pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
 
 impl Part {
+    /// The subresource's name; empty for the object itself.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Status => "status",
+            Self::Finalizers => "finalize",
+            Self::Approval => "approval",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Resize => "resize",
+        }
+    }
+
     /// The part behind a subresource's name; anything unknown has been refused before.
     pub(crate) fn of(subresource: Option<&str>) -> Self {
         match subresource {
@@ -120,13 +135,21 @@ impl Server {
                     meta::of(&mut object).remove("resourceVersion");
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
+                Change::Apply { wanted, force } if part == Part::Main => {
+                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
+                    Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
+                }
                 _ => Err(ApiError::not_found(subject(resource), name)),
             };
         };
         let old = Look::plain(self.catalog.generation()).value(resource, &stored);
-        let (mut new, replaced) = match change {
-            Change::Replace(object) => (object, true),
-            Change::Amend(amend) => (amend(&old, cx)?, false),
+        let (mut new, replaced, applied) = match change {
+            Change::Replace(object) => (object, true, None),
+            Change::Amend(amend) => (amend(&old, cx)?, false, None),
+            Change::Apply { wanted, force } => {
+                let (new, managers) = amend::apply_to(resource, part, &old, &wanted, force, cx)?;
+                (new, false, Some(managers))
+            }
         };
         check_name(&new, name)?;
         place(&mut new, namespace)?;
@@ -141,6 +164,10 @@ impl Server {
             );
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
+        let managers = applied.unwrap_or_else(|| {
+            let writer = cx.writer(resource, part, Operation::Update);
+            owners::after_update(resource, &old, &new, owners::before(&old, &new), &writer)
+        });
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
@@ -156,6 +183,9 @@ impl Server {
             return Err(ApiError::invalid(kind_of(resource), name, &faults));
         }
         shape::tidy(resource, &mut new);
+        // Who owns the same as before has done so since before.
+        let before = Managers::of(&old);
+        if managers.own_the_same(&before) { &before } else { &managers }.put(&mut new);
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == old && shape::is_kept_so(resource, &new, &stored.value) {
             return Ok((stored, StatusCode::OK));
@@ -200,7 +230,7 @@ pub(crate) fn has_spec_finalizers(namespace: &Value) -> bool {
 }
 
 /// The name in the body must be that of the path.
-fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
+pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
     match meta::name(object) {
         "" => Err(ApiError::bad_request(format!(
             "the name of the object ({name} based on URL) was undeterminable: name must be provided"

@@ -13,7 +13,8 @@ use super::query::{FieldValidation, Query, WriteOptions};
 use super::read::{answer_one, is_builtin};
 use super::route::Target;
 use super::update::{Change, Part};
-use super::{Server, meta, reply, shape};
+use super::{Server, meta, owners, reply, shape};
+use crate::apply::Managers;
 use crate::catalog::{Resource, split_api_version};
 use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
@@ -36,6 +37,12 @@ pub(crate) struct Cx<'a> {
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
+    /// Who writes.
+    pub(crate) manager: String,
+    /// The subresource that it writes through, where that is a view of the whole object.
+    pub(crate) through: Option<&'static str>,
+    /// Who owns the fields of an object that is created by applying it.
+    pub(crate) owners: Option<Managers>,
 }
 
 impl Writing<'_> {
@@ -78,7 +85,7 @@ impl Writing<'_> {
             )));
         }
         claim(server, resource, &mut value)?;
-        let unknown = shape::decode(resource, &mut value)
+        let unknown = owners::kept(&mut value, |value| shape::decode(resource, value))
             .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
         strictness(unknown, duplicates, cx)
             .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
@@ -188,7 +195,8 @@ impl Server {
             _ => "DeleteOptions",
         };
         let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
-        let mut cx = Cx { now, rng, dry_run, validation, warnings: Vec::new() };
+        let manager = owners::name_of(writing.head, writing.query);
+        let mut cx = Cx { now, rng, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
         let done = match verb {
             "DELETE" => self.delete_by_request(writing, &mut cx),
             _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -86,6 +86,13 @@ impl Kind {
 fn path(group: &str, version: &str, namespace: &str, plural: &str) -> String {
     let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
     if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") }
+}
+
+/// Whose work a write is: the kubelet's is on pods and nodes.
+fn program(path: &str) -> &'static str {
+    let of_the_node =
+        path.contains("/nodes") || path.contains("/leases") || path.ends_with("/status") && path.contains("/pods/");
+    if of_the_node { "kubelet" } else { "kube-controller-manager" }
 }
 
 /// An object as it was when the hand looked.
@@ -237,6 +244,7 @@ impl<'a> Hand<'a> {
             .method(method)
             .uri(path)
             .header(CONTENT_TYPE, content_type)
+            .header(USER_AGENT, program(path))
             .body(Bytes::from(body.to_string()))
             .ok()?;
         let (method, path) = (request.method().clone(), request.uri().clone());

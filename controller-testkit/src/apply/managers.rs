@@ -1,0 +1,150 @@
+//! Who owns which fields: `metadata.managedFields`, read and written.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::set::Set;
+
+/// How a manager writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Apply,
+    Update,
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        }
+    }
+}
+
+/// One who writes: the same name writes as another one through another operation, version or part of the object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Manager {
+    pub(crate) name: String,
+    pub(crate) operation: Operation,
+    pub(crate) api_version: String,
+    /// Empty for the object itself.
+    pub(crate) subresource: String,
+}
+
+impl Manager {
+    /// As messages about conflicts name it.
+    pub(crate) fn print(&self) -> String {
+        let mut text = format!("{:?}", self.name);
+        if !self.subresource.is_empty() {
+            text += &format!(" with subresource {:?}", self.subresource);
+        }
+        if self.operation == Operation::Update {
+            text += &format!(" using {}", self.api_version);
+        }
+        text
+    }
+}
+
+/// What one manager owns, and since when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owned {
+    pub(crate) set: Set,
+    pub(crate) time: Option<String>,
+}
+
+/// Who owns which fields of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Managers(pub(crate) BTreeMap<Manager, Owned>);
+
+impl Managers {
+    /// Reads `managedFields`; none where it is not well-formed.
+    pub(crate) fn read(entries: &Value) -> Option<Self> {
+        let mut managers = BTreeMap::new();
+        for entry in entries.as_array()? {
+            let text = |member: &str| entry.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let operation = match text("operation").as_str() {
+                "Apply" => Operation::Apply,
+                "Update" => Operation::Update,
+                _ => return None,
+            };
+            let set = entry.get("fieldsV1").map_or(Some(Set::default()), Set::from_value)?;
+            let (name, subresource) = (text("manager"), text("subresource"));
+            let manager = Manager { name, operation, api_version: text("apiVersion"), subresource };
+            let time = entry.get("time").and_then(Value::as_str).map(str::to_owned);
+            managers.insert(manager, Owned { set, time });
+        }
+        Some(Self(managers))
+    }
+
+    /// Those of an object; nobody where it says nothing that can be read.
+    pub(crate) fn of(object: &Value) -> Self {
+        object.pointer("/metadata/managedFields").and_then(Self::read).unwrap_or_default()
+    }
+
+    /// As `managedFields`: those who apply first, then in the order of their times.
+    pub(crate) fn to_value(&self) -> Value {
+        let mut entries: Vec<(&Manager, &Owned)> = self.0.iter().collect();
+        entries.sort_by(|(a, x), (b, y)| {
+            let key =
+                |manager: &Manager| (manager.name.clone(), manager.api_version.clone(), manager.subresource.clone());
+            (a.operation, &x.time).cmp(&(b.operation, &y.time)).then_with(|| key(a).cmp(&key(b)))
+        });
+        let written = |(manager, owned): (&Manager, &Owned)| {
+            let mut entry = Map::new();
+            if !manager.name.is_empty() {
+                entry.insert("manager".into(), manager.name.clone().into());
+            }
+            entry.insert("operation".into(), manager.operation.name().into());
+            entry.insert("apiVersion".into(), manager.api_version.clone().into());
+            if let Some(time) = &owned.time {
+                entry.insert("time".into(), time.clone().into());
+            }
+            entry.insert("fieldsType".into(), "FieldsV1".into());
+            entry.insert("fieldsV1".into(), owned.set.to_value());
+            if !manager.subresource.is_empty() {
+                entry.insert("subresource".into(), manager.subresource.clone().into());
+            }
+            Value::Object(entry)
+        };
+        Value::Array(entries.into_iter().map(written).collect())
+    }
+
+    /// Whether the same managers own the same fields.
+    pub(crate) fn own_the_same(&self, other: &Self) -> bool {
+        let sets = |managers: &Self| -> Vec<(Manager, Set)> {
+            managers.0.iter().map(|(manager, owned)| (manager.clone(), owned.set.clone())).collect()
+        };
+        sets(self) == sets(other)
+    }
+
+    /// Puts them into an object.
+    pub(crate) fn put(&self, object: &mut Value) {
+        let metadata = crate::server::meta::of(object);
+        match self.0.is_empty() {
+            true => metadata.remove("managedFields"),
+            false => metadata.insert("managedFields".into(), self.to_value()),
+        };
+    }
+}
+
+/// The fields that nobody owns: they say what the object is, or are the server's.
+pub(crate) fn of_nobody() -> Set {
+    let metadata: Map<String, Value> = [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    ]
+    .into_iter()
+    .map(|name| (format!("f:{name}"), json!({})))
+    .chain([(".".to_owned(), json!({}))])
+    .collect();
+    let set = json!({"f:apiVersion": {}, "f:kind": {}, "f:metadata": metadata});
+    Set::from_value(&set).unwrap_or_default()
+}

@@ -1,0 +1,184 @@
+//! Server-side apply, and the record of who owns which fields that it needs.
+//!
+//! It follows Kubernetes' structured merge and diff (KEP-555): `node` says how a value of a type is taken apart, `set` is
+//! a set of fields, `typed` compares and merges values, `managers` is the record in `metadata.managedFields`. All of it is
+//! a pure function of objects and their types.
+//!
+//! Owners are told apart by name, operation, version and subresource. Field paths are taken to be the same in all
+//! versions of a kind.
+
+mod managers;
+mod node;
+mod set;
+mod typed;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use self::managers::of_nobody;
+pub(crate) use self::managers::{Manager, Managers, Operation, Owned};
+pub(crate) use self::node::Node;
+use self::set::{Set, print};
+use self::typed::{check, compare, fields, merge, without};
+
+/// Who owned everything of an object that nobody had applied or recorded before.
+const BEFORE: &str = "before-first-apply";
+
+/// One writer at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    pub(crate) manager: Manager,
+    pub(crate) time: String,
+    /// The fields that a write through this part of the object never changes.
+    pub(crate) reset: Value,
+}
+
+/// Fields that others own and that are to be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    pub(crate) manager: String,
+    pub(crate) field: String,
+}
+
+/// Why an apply is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// What is applied is not of its type.
+    Misfit(String),
+    Conflicts(Vec<Conflict>),
+}
+
+impl Writer {
+    fn own(&self, set: &Set) -> Set {
+        let reset = Set::from_value(&self.reset).unwrap_or_default();
+        set.difference(&of_nobody()).recursive_difference(&reset)
+    }
+}
+
+/// Who owns what after `writer` replaced `old` by `new`, whatever others owned.
+pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Managers, writer: &Writer) -> Managers {
+    let (mut managers, comparison) = taken(node, old, new, managers, writer);
+    let owned = managers.0.entry(writer.manager.clone()).or_default();
+    let mut set = owned.set.difference(&comparison.removed);
+    set.union(&comparison.modified);
+    set.union(&comparison.added);
+    let set = writer.own(&set);
+    if set != owned.set {
+        *owned = Owned { set, time: Some(writer.time.clone()) };
+    }
+    managers.0.retain(|_, owned| !owned.set.is_empty());
+    managers
+}
+
+/// Takes from all other managers what the change from `old` to `new` changed.
+fn taken(
+    node: &Node<'_>,
+    old: &Value,
+    new: &Value,
+    mut managers: Managers,
+    writer: &Writer,
+) -> (Managers, typed::Comparison) {
+    let comparison = compare(node, old, new);
+    let mut changed = comparison.modified.clone();
+    changed.union(&comparison.added);
+    let changed = writer.own(&changed);
+    let removed = writer.own(&comparison.removed);
+    for (_, owned) in managers.0.iter_mut().filter(|(manager, _)| **manager != writer.manager) {
+        owned.set = owned.set.difference(&changed).difference(&removed);
+    }
+    (managers, comparison)
+}
+
+/// The live object with what `writer` applies, and who owns what then.
+///
+/// What the writer applied before and leaves out now goes, unless somebody else owns it too.
+pub(crate) fn applied(
+    node: &Node<'_>,
+    live: &Value,
+    wanted: &Value,
+    mut managers: Managers,
+    writer: &Writer,
+    force: bool,
+) -> Result<(Value, Managers), Refused> {
+    let mut misfits = Vec::new();
+    check(node, wanted, &mut Vec::new(), &mut misfits);
+    if !misfits.is_empty() {
+        let said: Vec<String> =
+            misfits.iter().map(|misfit| format!("{}: {}", print(&misfit.path), misfit.why)).collect();
+        return Err(Refused::Misfit(match said.as_slice() {
+            [one] => one.clone(),
+            many => format!("errors:\n  {}", many.join("\n  ")),
+        }));
+    }
+    let is_new = live.pointer("/metadata/uid").is_none();
+    if managers.0.is_empty() && !is_new {
+        let set = fields(node, live).difference(&of_nobody());
+        let before = Manager {
+            name: BEFORE.to_owned(),
+            operation: Operation::Update,
+            subresource: String::new(),
+            ..writer.manager.clone()
+        };
+        managers.0.insert(before, Owned { set, time: Some(writer.time.clone()) });
+    }
+    let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
+    let set = writer.own(&fields(node, wanted));
+    let time = if set == last.set && last.time.is_some() { last.time.clone() } else { Some(writer.time.clone()) };
+    let merged = merge(node, live, wanted);
+    managers.0.insert(writer.manager.clone(), Owned { set, time });
+    let new = pruned(node, merged, &managers, &last.set);
+    let conflicts = conflicts(node, live, &new, &managers, writer);
+    if !force && !conflicts.is_empty() {
+        return Err(Refused::Conflicts(conflicts));
+    }
+    let (mut managers, _) = taken(node, live, &new, managers, writer);
+    managers.0.retain(|_, owned| !owned.set.is_empty());
+    Ok((new, managers))
+}
+
+/// What others own and `new` changes.
+fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, writer: &Writer) -> Vec<Conflict> {
+    let comparison = compare(node, live, new);
+    let mut changed = comparison.modified;
+    changed.union(&comparison.added);
+    let changed = writer.own(&changed).difference(&lent_by_kubectl(node, live, writer));
+    let others = managers.0.iter().filter(|(manager, _)| **manager != writer.manager);
+    let of = |(manager, owned): (&Manager, &Owned)| {
+        let paths = owned.set.intersection(&changed).paths();
+        let conflict = |path: Vec<String>| Conflict { manager: manager.print(), field: print(&path) };
+        paths.into_iter().map(conflict).collect::<Vec<_>>()
+    };
+    others.flat_map(of).collect()
+}
+
+/// What kubectl applied on the client's side, before it applied on the server's: it is its own, whatever the name of the
+/// owner. Only what still is as it was applied counts.
+fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
+    const LAST: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+    let last = live.pointer(LAST).and_then(Value::as_str).filter(|_| writer.manager.name == "kubectl");
+    let Some(last) = last.and_then(|last| serde_json::from_str::<Value>(last).ok()) else { return Set::default() };
+    let comparison = compare(node, &last, live);
+    let set = fields(node, &last).difference(&comparison.modified);
+    set.difference(&comparison.added).difference(&comparison.removed)
+}
+
+/// The merged object without what was applied last time and is owned by nobody any more.
+fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set) -> Value {
+    if last.is_empty() {
+        return merged;
+    }
+    let whole = |set: &Set| set.with_named_fields(node, &|node: &Node<'_>, element: &str| node.descend(element));
+    let all = fields(node, &merged);
+    let left = |value: &Value| fields(node, value);
+    let less = without(node, &merged, &whole(last));
+    // What others own, or is applied again, comes back.
+    let mut owned = Set::default();
+    managers.0.values().for_each(|manager| owned.union(&manager.set));
+    let gone = whole(&all).difference(&whole(&left(&less))).difference(&whole(&owned));
+    let less = without(node, &merged, &gone);
+    // And so does what nobody owned, and only stood inside of something that went.
+    let gone = all.difference(&left(&less)).intersection(last);
+    without(node, &merged, &gone)
+}

@@ -1,0 +1,187 @@
+//! What server-side apply must know of a value's type: whether it is taken apart, and how the items of a list are told
+//! from each other. Built-in kinds say it in the table of types, custom resources in their schemas; of what neither
+//! describes, objects are taken apart and lists are not.
+
+use serde_json::{Map, Value};
+
+use crate::catalog::{Resource, Shape};
+use crate::kinds::{self, Form, ListType, Type};
+use crate::schema::{self, Additional, Structural};
+
+/// A place in the type of an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Node<'a> {
+    /// An object of a built-in kind, or a struct in one.
+    Struct(&'a Type),
+    /// A value of this form in a built-in kind.
+    Form { form: &'a Form, atomic: bool, list: Option<ListType>, keys: &'a [&'static str] },
+    /// A custom resource.
+    Custom(&'a Structural),
+    /// A value in a custom resource.
+    Schema(&'a Structural),
+    /// Nothing is known.
+    Unknown,
+    /// A value that is never taken apart.
+    Leaf,
+}
+
+/// How a value is merged and owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    /// As a whole.
+    Atomic,
+    /// Field by field.
+    Fields,
+    /// Each value of its own.
+    Set,
+    /// Each item by the values of these keys.
+    Items(Vec<String>),
+}
+
+impl<'a> Node<'a> {
+    /// The type of a resource's objects.
+    pub(crate) fn of(resource: &'a Resource) -> Self {
+        match &resource.shape {
+            Shape::Builtin(ty) => Self::Struct(ty),
+            Shape::Custom(version) => Self::Custom(&version.schema),
+        }
+    }
+
+    fn form(form: &'a Form) -> Self {
+        Self::Form { form, atomic: false, list: None, keys: &[] }
+    }
+
+    /// How a value of this type is merged.
+    pub(crate) fn relation(&self, value: &Value) -> Relation {
+        match (self, value) {
+            (_, Value::Object(_)) if self.keeps_objects_whole() => Relation::Atomic,
+            (_, Value::Object(_)) => Relation::Fields,
+            (Self::Form { list: Some(ListType::Set), .. }, Value::Array(_)) => Relation::Set,
+            (Self::Form { list: Some(ListType::Map), keys, .. }, Value::Array(_)) => {
+                Relation::Items(keys.iter().map(|key| (*key).to_owned()).collect())
+            }
+            (Self::Schema(schema), Value::Array(_)) => match &schema.list {
+                schema::ListType::Atomic => Relation::Atomic,
+                schema::ListType::Set => Relation::Set,
+                schema::ListType::Map(keys) => Relation::Items(keys.clone()),
+            },
+            _ => Relation::Atomic,
+        }
+    }
+
+    fn keeps_objects_whole(&self) -> bool {
+        match self {
+            Self::Struct(ty) => ty.atomic,
+            Self::Form { atomic: true, .. } | Self::Leaf => true,
+            Self::Form { form: Form::Struct(id), .. } => id.get().atomic,
+            Self::Form { form: Form::Map(_), .. } => false,
+            Self::Form { .. } => true,
+            Self::Schema(schema) => schema.atomic,
+            Self::Custom(_) | Self::Unknown => false,
+        }
+    }
+
+    /// The type of a field, and whether the type itself names the field, as a struct does and a map does not.
+    pub(crate) fn field(&self, name: &str) -> (bool, Node<'a>) {
+        match self {
+            Self::Struct(ty) => field_of(ty, name),
+            Self::Form { form: Form::Struct(id), .. } => field_of(id.get(), name),
+            Self::Form { form: Form::Map(element), .. } => (false, Self::form(element)),
+            Self::Custom(schema) => match name {
+                "metadata" => (true, kinds::named(OBJECT_META).map_or(Self::Unknown, Self::Struct)),
+                "apiVersion" | "kind" => (true, Self::Leaf),
+                _ => Self::Schema(schema).field(name),
+            },
+            Self::Schema(schema) => match (schema.properties.get(name), &schema.additional) {
+                (Some(inner), _) => (true, Self::Schema(inner)),
+                (None, Additional::Schema(inner)) => (false, Self::Schema(inner)),
+                (None, _) => (false, Self::Unknown),
+            },
+            Self::Unknown => (false, Self::Unknown),
+            Self::Form { .. } | Self::Leaf => (false, Self::Leaf),
+        }
+    }
+
+    /// Whether a value of this type may have that field.
+    pub(crate) fn allows(&self, name: &str) -> bool {
+        match self {
+            Self::Struct(ty) => ty.field(name).is_some(),
+            Self::Form { form: Form::Struct(id), .. } => id.get().field(name).is_some(),
+            Self::Form { .. } | Self::Unknown | Self::Leaf => true,
+            Self::Custom(schema) => {
+                matches!(name, "apiVersion" | "kind" | "metadata") || Self::Schema(schema).allows(name)
+            }
+            Self::Schema(schema) => {
+                let open = schema.preserve_unknown || schema.embedded_resource || schema.kind.is_none();
+                open || schema.properties.contains_key(name)
+                    || !matches!(schema.additional, Additional::Unsaid | Additional::Allowed(false))
+            }
+        }
+    }
+
+    /// The type of the items of a list.
+    pub(crate) fn item(&self) -> Node<'a> {
+        match self {
+            Self::Form { form: Form::List(element) | Form::Items(element), .. } => Self::form(element),
+            Self::Schema(Structural { items: Some(items), .. }) => Self::Schema(items),
+            Self::Unknown => Self::Unknown,
+            _ => Self::Leaf,
+        }
+    }
+
+    /// What is below an element of a path, and whether it is a field with a name of its own.
+    pub(crate) fn descend(&self, element: &str) -> (bool, Node<'a>) {
+        match element.strip_prefix("f:") {
+            Some(name) => self.field(name),
+            None => (false, self.item()),
+        }
+    }
+
+    /// The value that a key has where an item leaves it out.
+    fn default_of(&self, key: &str) -> Option<Value> {
+        match self {
+            Self::Form { form: Form::Struct(id), .. } => {
+                let field = id.get().field(key)?;
+                serde_json::from_str(field.default?).ok()
+            }
+            Self::Schema(schema) => schema.properties.get(key)?.default.clone(),
+            _ => None,
+        }
+    }
+
+    /// The element of an item of a list.
+    ///
+    /// # Errors
+    /// The key that the item lacks.
+    pub(crate) fn element(&self, relation: &Relation, item: &Value) -> Result<String, String> {
+        let Relation::Items(keys) = relation else { return Ok(format!("v:{item}")) };
+        let mut written = Map::new();
+        for key in keys {
+            let value = item.get(key).filter(|value| !value.is_null()).cloned();
+            match value.or_else(|| self.item().default_of(key)) {
+                Some(value) => {
+                    written.insert(key.clone(), value);
+                }
+                // A key that the type does not demand may be left out.
+                None if keys.len() > 1 => {}
+                None => return Err(key.clone()),
+            }
+        }
+        if written.is_empty() {
+            return Err(keys.join("\", \""));
+        }
+        Ok(format!("k:{}", Value::Object(written)))
+    }
+}
+
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+fn field_of<'a>(ty: &'a Type, name: &str) -> (bool, Node<'a>) {
+    match ty.field(name) {
+        Some(field) => {
+            let node = Node::Form { form: &field.form, atomic: field.atomic, list: field.list, keys: &field.keys };
+            (true, node)
+        }
+        None => (false, Node::Unknown),
+    }
+}

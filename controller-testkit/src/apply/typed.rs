@@ -1,0 +1,289 @@
+//! Values by their types: which fields they have, in which they differ, how one is laid over the other, and what is left
+//! without some fields. These are the operations of Kubernetes' structured merge and diff.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::node::{Node, Relation};
+use super::set::{Set, field};
+
+/// Two versions of an object, field by field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    pub(crate) added: Set,
+    pub(crate) modified: Set,
+    pub(crate) removed: Set,
+}
+
+/// Why a value is not of its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    pub(crate) path: Vec<String>,
+    pub(crate) why: String,
+}
+
+/// The items of a list under their elements.
+type Items<'a> = Vec<(String, &'a Value)>;
+
+fn items<'a>(node: &Node<'_>, relation: &Relation, list: &'a [Value], path: &[String]) -> Result<Items<'a>, Misfit> {
+    let mut named: Items<'a> = Vec::with_capacity(list.len());
+    for (index, item) in list.iter().enumerate() {
+        let element = node.element(relation, item).map_err(|key| Misfit {
+            path: path.to_vec(),
+            why: format!(
+                "element {index}: associative list with keys has an element that omits key field \"{key}\" (and \
+                 doesn't have default value)"
+            ),
+        })?;
+        if named.iter().any(|(other, _)| *other == element) {
+            let why = format!("duplicate entries for key {}", super::set::print(std::slice::from_ref(&element)));
+            return Err(Misfit { path: path.to_vec(), why });
+        }
+        named.push((element, item));
+    }
+    Ok(named)
+}
+
+/// Items of a stored list: of two with the same keys the first counts, and one without keys is passed over.
+fn lenient<'a>(node: &Node<'_>, relation: &Relation, list: &'a [Value]) -> Items<'a> {
+    let mut named: Items<'a> = Vec::with_capacity(list.len());
+    for item in list {
+        if let Ok(element) = node.element(relation, item)
+            && named.iter().all(|(other, _)| *other != element)
+        {
+            named.push((element, item));
+        }
+    }
+    named
+}
+
+/// Looks for what is not of the type: fields that it does not have, and items of a list that can't be told apart.
+pub(crate) fn check(node: &Node<'_>, value: &Value, path: &mut Vec<String>, misfits: &mut Vec<Misfit>) {
+    match value {
+        Value::Object(members) => {
+            for (name, inner) in members {
+                path.push(field(name));
+                if node.allows(name) {
+                    check(&node.field(name).1, inner, path, misfits);
+                } else {
+                    misfits.push(Misfit { path: path.clone(), why: "field not declared in schema".to_owned() });
+                }
+                path.pop();
+            }
+        }
+        Value::Array(list) => {
+            let relation = node.relation(value);
+            let named = match relation {
+                Relation::Atomic | Relation::Fields => {
+                    Ok(list.iter().enumerate().map(|(index, item)| (format!("i:{index}"), item)).collect())
+                }
+                Relation::Set | Relation::Items(_) => items(node, &relation, list, path),
+            };
+            match named {
+                Err(misfit) => misfits.push(misfit),
+                Ok(named) => {
+                    for (element, inner) in named {
+                        path.push(element);
+                        check(&node.item(), inner, path, misfits);
+                        path.pop();
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The fields that a value has.
+pub(crate) fn fields(node: &Node<'_>, value: &Value) -> Set {
+    let mut set = Set::default();
+    collect(node, value, &mut Vec::new(), &mut set);
+    set
+}
+
+fn collect(node: &Node<'_>, value: &Value, path: &mut Vec<String>, set: &mut Set) {
+    match (node.relation(value), value) {
+        (Relation::Fields, Value::Object(members)) => {
+            for (name, inner) in members {
+                let (is_named, below) = node.field(name);
+                path.push(field(name));
+                collect(&below, inner, path, set);
+                let is_empty = matches!(inner, Value::Null) || inner.as_object().is_some_and(Map::is_empty);
+                if is_empty || !is_named {
+                    set.insert(path);
+                }
+                path.pop();
+            }
+        }
+        (relation @ (Relation::Set | Relation::Items(_)), Value::Array(list)) => {
+            for (element, inner) in lenient(node, &relation, list) {
+                path.push(element);
+                collect(&node.item(), inner, path, set);
+                set.insert(path);
+                path.pop();
+            }
+        }
+        _ => set.insert(path),
+    }
+}
+
+/// In which fields the second value differs from the first.
+pub(crate) fn compare(node: &Node<'_>, old: &Value, new: &Value) -> Comparison {
+    let mut comparison = Comparison::default();
+    differ(node, Some(old), Some(new), &mut Vec::new(), &mut comparison);
+    comparison
+}
+
+fn differ(
+    node: &Node<'_>,
+    old: Option<&Value>,
+    new: Option<&Value>,
+    path: &mut Vec<String>,
+    comparison: &mut Comparison,
+) {
+    let (Some(shown), true) = (new.filter(|new| !new.is_null()).or(old), old != new) else { return };
+    let relation = node.relation(shown);
+    let same_kind = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || is_like(value, shown));
+    let is_empty = |value: Option<&Value>| value.is_none_or(is_hollow);
+    if relation == Relation::Atomic || !same_kind(old) || !same_kind(new) || is_empty(old) && is_empty(new) {
+        match (old, new) {
+            (None, Some(_)) => comparison.added.insert(path),
+            (Some(_), None) => comparison.removed.insert(path),
+            _ => comparison.modified.insert(path),
+        }
+        return;
+    }
+    // What comes or goes does so as a whole too.
+    match (old, new) {
+        (None, Some(_)) => comparison.added.insert(path),
+        (Some(_), None) => comparison.removed.insert(path),
+        _ => {}
+    }
+    if relation == Relation::Fields {
+        let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+        let (old, new) = (members(old), members(new));
+        let gone = old.keys().filter(|name| !new.contains_key(*name));
+        for name in new.keys().chain(gone) {
+            path.push(field(name));
+            differ(&node.field(name).1, old.get(name), new.get(name), path, comparison);
+            path.pop();
+        }
+        return;
+    }
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let (old, new) = (list(old), list(new));
+    let (old, new) = (lenient(node, &relation, &old), lenient(node, &relation, &new));
+    let of = |items: &Items<'_>, element: &str| -> Option<Value> {
+        items.iter().find(|(other, _)| other == element).map(|(_, item)| (*item).clone())
+    };
+    let gone = old.iter().filter(|(element, _)| of(&new, element).is_none());
+    for (element, _) in new.iter().chain(gone) {
+        path.push(element.clone());
+        differ(&node.item(), of(&old, element).as_ref(), of(&new, element).as_ref(), path, comparison);
+        path.pop();
+    }
+}
+
+fn is_hollow(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(members) => members.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_like(a: &Value, b: &Value) -> bool {
+    matches!((a, b), (Value::Object(_), Value::Object(_)) | (Value::Array(_), Value::Array(_)))
+        || !matches!(a, Value::Object(_) | Value::Array(_)) && !matches!(b, Value::Object(_) | Value::Array(_))
+}
+
+/// The live value with the wanted one laid over it.
+pub(crate) fn merge(node: &Node<'_>, live: &Value, wanted: &Value) -> Value {
+    match (node.relation(wanted), live, wanted) {
+        (Relation::Fields, Value::Object(live), Value::Object(wanted)) => {
+            let mut merged = live.clone();
+            for (name, value) in wanted {
+                let value = match live.get(name) {
+                    Some(live) => merge(&node.field(name).1, live, value),
+                    None => value.clone(),
+                };
+                merged.insert(name.clone(), value);
+            }
+            Value::Object(merged)
+        }
+        (relation @ (Relation::Set | Relation::Items(_)), Value::Array(live), Value::Array(wanted)) => {
+            Value::Array(merge_lists(node, &relation, live, wanted))
+        }
+        _ => wanted.clone(),
+    }
+}
+
+/// Wanted items stand in the order in which they are wanted, others before the next one that is both.
+fn merge_lists(node: &Node<'_>, relation: &Relation, live: &[Value], wanted: &[Value]) -> Vec<Value> {
+    let (live, wanted) = (lenient(node, relation, live), lenient(node, relation, wanted));
+    let mut merged = Vec::with_capacity(live.len() + wanted.len());
+    let mut laid: BTreeSet<&str> = BTreeSet::new();
+    let (mut left, mut right) = (live.iter().peekable(), wanted.iter().peekable());
+    loop {
+        if let Some((element, item)) = left.peek() {
+            let is_wanted = wanted.iter().any(|(other, _)| other == element);
+            if !is_wanted {
+                merged.push((*item).clone());
+            }
+            if !is_wanted || laid.contains(element.as_str()) {
+                left.next();
+                continue;
+            }
+        }
+        let Some((element, item)) = right.next() else { return merged };
+        let found = live.iter().find(|(other, _)| other == element);
+        merged.push(found.map_or_else(|| (*item).clone(), |(_, live)| merge(&node.item(), live, item)));
+        laid.insert(element);
+    }
+}
+
+/// The value without these fields. What loses all that it has becomes null.
+pub(crate) fn without(node: &Node<'_>, value: &Value, gone: &Set) -> Value {
+    match (node.relation(value), value) {
+        (Relation::Fields, Value::Object(members)) => {
+            if members.is_empty() {
+                return value.clone();
+            }
+            let mut left = Map::new();
+            for (name, inner) in members {
+                let element = field(name);
+                if gone.has(&element) {
+                    continue;
+                }
+                let kept = match gone.below(&element) {
+                    Some(below) => without(&node.field(name).1, inner, below),
+                    None => inner.clone(),
+                };
+                left.insert(name.clone(), kept);
+            }
+            if left.is_empty() { Value::Null } else { Value::Object(left) }
+        }
+        (relation @ (Relation::Set | Relation::Items(_)), Value::Array(list)) => {
+            if list.is_empty() {
+                return value.clone();
+            }
+            let mut left = Vec::new();
+            for item in list {
+                let Ok(element) = node.element(&relation, item) else {
+                    left.push(item.clone());
+                    continue;
+                };
+                if !gone.has(&element) {
+                    left.push(match gone.below(&element) {
+                        Some(below) => without(&node.item(), item, below),
+                        None => item.clone(),
+                    });
+                }
+            }
+            if left.is_empty() { Value::Null } else { Value::Array(left) }
+        }
+        _ => value.clone(),
+    }
+}

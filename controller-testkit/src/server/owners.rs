@@ -1,0 +1,96 @@
+//! Who owns the fields of what is written: every write is recorded in `metadata.managedFields`.
+
+use std::borrow::Cow;
+
+use http::header::USER_AGENT;
+use http::request::Parts;
+use serde_json::{Value, json};
+
+use super::meta;
+use super::query::Query;
+use super::read::is_builtin;
+use super::update::Part;
+use super::write::Cx;
+use crate::apply::{self, Manager, Managers, Node, Operation, Writer};
+use crate::catalog::{Resource, Shape};
+use crate::kinds;
+
+/// The name of a client: the one that it gives, else the first word of its program.
+pub(crate) fn name_of(head: &Parts, query: &Query) -> String {
+    let given = query.get("fieldManager").filter(|name| !name.is_empty()).map(str::to_owned);
+    let agent = || head.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let program = || agent().split('/').next().unwrap_or_default().chars().take(128).collect::<String>();
+    given.unwrap_or_else(|| Some(program()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned()))
+}
+
+impl Cx<'_> {
+    /// Who writes this part of an object now.
+    pub(crate) fn writer(&self, resource: &Resource, part: Part, operation: Operation) -> Writer {
+        let reset = match part {
+            Part::Status if is_builtin(resource) => json!({"f:spec": {}}),
+            Part::Status => json!({"f:spec": {}, "f:metadata": {}}),
+            _ if resource.has_status() => json!({"f:status": {}}),
+            _ => json!({}),
+        };
+        let manager = Manager {
+            name: self.manager.clone(),
+            operation,
+            api_version: resource.api_version(),
+            subresource: self.through.unwrap_or(part.name()).to_owned(),
+        };
+        Writer { manager, time: meta::time(self.now).as_str().unwrap_or_default().to_owned(), reset }
+    }
+}
+
+/// The owners of what is to replace `old`: those that the client names, else those of the old object. An empty list, or
+/// one with an empty entry, means that nobody owns anything.
+pub(crate) fn before(old: &Value, new: &Value) -> Managers {
+    match meta::member(new, "managedFields") {
+        None => Managers::of(old),
+        Some(Value::Array(entries)) if entries.is_empty() || *entries == [json!({})] => Managers::default(),
+        Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)),
+    }
+}
+
+/// Does something to an object that leaves what it says about its owners as it is written, an empty list too.
+pub(crate) fn kept<T>(object: &mut Value, f: impl FnOnce(&mut Value) -> T) -> T {
+    let owners = meta::member(object, "managedFields").cloned();
+    let done = f(object);
+    if let Some(owners) = owners.filter(Value::is_array) {
+        meta::of(object).insert("managedFields".into(), owners);
+    }
+    done
+}
+
+/// The object as its owners are judged by: with its kind's defaults, and before the server adds anything of its own.
+fn judged<'a>(resource: &Resource, object: &'a Value) -> Cow<'a, Value> {
+    match &resource.shape {
+        Shape::Builtin(ty) => {
+            let mut judged = object.clone();
+            kinds::normalize(ty, &mut judged);
+            kinds::default(ty, &mut judged);
+            Cow::Owned(judged)
+        }
+        Shape::Custom(_) => Cow::Borrowed(object),
+    }
+}
+
+/// The object that a new one is compared with: what Go writes of an empty one.
+pub(crate) fn nothing(resource: &Resource) -> Value {
+    let mut nothing = json!({"apiVersion": resource.api_version(), "kind": resource.kind, "metadata": {}});
+    if let Shape::Builtin(ty) = &resource.shape {
+        kinds::normalize(ty, &mut nothing);
+    }
+    nothing
+}
+
+/// The owners of an object that was created or updated.
+pub(crate) fn after_update(
+    resource: &Resource,
+    old: &Value,
+    new: &Value,
+    managers: Managers,
+    writer: &Writer,
+) -> Managers {
+    apply::updated(&Node::of(resource), old, &judged(resource, new), managers, writer)
+}
