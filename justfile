@@ -25,7 +25,9 @@ features:
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features --features testing
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms
 
+# It reads the manifests of every crate in the lock file, those of other platforms and features too.
 deny: cargo-deny
+    cargo fetch --locked
     "{{tools}}/bin/cargo-deny" --offline check bans licenses sources
 
 # Starts each example, waits for its callbacks, stops it with SIGTERM and expects exit code 0.
