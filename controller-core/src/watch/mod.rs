@@ -19,6 +19,8 @@ mod message;
 mod source;
 mod hub;
 mod spec;
+#[cfg(test)]
+mod strict;
 
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
