@@ -8,6 +8,7 @@ pub use crate::controller::{Declare, Described};
 pub use crate::descriptor::{Callback, Descriptor, Filter, OnStart, ResourceFacts};
 pub use crate::supervisor::{Restart, Shutdown};
 pub use k8s_openapi;
+pub use kube::core::PartialObjectMeta;
 
 /// Seconds, as the attribute counts them.
 #[must_use]
@@ -33,6 +34,8 @@ pub trait ProbeFallback {
     const GVK: Option<(&'static str, &'static str)> = None;
     /// What `kube::Resource` says.
     const RESOURCE: Option<fn() -> ResourceFacts> = None;
+    /// Whether it is kube's type for the metadata of a kind.
+    const IS_METADATA: bool = false;
 }
 
 impl<T> ProbeFallback for Probe<T> {}
@@ -45,6 +48,23 @@ impl<T: k8s_openapi::Resource> Probe<T> {
 impl<T: kube::Resource<DynamicType = (), Scope: 'static>> Probe<T> {
     /// kube's types answer at run time.
     pub const RESOURCE: Option<fn() -> ResourceFacts> = Some(ResourceFacts::of::<T>);
+}
+
+impl<K> Probe<PartialObjectMeta<K>> {
+    /// Only the metadata of a kind.
+    pub const IS_METADATA: bool = true;
+}
+
+/// Stops the compiler where `cache(metadata)` leaves nothing of the object's type.
+///
+/// # Panics
+/// While compiling, where the type is a whole resource.
+#[track_caller]
+pub const fn is_metadata(is_metadata: bool, resource: Option<fn() -> ResourceFacts>) {
+    assert!(
+        is_metadata || resource.is_none(),
+        "`cache(metadata)` keeps no spec and no status: let the callbacks take `&PartialObjectMeta<..>` of this type, or a struct of the metadata wanted"
+    );
 }
 
 /// A type that says its own apiVersion and kind, so that the attribute need not.

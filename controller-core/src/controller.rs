@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
+use kube::core::PartialObjectMeta;
 use serde::de::DeserializeOwned;
 
 use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
@@ -88,6 +89,14 @@ impl<C: Described> Declare<C> {
         C: Reads<K>,
     {
         self.reads.push(Read::of::<K>());
+    }
+
+    /// `reads(metadata(K))`: the metadata of objects of this kind is cached, and callbacks may read it.
+    pub fn read_metadata<K: Watchable>(&mut self)
+    where
+        C: Reads<PartialObjectMeta<K>>,
+    {
+        self.reads.push(Read::of_metadata::<K>());
     }
 
     /// `writes(K)`: callbacks may write objects of this kind.

@@ -86,6 +86,17 @@ pub(crate) struct FilterError {
     pub(crate) pointer: &'static str,
 }
 
+/// What is kept of the objects of a controller, and how: the option `cache`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cached {
+    /// `metadata` alone.
+    pub(crate) metadata: bool,
+    /// `metadata.managedFields` too.
+    pub(crate) managed_fields: bool,
+    /// What nobody has asked for in a while is compressed.
+    pub(crate) compressed: bool,
+}
+
 /// Everything that the attribute says about a controller.
 ///
 /// The macro writes it; by hand it reads the same:
@@ -105,6 +116,7 @@ pub struct Descriptor {
     labels: Option<&'static str>,
     fields: Option<&'static str>,
     when: &'static [Filter],
+    cache: Cached,
     callbacks: Callbacks,
     on_start: Option<OnStart>,
     resync: Option<Duration>,
@@ -172,6 +184,7 @@ impl Descriptor {
             labels: None,
             fields: None,
             when: &[],
+            cache: Cached { metadata: false, managed_fields: false, compressed: false },
             callbacks: Callbacks(0),
             on_start: None,
             resync: Some(Duration::from_secs(30)),
@@ -190,9 +203,9 @@ impl Descriptor {
 
 /// Each option of the attribute as a builder method, and as what the runtime reads.
 macro_rules! options {
-    ($($(#[$doc:meta])* $setter:ident($($arg:ident: $ty:ty),*) => $field:ident = $value:expr;)*) => {
+    ($($(#[$doc:meta])* $setter:ident($($arg:ident: $ty:ty),*) => $($field:ident).+ = $value:expr;)*) => {
         impl Descriptor {
-            $($(#[$doc])* #[must_use] pub const fn $setter(mut self $(, $arg: $ty)*) -> Self { self.$field = $value; self })*
+            $($(#[$doc])* #[must_use] pub const fn $setter(mut self $(, $arg: $ty)*) -> Self { self.$($field).+ = $value; self })*
         }
     };
 }
@@ -212,6 +225,12 @@ options! {
     fields(selector: &'static str) => fields = Some(selector);
     /// `when(generation, label("app"))`: a change of any of these is worth a run, and no other change is.
     when(filters: &'static [Filter]) => when = filters;
+    /// `cache(metadata)`: of each object only its metadata is asked for and kept.
+    cache_metadata() => cache.metadata = true;
+    /// `cache(managed_fields)`: `metadata.managedFields` are kept as well, which are a third of most objects.
+    cache_managed_fields() => cache.managed_fields = true;
+    /// `cache(compressed)`: objects that nobody has asked for in a while are kept compressed.
+    cache_compressed() => cache.compressed = true;
     /// `on_start = add | reconcile | skip`
     on_start(on_start: OnStart) => on_start = Some(on_start);
     /// `reconcile_delay = "30s"`
@@ -286,6 +305,10 @@ impl Descriptor {
 
     pub(crate) fn filters(&self) -> &'static [Filter] {
         self.when
+    }
+
+    pub(crate) fn cached(&self) -> Cached {
+        self.cache
     }
 
     /// The time between the end of a run and the resync tick; none where it is off or `reconcile` is not written.

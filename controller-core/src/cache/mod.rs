@@ -10,10 +10,13 @@ mod store;
 mod version;
 mod index;
 mod memo;
+mod view;
 mod reader;
 
 pub(crate) use entry::{Entry, Uid};
+pub(crate) use index::label;
 pub(crate) use place::place_of;
 pub(crate) use reader::Reader;
 pub(crate) use store::{Applied, Seen, Slot, Store, SubscriberId};
 pub(crate) use version::ResourceVersion;
+pub(crate) use view::View;

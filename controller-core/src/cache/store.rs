@@ -116,6 +116,12 @@ impl Store {
         self.inner.read().live
     }
 
+    /// How many slots are kept for those who may still speak of an object that is gone.
+    #[cfg(test)]
+    pub(crate) fn graves(&self) -> usize {
+        self.inner.read().graves.len()
+    }
+
     /// All objects in the order of their slots, which is the order in which they were found.
     pub(crate) fn snapshot(&self) -> Vec<Found> {
         let inner = self.inner.read();

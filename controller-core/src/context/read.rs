@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kube::Resource;
+use kube::core::PartialObjectMeta;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Selector};
@@ -44,10 +45,12 @@ pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 pub(crate) type Decode = fn(&[u8]) -> Result<Typed, serde_json::Error>;
 
 /// One kind that a controller reads.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Read {
     pub(crate) of: TypeId,
     pub(crate) facts: ResourceFacts,
+    /// Only the metadata of the objects is asked for and kept.
+    pub(crate) metadata: bool,
     pub(crate) decode: Decode,
 }
 
@@ -56,8 +59,13 @@ impl Read {
         Self {
             of: TypeId::of::<K>(),
             facts: ResourceFacts::of::<K>(),
+            metadata: false,
             decode: |bytes| serde_json::from_slice::<K>(bytes).map(|object| Arc::new(object) as Typed),
         }
+    }
+
+    pub(crate) fn of_metadata<K: Watchable>() -> Self {
+        Self { metadata: true, ..Self::of::<PartialObjectMeta<K>>() }
     }
 }
 

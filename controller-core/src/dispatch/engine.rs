@@ -34,7 +34,7 @@ use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use super::writes::{Question, Write};
-use crate::cache::{Entry, ResourceVersion, Store};
+use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
 use crate::descriptor::Callback;
 use crate::erased::ErasedController;
@@ -170,7 +170,7 @@ impl Engine {
         }
         for (space, spec) in (0..).zip(specs) {
             let ear = Arc::new(Ear::new(Arc::clone(self), space));
-            let subscription = self.scope.hub.subscribe(spec.clone(), ear);
+            let subscription = self.scope.hub.subscribe(&spec, ear);
             state.watches.push(Watch { spec, subscription });
         }
     }
@@ -214,7 +214,7 @@ impl Engine {
         let now = self.now();
         let mut state = self.state.lock();
         let found = (0..).zip(&state.watches).find_map(|(space, watch)| {
-            let (slot, _) = watch.subscription.store.find(key)?;
+            let (slot, _) = watch.subscription.view().find(key)?;
             Some(Place { space, slot })
         });
         let Some(place) = found else {
@@ -515,7 +515,7 @@ impl Engine {
     pub(crate) fn figures(&self) -> Figures {
         let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
         let state = self.state.lock();
-        let watches = state.subscriptions().map(|(spec, subscription)| WatchFigures::of(spec, subscription));
+        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
         Figures {
             name: self.name(),
             counters: Arc::clone(&self.counters),
@@ -541,11 +541,11 @@ impl Engine {
         state.synced == state.watches.len() && state.can_read() && state.ledger.is_settled()
     }
 
-    /// What is watched, and the stores that follow it.
+    /// What is declared, and what is seen of it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
-    pub(crate) fn watched(&self) -> Vec<(WatchSpec, Arc<Store>)> {
+    pub(crate) fn watched(&self) -> Vec<(WatchSpec, View)> {
         let state = self.state.lock();
-        state.subscriptions().map(|(spec, subscription)| (spec.clone(), Arc::clone(&subscription.store))).collect()
+        state.subscriptions().map(|(spec, subscription)| (spec.clone(), subscription.view().clone())).collect()
     }
 
     pub(super) fn name(&self) -> &'static str {

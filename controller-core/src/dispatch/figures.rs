@@ -46,16 +46,16 @@ pub(crate) struct WatchFigures {
 }
 
 impl WatchFigures {
-    pub(super) fn of(spec: &WatchSpec, subscription: &Subscription) -> Self {
+    pub(super) fn of(subscription: &Subscription) -> Self {
         let tally = subscription.tally();
         Self {
-            spec: spec.clone(),
+            spec: subscription.spec().clone(),
             state: match subscription.health() {
                 Health::Syncing { .. } => "syncing",
                 Health::Healthy => "healthy",
                 Health::Stale { .. } => "stale",
             },
-            objects: subscription.store.len(),
+            objects: subscription.objects(),
             reports: tally.reports.load(Ordering::Relaxed),
             repeated: tally.repeated.load(Ordering::Relaxed),
             skipped: tally.skipped.load(Ordering::Relaxed),

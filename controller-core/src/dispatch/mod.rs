@@ -36,5 +36,6 @@ pub(crate) use live::Live;
 pub use probe::{Probe, Probes};
 #[cfg(feature = "testing")]
 pub(crate) use reads::Readers;
+pub(crate) use resolve::declared_watches;
 pub(crate) use scope::Scope;
 pub(crate) use watchdog::Watchdog;

@@ -12,7 +12,7 @@ use kube::Client;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::cache::{Reader, Seen, Store};
+use crate::cache::{Reader, Seen, Store, View};
 use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target, Watchable, WriteId, Written};
 use crate::controller::{Controller, Described};
 use crate::descriptor::Callback;
@@ -42,7 +42,7 @@ struct Shelf {
 impl Shelf {
     fn of(read: &Read) -> Self {
         let store = Arc::new(Store::new());
-        let reader = Arc::new(Reader::new(Arc::clone(&store), read.decode));
+        let reader = Arc::new(Reader::new(View::new(Arc::clone(&store), None), read.decode));
         let namespaced = read.facts.namespaced.unwrap_or(true);
         Self { store, readers: Arc::new(Readers { namespaced, readers: vec![reader] }) }
     }

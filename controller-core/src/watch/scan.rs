@@ -307,13 +307,22 @@ impl<'a> Metadata<'a> {
 impl Object<'_> {
     /// A copy without managedFields, with the type that items of a list are sent without.
     pub(super) fn bytes(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
+        self.copied(type_meta, self.cuts.ranges())
+    }
+
+    /// The same with its managedFields.
+    pub(super) fn whole(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
+        self.copied(type_meta, &[])
+    }
+
+    fn copied(&self, type_meta: &TypeMeta, cuts: &[Range<usize>]) -> Arc<[u8]> {
         let lacking: &[u8] = match (self.has_api_version, self.has_kind) {
             (true, true) => b"",
             (false, false) => &type_meta.both,
             (false, true) => &type_meta.api_version,
             (true, false) => &type_meta.kind,
         };
-        match (lacking, self.cuts.ranges()) {
+        match (lacking, cuts) {
             ([], []) => Arc::from(self.span),
             ([], [cut]) => without(self.span, cut),
             (lacking, cuts) => {

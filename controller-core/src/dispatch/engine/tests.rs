@@ -168,7 +168,7 @@ impl Bench {
             url: None,
             clock: clock.clone(),
             chance: chance.clone(),
-            hub: Hub::new(client, clock, chance, None),
+            hub: Hub::new(client, clock, chance, None, Vec::new()),
             live: Arc::new(Live::default()),
             namespaces: None,
             requests: crate::env::Requests::default(),

@@ -233,8 +233,7 @@ impl Rig {
             kind: "Pod".into(),
             plural: "pods".into(),
             namespace: None,
-            labels: None,
-            fields: None,
+            ..WatchSpec::default()
         };
         let pump = Pump::new(&spec, Arc::new(Store::new()), Arc::default(), fastrand::Rng::with_seed(3));
         let now = crate::env::Clock::system().instant().into_std();
