@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use kube::core::PartialObjectMeta;
+
 pub use crate::context::{Reads, Writes};
 pub use crate::controller::{Declare, Described};
-pub use crate::descriptor::{Callback, Descriptor, Filter, OnStart, ResourceFacts};
+pub use crate::descriptor::{Callback, Content, Descriptor, Filter, OnStart, ResourceFacts};
 pub use crate::supervisor::{Restart, Shutdown};
 pub use k8s_openapi;
-pub use kube::core::PartialObjectMeta;
 
 /// Seconds, as the attribute counts them.
 #[must_use]
@@ -35,7 +36,7 @@ pub trait ProbeFallback {
     /// What `kube::Resource` says.
     const RESOURCE: Option<fn() -> ResourceFacts> = None;
     /// Whether it is kube's type for the metadata of a kind.
-    const IS_METADATA: bool = false;
+    const CONTENT: Content = Content::Whole;
 }
 
 impl<T> ProbeFallback for Probe<T> {}
@@ -52,7 +53,7 @@ impl<T: kube::Resource<DynamicType = (), Scope: 'static>> Probe<T> {
 
 impl<K> Probe<PartialObjectMeta<K>> {
     /// Only the metadata of a kind.
-    pub const IS_METADATA: bool = true;
+    pub const CONTENT: Content = Content::Metadata;
 }
 
 /// Stops the compiler where `cache(metadata)` leaves nothing of the object's type.
@@ -60,9 +61,9 @@ impl<K> Probe<PartialObjectMeta<K>> {
 /// # Panics
 /// While compiling, where the type is a whole resource.
 #[track_caller]
-pub const fn is_metadata(is_metadata: bool, resource: Option<fn() -> ResourceFacts>) {
+pub const fn is_metadata(content: Content, resource: Option<fn() -> ResourceFacts>) {
     assert!(
-        is_metadata || resource.is_none(),
+        matches!(content, Content::Metadata) || resource.is_none(),
         "`cache(metadata)` keeps no spec and no status: let the callbacks take `&PartialObjectMeta<..>` of this type, or a struct of the metadata wanted"
     );
 }

@@ -86,15 +86,24 @@ pub(crate) struct FilterError {
     pub(crate) pointer: &'static str,
 }
 
-/// What is kept of the objects of a controller, and how: the option `cache`.
+/// How much of each object is asked for and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Content {
+    /// All of it.
+    #[default]
+    Whole,
+    /// `metadata` alone: whatever the kind, the server sends a
+    /// [`PartialObjectMetadata`](https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches).
+    Metadata,
+}
+
+/// What is kept of the objects of a controller: the option `cache`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cached {
-    /// `metadata` alone.
-    pub(crate) metadata: bool,
+    pub(crate) content: Content,
     /// `metadata.managedFields` too.
     pub(crate) managed_fields: bool,
-    /// What nobody has asked for in a while is compressed.
-    pub(crate) compressed: bool,
 }
 
 /// Everything that the attribute says about a controller.
@@ -184,7 +193,7 @@ impl Descriptor {
             labels: None,
             fields: None,
             when: &[],
-            cache: Cached { metadata: false, managed_fields: false, compressed: false },
+            cache: Cached { content: Content::Whole, managed_fields: false },
             callbacks: Callbacks(0),
             on_start: None,
             resync: Some(Duration::from_secs(30)),
@@ -226,11 +235,9 @@ options! {
     /// `when(generation, label("app"))`: a change of any of these is worth a run, and no other change is.
     when(filters: &'static [Filter]) => when = filters;
     /// `cache(metadata)`: of each object only its metadata is asked for and kept.
-    cache_metadata() => cache.metadata = true;
+    cache_metadata() => cache.content = Content::Metadata;
     /// `cache(managed_fields)`: `metadata.managedFields` are kept as well, which are a third of most objects.
     cache_managed_fields() => cache.managed_fields = true;
-    /// `cache(compressed)`: objects that nobody has asked for in a while are kept compressed.
-    cache_compressed() => cache.compressed = true;
     /// `on_start = add | reconcile | skip`
     on_start(on_start: OnStart) => on_start = Some(on_start);
     /// `reconcile_delay = "30s"`

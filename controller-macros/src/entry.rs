@@ -300,6 +300,7 @@ fn example(option: &str) -> &'static str {
         "labels" => "labels = \"app=web\"",
         "fields" => "fields = \"status.phase=Running\"",
         "when" => "when(generation, label(\"app\"))",
+        "cache" => "cache(metadata)",
         "label" => "label(\"app\")",
         "annotation" => "annotation(\"example.com/size\")",
         "field" => "field(\"/spec/nodeName\")",

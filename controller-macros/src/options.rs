@@ -19,7 +19,7 @@ use crate::message::Message;
 use crate::selector;
 
 /// The options, in the order in which the documentation and the messages list them.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 20] = [
     "api_version",
     "kind",
     "plural",
@@ -28,6 +28,7 @@ pub(crate) const NAMES: [&str; 19] = [
     "labels",
     "fields",
     "when",
+    "cache",
     "reconcile_delay",
     "on_start",
     "concurrency",
@@ -48,7 +49,9 @@ const PLANNED: [&str; 3] = ["finalizer", "owns", "watches"];
 const SUPERVISOR: [&str; 3] = ["restart", "shutdown", "significant"];
 
 /// Words of other tools for our options.
-const FOREIGN: [(&str, &str); 27] = [
+const FOREIGN: [(&str, &str); 29] = [
+    ("managed_fields", "cache"),
+    ("metadata", "cache"),
     ("predicate", "when"),
     ("predicates", "when"),
     ("filter", "when"),
@@ -134,6 +137,14 @@ pub(crate) enum Part {
     Field(Spanned<String>),
 }
 
+/// What is kept of the objects, and how: each word where it stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) metadata: Given<Spanned<()>>,
+    pub(crate) managed_fields: Given<Spanned<()>>,
+    pub(crate) compressed: Given<Spanned<()>>,
+}
+
 /// Where the schema comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum Schema {
@@ -165,6 +176,7 @@ pub(crate) struct Options {
     pub(crate) labels: Given<Spanned<String>>,
     pub(crate) fields: Given<Spanned<String>>,
     pub(crate) when: Given<Spanned<Vec<Part>>>,
+    pub(crate) cache: Given<Cache>,
     pub(crate) reconcile_delay: Given<Spanned<Limit>>,
     pub(crate) on_start: Given<Spanned<&'static str>>,
     pub(crate) concurrency: Given<Spanned<u64>>,
@@ -205,6 +217,7 @@ impl Options {
                 form::selector_text(entry, selector::check_fields, errors)
             }),
             "when" => read(&mut self.when, entry, errors, parts::when),
+            "cache" => read(&mut self.cache, entry, errors, parts::cache),
             "reconcile_delay" => read(&mut self.reconcile_delay, entry, errors, form::limit),
             "on_start" => read(&mut self.on_start, entry, errors, |entry, errors| {
                 entry.value(errors)?.one_of("on_start", &["reconcile", "add", "skip"], errors)
@@ -246,7 +259,9 @@ impl Options {
                     entry.value(errors)?.one_of("restart", &["permanent", "transient", "temporary"], errors)
                 }),
                 "shutdown" => read(&mut self.shutdown, entry, errors, form::shutdown),
-                "significant" => read(&mut self.significant, entry, errors, form::significant),
+                "significant" => read(&mut self.significant, entry, errors, |entry, errors| {
+                    form::word(entry, "supervisor(restart = transient, significant)", errors)
+                }),
                 _ => unknown(entry, &SUPERVISOR, errors),
             }
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod api;
+mod caches;
 mod callbacks;
 mod cluster;
 mod crowds;

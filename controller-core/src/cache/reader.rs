@@ -63,8 +63,9 @@ impl Reader {
         if let Some(typed) = self.memo.lock().get(*slot, entry) {
             return Ok(typed);
         }
-        let typed = (self.decode)(&entry.bytes).map_err(|source| {
-            let place = place_of(&entry.bytes, &source).filter(|place| !place.is_empty());
+        let bytes = entry.bytes();
+        let typed = (self.decode)(&bytes).map_err(|source| {
+            let place = place_of(&bytes, &source).filter(|place| !place.is_empty());
             Error::temporary(ReadError::Undecodable { key: entry.key.clone(), place, source })
         })?;
         self.memo.lock().put(*slot, entry, Arc::clone(&typed));
@@ -119,7 +120,7 @@ impl<'a> Wanted<'a> {
         namespace.as_ref().is_none_or(|namespace| entry.key.namespace() == Some(namespace))
             && owner.as_ref().is_none_or(|uid| has(By::Owner, uid))
             && labels.matches(|key| label(entry, key))
-            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes).as_deref() == Some(*value))
+            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes()).as_deref() == Some(*value))
     }
 }
 

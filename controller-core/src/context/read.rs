@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use kube::Resource;
-use kube::core::PartialObjectMeta;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Selector};
 use crate::controller::Controller;
-use crate::descriptor::ResourceFacts;
+use crate::descriptor::{Content, ResourceFacts};
 use crate::error::Error;
 use crate::key::Key;
+use crate::raw::decode;
 
 /// A kind whose objects a cache can hold: a Rust type that says its kind and that objects decode into.
 ///
@@ -42,30 +42,25 @@ pub trait Reads<K>: Controller {}
 pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 
 /// Makes a typed object out of its bytes.
-pub(crate) type Decode = fn(&[u8]) -> Result<Typed, serde_json::Error>;
+pub(crate) type Decode = fn(&Arc<[u8]>) -> Result<Typed, serde_json::Error>;
 
 /// One kind that a controller reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Read {
     pub(crate) of: TypeId,
     pub(crate) facts: ResourceFacts,
-    /// Only the metadata of the objects is asked for and kept.
-    pub(crate) metadata: bool,
+    pub(crate) content: Content,
     pub(crate) decode: Decode,
 }
 
 impl Read {
-    pub(crate) fn of<K: Watchable>() -> Self {
+    pub(crate) fn of<K: Watchable>(content: Content) -> Self {
         Self {
             of: TypeId::of::<K>(),
             facts: ResourceFacts::of::<K>(),
-            metadata: false,
-            decode: |bytes| serde_json::from_slice::<K>(bytes).map(|object| Arc::new(object) as Typed),
+            content,
+            decode: |bytes| decode::<K>(bytes).map(|object| Arc::new(object) as Typed),
         }
-    }
-
-    pub(crate) fn of_metadata<K: Watchable>() -> Self {
-        Self { metadata: true, ..Self::of::<PartialObjectMeta<K>>() }
     }
 }
 

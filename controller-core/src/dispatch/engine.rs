@@ -171,6 +171,9 @@ impl Engine {
         for (space, spec) in (0..).zip(specs) {
             let ear = Arc::new(Ear::new(Arc::clone(self), space));
             let subscription = self.scope.hub.subscribe(&spec, ear);
+            if self.controller.compresses() {
+                subscription.compress();
+            }
             state.watches.push(Watch { spec, subscription });
         }
     }
@@ -307,7 +310,7 @@ impl Engine {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self), object.uid.clone());
-        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
+        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
             let facts = RunFacts {
@@ -325,7 +328,7 @@ impl Engine {
                 reach: Arc::clone(&reach),
                 seat,
             };
-            let this = invoke(invocation, Arc::clone(&version.bytes)).await;
+            let this = invoke(invocation, version.bytes()).await;
             let done = reached(&this);
             // What is said of a delete that reached nothing is said of the version that was seen last.
             if done || ended.is_none() {

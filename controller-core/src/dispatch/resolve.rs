@@ -11,7 +11,7 @@ use super::engine::PATIENCE;
 use crate::context::Read;
 use crate::descriptor::{Descriptor, WatchedKind};
 use crate::queue::Backoff;
-use crate::watch::{Content, ManagedFields, WatchSpec};
+use crate::watch::{ManagedFields, WatchSpec};
 
 /// The kind of a controller as the API server has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +146,7 @@ pub(super) fn watches(
     let chosen = |spec| WatchSpec {
         labels: descriptor.label_selector().map(str::to_owned),
         fields: descriptor.field_selector().map(str::to_owned),
-        content: if descriptor.cached().metadata { Content::Metadata } else { Content::Whole },
+        content: descriptor.cached().content,
         managed_fields: if descriptor.cached().managed_fields { ManagedFields::Kept } else { ManagedFields::Cut },
         ..spec
     };
@@ -160,9 +160,8 @@ pub(super) fn read_watches(
     read: &Read,
     narrowed: Option<&[String]>,
 ) -> Vec<WatchSpec> {
-    let content = if read.metadata { Content::Metadata } else { Content::Whole };
     let specs = in_namespaces(descriptor, resource, narrowed).into_iter();
-    specs.map(|spec| WatchSpec { content, ..spec }).collect()
+    specs.map(|spec| WatchSpec { content: read.content, ..spec }).collect()
 }
 
 /// One watch for each of the controller's namespaces, or one for all.

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::cache::{Reader, Seen, Store, View};
 use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target, Watchable, WriteId, Written};
 use crate::controller::{Controller, Described};
-use crate::descriptor::Callback;
+use crate::descriptor::{Callback, Content};
 use crate::dispatch::Readers;
 use crate::erased::{Called, Erased, ErasedController};
 use crate::error::{Error, Result};
@@ -130,7 +130,7 @@ impl<C: Controller> TestContext<C> {
             deleting: meta.deletion_timestamp.is_some(),
         };
         let mut cached = self.reach.cached.lock();
-        let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>()));
+        let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>(Content::Whole)));
         shelf.store.begin_list();
         let _ = shelf.store.upsert(&head, Seen::Listed, || written(obj).into());
         drop(cached);

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+#[cfg(feature = "compressed")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -77,6 +79,9 @@ struct Parts {
 struct Running {
     board: Arc<Board>,
     _task: env::Task<()>,
+    /// Compresses what nobody asks for, once somebody wants that.
+    #[cfg(feature = "compressed")]
+    cooler: OnceLock<env::Task<()>>,
 }
 
 /// What the watch's task and its subscribers share.
@@ -170,7 +175,12 @@ impl Hub {
         watches.retain(|_, watch| watch.strong_count() > 0);
         let board = Arc::new(Board::new(spec.clone(), &self.parts.clock));
         let task = spawn(run(board.clone(), self.parts.clone()));
-        let running = Arc::new(Running { board, _task: task });
+        let running = Arc::new(Running {
+            board,
+            _task: task,
+            #[cfg(feature = "compressed")]
+            cooler: OnceLock::new(),
+        });
         watches.insert(spec, Arc::downgrade(&running));
         running
     }
@@ -185,6 +195,12 @@ impl Subscription {
     /// The watch that serves it.
     pub(crate) fn spec(&self) -> &WatchSpec {
         &self.running.board.spec
+    }
+
+    /// From now on the watch keeps compressed what nobody asks for in a while.
+    pub(crate) fn compress(&self) {
+        #[cfg(feature = "compressed")]
+        self.running.cooler.get_or_init(|| spawn(cool(self.running.board.clone())));
     }
 
     /// How many objects that watch holds.
@@ -310,6 +326,31 @@ impl Member {
         self.sink.deliver(Delta::Synced);
         self.synced.store(true, Ordering::Release);
         self.when_synced.notify_waiters();
+    }
+}
+
+/// How often some objects are looked at, whether they can be compressed.
+#[cfg(feature = "compressed")]
+const COOLING: Duration = Duration::from_millis(250);
+
+/// A round over all objects takes so many looks: a minute.
+#[cfg(feature = "compressed")]
+const LOOKS: usize = 240;
+
+/// Compresses what nobody asks for, a few objects at a time.
+#[cfg(feature = "compressed")]
+async fn cool(board: Arc<Board>) {
+    let (mut from, mut tried_with) = (0, 0);
+    loop {
+        tokio::time::sleep(COOLING).await;
+        match board.store.learn(tried_with) {
+            Ok(objects) => tried_with = objects,
+            Err(error) => {
+                tried_with = board.store.len();
+                tracing::debug!(watch = %board.spec, objects = tried_with, %error, "no dictionary can be made yet");
+            }
+        }
+        from = board.store.cool(from, board.store.len() / LOOKS + 64);
     }
 }
 

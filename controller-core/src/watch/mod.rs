@@ -25,4 +25,4 @@ pub(crate) use json::pointer_at;
 pub(crate) use narrow::Narrow;
 pub(crate) use pointer::{Pointer, elements, members};
 pub(crate) use scan::Head;
-pub(crate) use spec::{Content, ManagedFields, WatchSpec};
+pub(crate) use spec::{ManagedFields, WatchSpec};

@@ -14,8 +14,8 @@ use kube::api::{ListParams, WatchParams};
 use kube::client::Body;
 
 use super::WatchSpec;
-use super::spec::Content;
 use super::stream::Request;
+use crate::descriptor::Content;
 
 /// No `Status` is longer.
 const LONGEST_REFUSAL: usize = 64 << 10;

@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-/// How much of each object is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) enum Content {
-    #[default]
-    Whole,
-    /// `metadata` alone: the server sends a `PartialObjectMetadata`, whatever the kind.
-    Metadata,
-}
+use crate::descriptor::Content;
 
 /// What becomes of `metadata.managedFields`, a third of most objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

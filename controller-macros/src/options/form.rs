@@ -229,11 +229,12 @@ pub(super) fn shutdown(entry: &Entry, errors: &mut Errors) -> Option<Shutdown> {
     }
 }
 
-pub(super) fn significant(entry: &Entry, errors: &mut Errors) -> Option<Spanned<()>> {
+/// A word that says everything by itself.
+pub(super) fn word(entry: &Entry, example: &str, errors: &mut Errors) -> Option<Spanned<()>> {
     if matches!(entry.form, Form::Bare) {
         return Some(Spanned { value: (), tokens: proc_macro2::TokenTree::from(entry.key.clone()).into() });
     }
-    errors.push(&entry.key, Message::WantsNothing { option: entry.key.to_string() });
+    errors.push(&entry.key, Message::WantsNothing { option: entry.key.to_string(), example: example.into() });
     None
 }
 

@@ -222,8 +222,8 @@ fn parts_of_objects_are_named() {
     assert_eq!(parts("when(label(\"a\"), label(\"x.io/b\"), annotation(\"a\"), field(\"/spec/a~1b\"))"), Some(4));
     refused("when()", &["EmptyOption"]);
     refused("when = generation", &["WantsList"]);
-    refused("when(generation())", &["GenerationAlone"]);
-    refused("when(generation = 1)", &["GenerationAlone"]);
+    refused("when(generation())", &["WantsNothing"]);
+    refused("when(generation = 1)", &["WantsNothing"]);
     refused("when(generations)", &["MisspeltOption"]);
     refused("when(spec)", &["UnknownOption"]);
     refused("when(label)", &["WantsList"]);
@@ -249,4 +249,21 @@ fn kinds_are_types() {
     refused("writes(&ConfigMap, 7)", &["KindsForm", "KindsForm"]);
     refused("reads(A, A)", &["KindTwice"]);
     refused("reads(A,, B)", &["StrayComma"]);
+}
+
+#[test]
+fn what_is_kept_of_objects_is_named_by_words() {
+    let words = |source: &str| {
+        let cache = good(source).cache;
+        let cache = cache.good().expect("it is given");
+        [&cache.metadata, &cache.managed_fields, &cache.compressed].map(|word| word.good().is_some())
+    };
+    assert_eq!(words("cache(metadata)"), [true, false, false]);
+    assert_eq!(words("cache(compressed, managed_fields,)"), [false, true, true]);
+    refused("cache()", &["EmptyOption"]);
+    refused("cache = metadata", &["WantsList"]);
+    refused("cache(metadata = true, compressed())", &["WantsNothing", "WantsNothing"]);
+    refused("cache(metadata, metadata)", &["OptionTwice"]);
+    refused("cache(bytes)", &["UnknownOption"]);
+    refused("cache(compress)", &["MisspeltOption"]);
 }
