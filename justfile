@@ -39,9 +39,9 @@ smoke:
 determinism:
     DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
 
-# Figures for docs/performance.md. `just bench engine`
-bench what:
-    cargo run --release -p benches -- {{what}}
+# Figures for docs/performance.md: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`.
+bench *arguments:
+    cargo run --release -p benches -- {{arguments}}
 
 # What each crate costs to build: the table of docs/dependencies.md.
 build-costs:
