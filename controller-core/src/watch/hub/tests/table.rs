@@ -49,7 +49,12 @@ async fn a_cut_at_any_event_loses_nothing_and_repeats_nothing() {
                     });
                     scene.rest(pace).await;
                     scene.over().await;
-                    scene.check(Some(1), &other, &format!("{way:?}, cut at {at} {how:?}, {pace:?}"));
+                    let when = format!("{way:?}, cut at {at} {how:?}, {pace:?}");
+                    scene.check(Some(1), &other, &when);
+                    // From the last version that was heard of, be it by a bookmark.
+                    let resumed =
+                        scene.pods(|server| server.asked.iter().any(|(_, asked)| *asked == format!("watch {at}")));
+                    assert!(resumed, "{when}");
                 }
             }
         }
@@ -290,16 +295,20 @@ async fn a_line_that_breaks_off_at_any_byte_comes_again_whole() {
             for how in [Break::End, Break::Reset] {
                 let scene = Scene::listed(None).await;
                 scene.happen(at - LISTED, MOMENT).await;
+                // A last line may lack nothing but its end.
+                let whole = bytes == line.len() || bytes + 1 == line.len() && how == Break::End;
                 scene.pods(|server| {
                     how.strike(server, &line[..bytes]);
-                    // A last line lacks nothing but its end.
-                    if bytes == line.len() || bytes + 1 == line.len() && how == Break::End {
+                    if whole {
                         server.now += 1;
                         server.told(server.now);
                     }
                 });
                 scene.rest(Pace::AtOnce).await;
-                scene.check(Some(1), &other, &format!("line {at} cut at byte {bytes} {how:?}"));
+                let when = format!("line {at} cut at byte {bytes} {how:?}");
+                scene.check(Some(1), &other, &when);
+                let from = format!("watch {}", at + usize::from(whole));
+                assert!(scene.pods(|server| server.asked.iter().any(|(_, asked)| *asked == from)), "{when}");
             }
         }
     }
