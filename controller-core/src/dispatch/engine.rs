@@ -233,15 +233,22 @@ impl Engine {
         let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
         self.seats.lock().push(Arc::clone(&seat));
         loop {
-            let waiting = self.work.notified();
-            tokio::pin!(waiting);
-            // Waiting starts before the look, so that what comes in between is not missed.
-            waiting.as_mut().enable();
-            match self.take() {
-                Take::Job(job) => self.run(job, &seat).await,
-                Take::Nothing => waiting.await,
-                Take::Closed => return,
-            }
+            let job = {
+                let waiting = self.work.notified();
+                tokio::pin!(waiting);
+                // Waiting starts before the look, so that what comes in between is not missed.
+                waiting.as_mut().enable();
+                match self.take() {
+                    Take::Job(job) => job,
+                    Take::Nothing => {
+                        waiting.await;
+                        continue;
+                    }
+                    Take::Closed => return,
+                }
+            };
+            // One who is busy no longer waits: a notice would reach it in place of one who is free.
+            self.run(job, &seat).await;
         }
     }
 

@@ -9,6 +9,10 @@ use kube::api::{DeleteParams, PostParams};
 
 use super::*;
 
+mod scene;
+mod server;
+mod table;
+
 /// Remembers what it was told, and checks it as it comes.
 #[derive(Default)]
 struct Recorder {
