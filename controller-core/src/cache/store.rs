@@ -183,7 +183,8 @@ impl Store {
             (None, None) => inner.key(head.namespace.as_deref(), &head.name),
         };
         let generation = head.generation.unwrap_or(0);
-        let entry = Arc::new(Entry { key, uid, version, generation, deleting: head.deleting, bytes: bytes() });
+        let (deleting, says_paused) = (head.deleting, head.says_paused);
+        let entry = Arc::new(Entry { key, uid, version, generation, deleting, says_paused, bytes: bytes() });
         let slot = inner.put(slot, entry.clone());
         match before {
             Some(gone) if gone.uid != entry.uid => Applied::Replaced { slot, gone, entry },

@@ -22,5 +22,5 @@ pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
 pub(crate) use json::pointer_at;
 pub(crate) use pointer::{Pointer, elements, members};
-pub(crate) use scan::Head;
+pub(crate) use scan::{Head, PAUSED};
 pub(crate) use spec::WatchSpec;
