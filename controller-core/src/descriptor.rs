@@ -106,6 +106,14 @@ pub(crate) struct Cached {
     pub(crate) managed_fields: bool,
 }
 
+/// How many runs may begin: the options `rate_limit` and `key_rate_limit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    pub(crate) runs: u32,
+    pub(crate) per: Duration,
+    pub(crate) burst: u32,
+}
+
 /// Everything that the attribute says about a controller.
 ///
 /// The macro writes it; by hand it reads the same:
@@ -133,6 +141,8 @@ pub struct Descriptor {
     timeout: Option<Duration>,
     backoff: (Duration, Duration),
     escalate: Option<(u32, Duration)>,
+    rate_limit: Option<RateLimit>,
+    key_rate_limit: Option<RateLimit>,
     schema: Option<&'static str>,
     restart: Restart,
     shutdown: Shutdown,
@@ -201,6 +211,8 @@ impl Descriptor {
             timeout: Some(Duration::from_secs(300)),
             backoff: (Duration::from_millis(5), Duration::from_secs(60)),
             escalate: None,
+            rate_limit: None,
+            key_rate_limit: None,
             schema: None,
             restart: Restart::Permanent,
             shutdown: Shutdown::After(Duration::from_secs(5)),
@@ -255,6 +267,10 @@ options! {
     /// `escalate(panics = 3, within = "1m")`: so many panics of callbacks in that time end the controller with a
     /// panic, and its supervisor decides. Without it they never do.
     escalate(panics: u32, within: Duration) => escalate = Some((panics, within));
+    /// `rate_limit(runs = 10, per = "1s", burst = 20)`: so many runs begin in that time, and at most `burst` at once.
+    rate_limit(runs: u32, per: Duration, burst: u32) => rate_limit = Some(RateLimit { runs, per, burst });
+    /// `key_rate_limit(runs = 1, per = "1m", burst = 2)`: the same of each object.
+    key_rate_limit(runs: u32, per: Duration, burst: u32) => key_rate_limit = Some(RateLimit { runs, per, burst });
     /// `schema = "file.json"` and `schema({ .. })`: the schema's text.
     schema(text: &'static str) => schema = Some(text);
     /// `supervisor(restart = permanent)`
@@ -337,6 +353,11 @@ impl Descriptor {
 
     pub(crate) fn escalation(&self) -> Option<(u32, Duration)> {
         self.escalate
+    }
+
+    /// The rate limit of all objects together, and that of each.
+    pub(crate) fn rate_limits(&self) -> [Option<RateLimit>; 2] {
+        [self.rate_limit, self.key_rate_limit]
     }
 
     pub(crate) fn schema_text(&self) -> Option<&'static str> {

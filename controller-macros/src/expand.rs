@@ -12,7 +12,7 @@ use crate::entry::Spanned;
 use crate::errors::written;
 use crate::item::Attr;
 use crate::model::Model;
-use crate::options::{Backoff, Escalation, Limit, Part, Schema, Shutdown};
+use crate::options::{Backoff, Escalation, Limit, Part, RateLimit, Schema, Shutdown};
 
 /// The expansion of `model`, which holds to all rules.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -216,6 +216,13 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     if let Some(Escalation { panics, within }) = options.escalate.good() {
         let (panics, within) = (proc_macro2::Literal::u32_unsuffixed(*panics), duration(*within));
         calls.push(quote!(escalate(#panics, #within)));
+    }
+    for (setter, limit) in [("rate_limit", &options.rate_limit), ("key_rate_limit", &options.key_rate_limit)] {
+        if let Some(RateLimit { runs, per, burst }) = limit.good() {
+            let (setter, per) = (format_ident!("{setter}"), duration(*per));
+            let [runs, burst] = [runs, burst].map(|count| proc_macro2::Literal::u32_unsuffixed(*count));
+            calls.push(quote!(#setter(#runs, #per, #burst)));
+        }
     }
     match options.schema.good() {
         Some(Schema::File(path)) => {

@@ -199,6 +199,8 @@ messages! {
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
     HalfEscalation {} =>
         "`escalate` takes a number and a time: write `escalate(panics = 3, within = \"1m\")`";
+    HalfRateLimit { option } =>
+        "`{option}` takes a number of runs and a time: write `{option}(runs = 10, per = \"1s\")`";
     SignificantPermanent {} =>
         "a child that is always restarted can't be `significant`: write `restart = transient` or `restart = temporary` beside it";
     OnStartCallback { word } =>

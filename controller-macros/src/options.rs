@@ -19,7 +19,7 @@ use crate::message::Message;
 use crate::selector;
 
 /// The options, in the order in which the documentation and the messages list them.
-pub(crate) const NAMES: [&str; 20] = [
+pub(crate) const NAMES: [&str; 22] = [
     "api_version",
     "kind",
     "plural",
@@ -35,6 +35,8 @@ pub(crate) const NAMES: [&str; 20] = [
     "timeout",
     "backoff",
     "escalate",
+    "rate_limit",
+    "key_rate_limit",
     "schema",
     "reads",
     "writes",
@@ -49,13 +51,18 @@ const PLANNED: [&str; 3] = ["finalizer", "owns", "watches"];
 const SUPERVISOR: [&str; 3] = ["restart", "shutdown", "significant"];
 
 /// Words of other tools for our options.
-const FOREIGN: [(&str, &str); 29] = [
+const FOREIGN: [(&str, &str); 34] = [
     ("managed_fields", "cache"),
     ("metadata", "cache"),
     ("predicate", "when"),
     ("predicates", "when"),
     ("filter", "when"),
     ("panics", "escalate"),
+    ("throttle", "rate_limit"),
+    ("rate_limiter", "rate_limit"),
+    ("qps", "rate_limit"),
+    ("burst", "rate_limit"),
+    ("debounce", "key_rate_limit"),
     ("version", "api_version"),
     ("group", "api_version"),
     ("apiversion", "api_version"),
@@ -125,6 +132,14 @@ pub(crate) struct Escalation {
     pub(crate) within: u64,
 }
 
+/// How many runs may begin in how many milliseconds, and how many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    pub(crate) runs: u32,
+    pub(crate) per: u64,
+    pub(crate) burst: u32,
+}
+
 /// The waits of an operator that says nothing about them.
 pub(crate) const BACKOFF_MILLIS: (u64, u64) = (5, 60_000);
 
@@ -183,6 +198,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Given<Spanned<Limit>>,
     pub(crate) backoff: Given<Backoff>,
     pub(crate) escalate: Given<Escalation>,
+    pub(crate) rate_limit: Given<RateLimit>,
+    pub(crate) key_rate_limit: Given<RateLimit>,
     pub(crate) schema: Given<Schema>,
     pub(crate) reads: Given<Vec<Type>>,
     pub(crate) writes: Given<Vec<Type>>,
@@ -226,6 +243,8 @@ impl Options {
             "timeout" => read(&mut self.timeout, entry, errors, form::limit),
             "backoff" => read(&mut self.backoff, entry, errors, form::backoff),
             "escalate" => read(&mut self.escalate, entry, errors, form::escalate),
+            "rate_limit" => read(&mut self.rate_limit, entry, errors, form::rate_limit),
+            "key_rate_limit" => read(&mut self.key_rate_limit, entry, errors, form::rate_limit),
             "schema" => read(&mut self.schema, entry, errors, schema_source::schema),
             "reads" => read(&mut self.reads, entry, errors, parts::kinds),
             "writes" => read(&mut self.writes, entry, errors, parts::kinds),

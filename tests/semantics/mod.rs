@@ -8,6 +8,8 @@ mod cluster;
 mod crowds;
 mod filters;
 mod observability;
+mod pause;
+mod rates;
 mod reads;
 mod stage;
 mod stops;

@@ -15,6 +15,8 @@ pub(crate) struct Entry {
     pub(super) generation: i64,
     /// Whether it has a deletionTimestamp.
     pub(crate) deleting: bool,
+    /// Whether it has the annotation that pauses it, for whomever.
+    pub(crate) says_paused: bool,
     pub(super) body: Body,
 }
 

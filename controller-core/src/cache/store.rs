@@ -192,8 +192,8 @@ impl Store {
             (None, None) => inner.key(head.namespace.as_deref(), &head.name),
         };
         let generation = head.generation.unwrap_or(0);
-        let entry =
-            Arc::new(Entry { key, uid, version, generation, deleting: head.deleting, body: Body::new(bytes()) });
+        let (deleting, says_paused, body) = (head.deleting, head.says_paused, Body::new(bytes()));
+        let entry = Arc::new(Entry { key, uid, version, generation, deleting, says_paused, body });
         #[cfg(feature = "compressed")]
         if let (Seen::Listed, Some(codec)) = (seen, self.codec()) {
             entry.body.freeze(&codec);

@@ -36,10 +36,10 @@ use super::watchdog::Seat;
 use super::writes::{Question, Write};
 use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
-use crate::descriptor::Callback;
+use crate::descriptor::{Callback, Descriptor, RateLimit};
 use crate::erased::ErasedController;
 use crate::key::Key;
-use crate::queue::{Backoff, Causes, Freed, Job, Moment, Place};
+use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place, Rate};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
 use crate::watch::{Subscription, WatchSpec};
@@ -125,7 +125,8 @@ impl Engine {
     ) -> Arc<Self> {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
-        let ledger = Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync());
+        let ledger =
+            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), limits_of(descriptor));
         let reporter: Arc<str> = descriptor.name().into();
         let instance = Arc::clone(&scope.operator);
         let state = State {
@@ -261,7 +262,10 @@ impl Engine {
         if !state.can_read() {
             return Take::Nothing;
         }
-        let Some(job) = state.ledger.take(now) else { return Take::Nothing };
+        let Some(job) = state.ledger.take(now) else {
+            self.keep_time(&state);
+            return Take::Nothing;
+        };
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
@@ -462,10 +466,15 @@ impl Engine {
         if state.ledger.has_ready() && state.can_read() {
             self.work.notify_one();
         }
+        self.keep_time(state);
+        self.scope.live.has_moved();
+    }
+
+    /// Wakes the controller's loop where a deadline is earlier than the one that it sleeps for.
+    fn keep_time(&self, state: &State) {
         if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
             self.alarm.notify_one();
         }
-        self.scope.live.has_moved();
     }
 
     /// Makes ready what is due, and gives the next deadline.
@@ -516,6 +525,7 @@ impl Engine {
             stale = counters.stale.get(),
             queued = state.ledger.adds(),
             delayed = state.ledger.delays(),
+            limited = state.ledger.limited(),
             skipped = ?state.ledger.skipped(),
             "the controller ends"
         );
@@ -524,6 +534,7 @@ impl Engine {
     /// What there is to measure now.
     pub(crate) fn figures(&self) -> Figures {
         let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
+        let now = self.now();
         let state = self.state.lock();
         let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
         Figures {
@@ -533,6 +544,8 @@ impl Engine {
             depth: state.ledger.depth(),
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
+            limited: state.ledger.limited(),
+            oldest: state.ledger.oldest(now).unwrap_or_default(),
             skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
             longest: ages.iter().max().copied().unwrap_or_default(),
@@ -561,6 +574,12 @@ impl Engine {
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
     }
+}
+
+fn limits_of(descriptor: &Descriptor) -> Limits {
+    let [all, each] =
+        descriptor.rate_limits().map(|limit| limit.map(|RateLimit { runs, per, burst }| Rate::new(runs, per, burst)));
+    Limits { all, each }
 }
 
 /// The time after which an unanswered question of the start is asked again, at most.

@@ -20,6 +20,10 @@ pub(crate) struct Figures {
     pub(crate) adds: u64,
     /// Keys that were told to wait since the start.
     pub(crate) delays: u64,
+    /// Runs that waited because of a limit.
+    pub(crate) limited: u64,
+    /// How long the key that is ready longest has been so.
+    pub(crate) oldest: Duration,
     /// Events that no callback ran for.
     pub(crate) skipped: Skipped,
     /// The time that the runs under way took so far, added up.

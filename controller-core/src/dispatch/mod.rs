@@ -6,6 +6,7 @@
 
 mod decide;
 mod filter;
+mod pause;
 mod ledger;
 mod run;
 mod counters;

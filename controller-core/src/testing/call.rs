@@ -128,6 +128,7 @@ impl<C: Controller> TestContext<C> {
             version: version.into(),
             generation: meta.generation,
             deleting: meta.deletion_timestamp.is_some(),
+            says_paused: false,
         };
         let mut cached = self.reach.cached.lock();
         let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>(Content::Whole)));

@@ -24,5 +24,5 @@ pub(crate) use hub::{Delta, Hub, Sink, Subscription};
 pub(crate) use json::pointer_at;
 pub(crate) use narrow::Narrow;
 pub(crate) use pointer::{Pointer, elements, members};
-pub(crate) use scan::Head;
+pub(crate) use scan::{Head, PAUSED};
 pub(crate) use spec::{ManagedFields, WatchSpec};

@@ -69,6 +69,7 @@ fn every_option() {
         api_version = \"v1\", kind = Pod, plural = \"pods\", name = \"all-options\", namespace = [\"a\", \"b\"],
         labels = \"app=web\", fields = \"status.phase=Running\", reconcile_delay = \"1m30s\", on_start = add,
         concurrency = 4, timeout = 1500, backoff(\"5ms\", \"2m\"), escalate(panics = 3, within = \"1m\"),
+        rate_limit(runs = 10, per = \"1s\", burst = 20), key_rate_limit(runs = 1, per = \"1m\"),
         schema({ \"type\": \"object\" }),
         supervisor(restart = transient, shutdown = infinity, significant), crate = crate::sdk";
     let item = "
@@ -110,6 +111,8 @@ fn every_option() {
                         .timeout(__private::millis(1500))
                         .backoff(__private::millis(5), __private::secs(120))
                         .escalate(3, __private::secs(60))
+                        .rate_limit(10, __private::secs(1), 20)
+                        .key_rate_limit(1, __private::secs(60), 1)
                         .schema("{\"type\":\"object\"}")
                         .restart(__private::Restart::Transient)
                         .shutdown(__private::Shutdown::Infinity)
@@ -479,7 +482,7 @@ fn a_mistake_leaves_the_item_and_the_impls() {
     assert_eq!(errors.messages().count(), 1);
     expect![[r#"
         ::core::compile_error! {
-            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `when`, `cache`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `schema`, `reads`, `writes`, `supervisor`, `crate`"
+            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `when`, `cache`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `rate_limit`, `key_rate_limit`, `schema`, `reads`, `writes`, `supervisor`, `crate`"
         }
         impl PodWatcher {
             async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}

@@ -21,6 +21,8 @@ struct Quoted;
     timeout = "5m",
     backoff("5ms", "60s"),
     escalate(panics = 3, within = "1m"),
+    rate_limit(runs = 10, per = "1s", burst = 20),
+    key_rate_limit(runs = 1, per = "1m"),
     schema = "ui/schemas/pod.json",
     reads(ConfigMap, Secret, Pod, PartialObjectMeta<Node>),
     writes(ConfigMap, k8s_openapi::api::core::v1::Service),

@@ -209,6 +209,7 @@ impl Bench {
             version: version.to_string().into(),
             generation: None,
             deleting: false,
+            says_paused: false,
         };
         let store = crate::cache::Store::new();
         let bytes: Arc<[u8]> = object.to_string().into_bytes().into();
