@@ -26,6 +26,8 @@ const ACCEPTED: &[(&str, &str, &str)] =
 /// Files that decide and do nothing else: no runtime, no client, no log, no file, no lock.
 const PURE: &[&str] = &[
     "controller-core/src/watch/frame.rs",
+    "controller-core/src/watch/text.rs",
+    "controller-core/src/watch/brackets.rs",
     "controller-core/src/watch/json.rs",
     "controller-core/src/watch/scan.rs",
     "controller-core/src/watch/list.rs",

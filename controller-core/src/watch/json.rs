@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use super::brackets::{end_of_array, end_of_object};
+use super::text::Raw;
 
 /// As deep as serde_json follows: an object that is nested deeper could not be decoded anyway.
 const DEEPEST: usize = 128;
@@ -63,7 +64,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte that is no white space. It stays where it is.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<u8, Flaw> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => Ok(*byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    /// API servers write no white space.
+    #[cold]
+    fn peek_behind_space(&mut self) -> Result<u8, Flaw> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -77,6 +88,7 @@ impl<'a> Cursor<'a> {
         self.at += 1;
     }
 
+    #[inline]
     pub(super) fn take(&mut self, byte: u8) -> Result<(), Flaw> {
         if self.peek()? != byte {
             return Err(self.syntax());
@@ -97,19 +109,28 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The inside of a string as it is written.
-    pub(super) fn string(&mut self) -> Result<&'a [u8], Flaw> {
+    #[inline]
+    fn string(&mut self) -> Result<Raw<'a>, Flaw> {
         self.take(b'"')?;
-        let from = self.at;
-        let end = end_of_string(self.bytes, from).ok_or(Flaw::Truncated)?;
+        let (raw, end) = Raw::at(self.bytes, self.at).ok_or(Flaw::Truncated)?;
         self.at = end + 1;
-        Ok(self.slice(from, end))
+        Ok(raw)
     }
 
     /// A key without its escapes. Goes before its value.
+    #[inline]
     pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Flaw> {
+        let key = self.bytes.get(self.at..).and_then(Raw::short_key);
+        if let Some(key) = key {
+            self.at += key.len() + r#""":"#.len();
+            return Ok(Cow::Borrowed(key));
+        }
+        self.any_key()
+    }
+
+    fn any_key(&mut self) -> Result<Cow<'a, [u8]>, Flaw> {
         let start = self.at;
-        let key = plain(self.string()?).ok_or(Flaw::Syntax { at: start })?;
+        let key = self.string()?.bytes().ok_or(Flaw::Syntax { at: start })?;
         self.take(b':')?;
         self.peek()?;
         Ok(key)
@@ -179,47 +200,17 @@ impl<'a> Cursor<'a> {
 
     fn skip_within(&mut self, deepest: usize) -> Result<(), Flaw> {
         match self.peek()? {
-            b'"' => {
-                let end = end_of_string(self.bytes, self.at + 1).ok_or(Flaw::Truncated)?;
-                self.at = end + 1;
+            b'"' => self.string().map(|_| ()),
+            b'{' => {
+                self.at = end_of_object(self.bytes, self.at + 1, deepest)?;
                 Ok(())
             }
-            b'{' => self.skip_object(deepest),
             b'[' => {
                 self.at = end_of_array(self.bytes, self.at + 1, deepest)?;
                 Ok(())
             }
             _ => self.scalar().map(|_| ()),
         }
-    }
-
-    fn skip_object(&mut self, deepest: usize) -> Result<(), Flaw> {
-        let bytes = self.bytes;
-        let mut at = self.at;
-        let mut depth = 0;
-        while let Some(byte) = bytes.get(at) {
-            at += 1;
-            match byte {
-                b'"' => at = end_of_string(bytes, at).ok_or(Flaw::Truncated)? + 1,
-                b'[' => at = end_of_array(bytes, at, deepest.saturating_sub(depth))?,
-                b'{' => {
-                    depth += 1;
-                    if depth > deepest {
-                        return Err(Flaw::Deep);
-                    }
-                }
-                b'}' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at = at;
-                        return Ok(());
-                    }
-                }
-                b']' => return Err(Flaw::Syntax { at: at - 1 }),
-                _ => {}
-            }
-        }
-        Err(Flaw::Truncated)
     }
 
     /// A number, `true`, `false` or `null` as it is written.
@@ -244,7 +235,7 @@ impl<'a> Cursor<'a> {
             self.skip()?;
             return Ok(None);
         }
-        Ok(text_of(self.string()?))
+        Ok(self.string()?.text())
     }
 
     /// Whether the value is an integer, and which. Goes behind the value in both cases.
@@ -255,212 +246,6 @@ impl<'a> Cursor<'a> {
         }
         Ok(std::str::from_utf8(self.scalar()?).ok().and_then(|digits| digits.parse().ok()))
     }
-}
-
-/// How many bytes are looked at together.
-const BLOCK: usize = 48;
-
-/// How many of them one vector register of the smallest x86-64 and AArch64 machines holds.
-const LANES: usize = 16;
-
-/// The index behind the bracket that closes the array whose inside begins at `at`.
-///
-/// In valid JSON the brackets alone tell where an array ends, if those within strings are left out. managedFields,
-/// a third of all bytes, have hardly any: blocks without a bracket are passed by, and only the parity of their
-/// quotes is kept.
-fn end_of_array(bytes: &[u8], mut at: usize, deepest: usize) -> Result<usize, Flaw> {
-    let mut depth = 1_usize;
-    let mut quotes = Parity::default();
-    if depth > deepest {
-        return Err(Flaw::Deep);
-    }
-    loop {
-        while pass_by(bytes, at, &mut quotes) {
-            at += BLOCK;
-        }
-        let until = at + BLOCK;
-        if quotes.take_odd() {
-            at = end_of_string(bytes, behind_backslashes(bytes, at)).ok_or(Flaw::Truncated)? + 1;
-        }
-        while at < until {
-            let byte = bytes.get(at).ok_or(Flaw::Truncated)?;
-            at += 1;
-            match byte {
-                b'"' => at = end_of_string(bytes, at).ok_or(Flaw::Truncated)? + 1,
-                b'[' => {
-                    depth += 1;
-                    if depth > deepest {
-                        return Err(Flaw::Deep);
-                    }
-                }
-                b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Ok(at);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Whether the quotes so far, in each lane, are odd in number.
-#[derive(Default)]
-struct Parity([u8; LANES]);
-
-impl Parity {
-    /// Whether they are odd in all, and starts anew.
-    fn take_odd(&mut self) -> bool {
-        let lanes = u128::from_le_bytes(std::mem::take(&mut self.0));
-        // The bits of a lane are all the same, so one of eight counts.
-        !(lanes.count_ones() / 8).is_multiple_of(2)
-    }
-}
-
-/// Passes by a block, and counts the quotes that no backslash escapes. False if it has to be read byte by byte: it
-/// has a bracket, or backslashes that may be escaped themselves, or it is not whole.
-#[inline]
-fn pass_by(bytes: &[u8], at: usize, quotes: &mut Parity) -> bool {
-    let Some(before) = at.checked_sub(1).and_then(|before| bytes.get(before..)) else { return false };
-    let Some(block) = before.get(1..).and_then(|block| block.first_chunk::<BLOCK>()) else { return false };
-    let Some(before) = before.first_chunk::<BLOCK>().filter(|before| before.first() != Some(&b'\\')) else {
-        return false;
-    };
-    let (mut stop, mut odd) = ([0_u8; LANES], quotes.0);
-    // Lane by lane and without branches, so that it becomes a few vector instructions.
-    for (block, before) in block.as_chunks::<LANES>().0.iter().zip(before.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            let (byte, before) = (block[lane], before[lane]);
-            let escaped = mask(before == b'\\');
-            stop[lane] |= mask(byte == b'[') | mask(byte == b']') | (mask(byte == b'\\') & escaped);
-            odd[lane] ^= mask(byte == b'"') & !escaped;
-        }
-    }
-    let passed = u128::from_le_bytes(stop) == 0;
-    if passed {
-        quotes.0 = odd;
-    }
-    passed
-}
-
-/// All bits or none.
-#[inline]
-fn mask(set: bool) -> u8 {
-    u8::from(set).wrapping_neg()
-}
-
-/// The start of the backslashes that end before `at`.
-fn behind_backslashes(bytes: &[u8], at: usize) -> usize {
-    let before = bytes.get(..at).unwrap_or_default();
-    at - before.iter().rev().take_while(|byte| **byte == b'\\').count()
-}
-
-/// The index of the quote that ends the string whose inside begins at `from`.
-#[inline]
-fn end_of_string(bytes: &[u8], from: usize) -> Option<usize> {
-    let quote = next_quote(bytes, from)?;
-    if quote == from || bytes.get(quote - 1) != Some(&b'\\') {
-        Some(quote)
-    } else {
-        end_behind_escapes(bytes, from, quote)
-    }
-}
-
-/// The quote at `quote` follows a backslash: an odd number of them makes it a part of the string.
-#[cold]
-fn end_behind_escapes(bytes: &[u8], from: usize, mut quote: usize) -> Option<usize> {
-    loop {
-        let inside = bytes.get(from..quote)?;
-        if inside.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0 {
-            return Some(quote);
-        }
-        quote = next_quote(bytes, quote + 1)?;
-    }
-}
-
-/// Most strings are shorter than a call of memchr is worth: eight bytes at a time find their end.
-#[inline]
-fn next_quote(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    const QUOTES: u64 = ONES * b'"' as u64;
-    let rest = bytes.get(from..)?;
-    let (words, _) = rest.as_chunks::<8>();
-    let mut at = from;
-    for word in words.iter().take(4) {
-        let differs = u64::from_le_bytes(*word) ^ QUOTES;
-        let found = differs.wrapping_sub(ONES) & !differs & TOPS;
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    memchr(b'"', bytes.get(at..)?).map(|quote| at + quote)
-}
-
-/// A string without its escapes, as bytes. None if an escape is no escape.
-fn plain(raw: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if memchr(b'\\', raw).is_none() {
-        return Some(Cow::Borrowed(raw));
-    }
-    unescape(raw).map(|text| Cow::Owned(text.into_bytes()))
-}
-
-/// A string without its escapes. None if it is no text.
-fn text_of(raw: &[u8]) -> Option<Cow<'_, str>> {
-    if raw.iter().any(|byte| *byte < 0x20) {
-        return None;
-    }
-    if memchr(b'\\', raw).is_none() {
-        return std::str::from_utf8(raw).ok().map(Cow::Borrowed);
-    }
-    unescape(raw).map(Cow::Owned)
-}
-
-fn unescape(raw: &[u8]) -> Option<String> {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = std::str::from_utf8(raw).ok()?;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        let mut chars = after.chars();
-        let simple = match chars.next()? {
-            'u' => {
-                let (found, behind) = unicode(chars.as_str())?;
-                out.push(found);
-                rest = behind;
-                continue;
-            }
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            same @ ('"' | '\\' | '/') => same,
-            _ => return None,
-        };
-        out.push(simple);
-        rest = chars.as_str();
-    }
-    out.push_str(rest);
-    Some(out)
-}
-
-/// The character after `\u`, and what follows. Characters beyond the first plane are written as two halves.
-fn unicode(text: &str) -> Option<(char, &str)> {
-    let (high, rest) = hex(text)?;
-    if !(0xd800..0xdc00).contains(&high) {
-        return Some((char::from_u32(high)?, rest));
-    }
-    let (low, rest) = hex(rest.strip_prefix("\\u")?)?;
-    let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-    Some((char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low)?, rest))
-}
-
-fn hex(text: &str) -> Option<(u32, &str)> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Some((all.then(|| u32::from_str_radix(digits, 16).ok())??, rest))
 }
 
 /// The JSON pointer of the innermost value that holds the byte at `wanted`. None where the way to it is no JSON.

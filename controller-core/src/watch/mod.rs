@@ -4,6 +4,8 @@
 //! its bytes, `stream` is the state machine that decides what to ask next, and the `hub` shares one watch among all
 //! who need it. Nothing here decodes an object.
 
+mod text;
+mod brackets;
 mod json;
 mod pointer;
 mod frame;
