@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
 
-use super::json::{Cursor, Flaw};
+use crate::json::{Cursor, Flaw};
 
 /// What the engine must know of one version of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
