@@ -2,12 +2,16 @@
 
 mod answers;
 mod api;
+mod barrier;
 mod callbacks;
 mod cluster;
 mod crowds;
+mod deletes;
+mod events;
 mod filters;
 mod observability;
 mod reads;
 mod stage;
 mod stops;
+mod watches;
 mod writes;
