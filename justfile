@@ -23,7 +23,7 @@ doc:
 features:
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features --features testing
-    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms,compressed
 
 # It reads the manifests of every crate in the lock file, those of other platforms and features too.
 deny: cargo-deny
@@ -39,9 +39,9 @@ smoke:
 determinism:
     DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
 
-# Figures for docs/performance.md. `just bench engine`
-bench what:
-    cargo run --release -p benches -- {{what}}
+# Figures for docs/performance.md: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`.
+bench *arguments:
+    cargo run --release -p benches -- {{arguments}}
 
 # What each crate costs to build: the table of docs/dependencies.md.
 build-costs:

@@ -1,123 +1,183 @@
-//! The objects that are measured with: seeded, of fixed sizes, with the share of managedFields that real pods have.
+//! The objects that are measured with: of fixed sizes, with the share of managedFields that real ones have.
+//!
+//! Each is a file of `corpus/`, in the order of members in which an API server writes it, with holes: a run of one
+//! capital letter stands for what differs from object to object and from version to version. See [`crate::template`].
 
-use serde_json::{Value, json};
-
-/// A pod of about 8.4 KB as JSON, of which managedFields are about a third.
-pub fn pod(number: usize) -> Value {
-    let name = format!("web-{number:06}");
-    let containers: Vec<Value> = (0..3).map(container).collect();
-    let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition);
-    let statuses: Vec<Value> = (0..3).map(container_status).collect();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": name,
-            "namespace": "default",
-            "labels": { "app": "web", "pod-template-hash": "5d4f8c7b9", "tier": "front", "shard": (number % 100).to_string() },
-            "annotations": { "bench/at": at(0), "bench/event": "0000000000-firehose", "checksum/config": "3f79bb7b435b05321651daefd374cdc681dc06faa65e374e38337b88ca046dea" },
-            "ownerReferences": [{ "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4f8c7b9", "uid": "4f9c6f5e-0b0a-4d8c-9a57-2f7a7f3a1c11", "controller": true, "blockOwnerDeletion": true }],
-            "managedFields": [managed("kube-controller-manager"), managed("kubelet"), managed("scheduler")],
-        },
-        "spec": {
-            "containers": containers,
-            "nodeName": format!("node-{}", number % 50),
-            "serviceAccountName": "default",
-            "restartPolicy": "Always",
-            "dnsPolicy": "ClusterFirst",
-            "schedulerName": "default-scheduler",
-            "terminationGracePeriodSeconds": 30,
-            "tolerations": [
-                { "key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300 },
-                { "key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300 },
-            ],
-            "volumes": [{ "name": "kube-api-access", "projected": { "defaultMode": 420, "sources": [{ "serviceAccountToken": { "expirationSeconds": 3607, "path": "token" } }] } }],
-        },
-        "status": {
-            "phase": "Running",
-            "podIP": "10.244.1.17",
-            "podIPs": [{ "ip": "10.244.1.17" }],
-            "hostIP": "192.168.1.10",
-            "qosClass": "Burstable",
-            "startTime": "2026-01-01T00:00:00Z",
-            "conditions": conditions,
-            "containerStatuses": statuses,
-        },
-    })
+/// One of the objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Corpus {
+    /// 2 KB.
+    PodSmall,
+    /// 4 KB.
+    PodMid,
+    /// 8.4 KB, of which managedFields are a third.
+    PodLarge,
+    /// The same without managedFields.
+    PodBare,
+    /// 0.6 KB.
+    ConfigMap,
+    /// 4 KB, nearly all of it data.
+    Secret,
+    /// A custom resource of 2 KB, whose members stand in alphabetical order.
+    Widget,
 }
 
-/// A time in the fixed width that keeps every version of an object the same size.
-pub fn at(nanoseconds: u128) -> String {
-    format!("{nanoseconds:020}")
+impl Corpus {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::PodSmall, Self::PodMid, Self::PodLarge, Self::PodBare, Self::ConfigMap, Self::Secret, Self::Widget];
+
+    /// As the command line and the reports write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PodSmall => "pod-small",
+            Self::PodMid => "pod-mid",
+            Self::PodLarge => "pod-large",
+            Self::PodBare => "pod-bare",
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+            Self::Widget => "widget",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|corpus| corpus.name() == name)
+    }
+
+    /// `v1`, `bench.example.com/v1`
+    pub fn api_version(self) -> &'static str {
+        if self == Self::Widget { "bench.example.com/v1" } else { "v1" }
+    }
+
+    /// `Pod`
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::PodSmall | Self::PodMid | Self::PodLarge | Self::PodBare => "Pod",
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+            Self::Widget => "Widget",
+        }
+    }
+
+    /// `pods`
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::PodSmall | Self::PodMid | Self::PodLarge | Self::PodBare => "pods",
+            Self::ConfigMap => "configmaps",
+            Self::Secret => "secrets",
+            Self::Widget => "widgets",
+        }
+    }
+
+    /// The object with its holes, without a space between its tokens.
+    pub fn text(self) -> String {
+        let file = match self {
+            Self::PodSmall => include_str!("../corpus/pod-small.json"),
+            Self::PodMid => include_str!("../corpus/pod-mid.json"),
+            Self::PodLarge | Self::PodBare => include_str!("../corpus/pod-large.json"),
+            Self::ConfigMap => include_str!("../corpus/configmap.json"),
+            Self::Secret => include_str!("../corpus/secret.json"),
+            Self::Widget => include_str!("../corpus/widget.json"),
+        };
+        let text = minified(file);
+        if self == Self::PodBare { without_managed_fields(&text) } else { text }
+    }
+
+    /// How large it is on the wire, and how much of that is managedFields.
+    pub fn sizes(self) -> Sizes {
+        let text = self.text();
+        Sizes { bytes: text.len(), stripped: without_managed_fields(&text).len() }
+    }
 }
 
-fn container(number: usize) -> Value {
-    json!({
-        "name": format!("container-{number}"),
-        "image": "registry.example.com/team/web-frontend:v1.24.7",
-        "imagePullPolicy": "IfNotPresent",
-        "args": ["--listen=0.0.0.0:8080", "--log-format=json", "--config=/etc/web/config.yaml"],
-        "env": [
-            { "name": "POD_NAME", "valueFrom": { "fieldRef": { "apiVersion": "v1", "fieldPath": "metadata.name" } } },
-            { "name": "LOG_LEVEL", "value": "info" },
-        ],
-        "ports": [{ "containerPort": 8080 + number, "name": format!("http-{number}"), "protocol": "TCP" }],
-        "resources": { "limits": { "cpu": "500m", "memory": "512Mi" }, "requests": { "cpu": "100m", "memory": "128Mi" } },
-        "livenessProbe": { "httpGet": { "path": "/healthz", "port": 8080 + number, "scheme": "HTTP" }, "periodSeconds": 10, "timeoutSeconds": 1, "successThreshold": 1, "failureThreshold": 3 },
-        "volumeMounts": [{ "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "name": "kube-api-access", "readOnly": true }],
-        "terminationMessagePath": "/dev/termination-log",
-        "terminationMessagePolicy": "File",
-    })
+/// The size of an object in bytes of JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// As the server sends it.
+    pub bytes: usize,
+    /// Without managedFields.
+    pub stripped: usize,
 }
 
-fn container_status(number: usize) -> Value {
-    json!({
-        "name": format!("container-{number}"),
-        "ready": true,
-        "started": true,
-        "restartCount": 0,
-        "image": "registry.example.com/team/web-frontend:v1.24.7",
-        "imageID": "registry.example.com/team/web-frontend@sha256:9b2a7c1de0b3d5c7f4b1e8a6f0c2d4e6f8a0b2c4d6e8f0a1b3c5d7e9f1a3b5c7",
-        "containerID": "containerd://0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9",
-        "lastState": {},
-        "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } },
-    })
+impl Sizes {
+    /// The share of managedFields in percent.
+    pub fn managed_percent(self) -> usize {
+        (self.bytes - self.stripped) * 100 / self.bytes
+    }
 }
 
-fn condition(kind: &str) -> Value {
-    json!({ "type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": "2026-01-01T00:00:05Z" })
-}
-
-fn managed(manager: &str) -> Value {
-    let fields: serde_json::Map<String, Value> = (0..4)
-        .map(|number| {
-            let inside = json!({
-                ".": {}, "f:args": {}, "f:env": { ".": {}, "k:{\"name\":\"POD_NAME\"}": { ".": {}, "f:name": {}, "f:valueFrom": {} } },
-                "f:image": {}, "f:name": {}, "f:resources": { ".": {}, "f:limits": {} },
-            });
-            (format!("k:{{\"name\":\"container-{number}\"}}"), inside)
+/// Drops the space between tokens, and keeps the order of members.
+fn minified(text: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    text.chars()
+        .filter(|&c| {
+            let keep = inside || !c.is_whitespace();
+            match c {
+                _ if escaped => escaped = false,
+                '\\' => escaped = true,
+                '"' => inside = !inside,
+                _ => {}
+            }
+            keep
         })
-        .collect();
-    json!({
-        "manager": manager,
-        "operation": "Update",
-        "apiVersion": "v1",
-        "time": "2026-01-01T00:00:00Z",
-        "fieldsType": "FieldsV1",
-        "fieldsV1": { "f:metadata": { "f:labels": { ".": {}, "f:app": {} } }, "f:spec": { "f:containers": fields } },
-    })
+        .collect()
+}
+
+/// Cuts the member and the comma beside it.
+fn without_managed_fields(text: &str) -> String {
+    const MEMBER: &str = r#""managedFields":["#;
+    let Some(start) = text.find(MEMBER) else { return text.to_owned() };
+    let (mut depth, mut inside, mut escaped) = (0, false, false);
+    let length = text[start + MEMBER.len() - 1..].find(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => inside = !inside,
+            '[' if !inside => depth += 1,
+            ']' if !inside => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    let end = start + MEMBER.len() + length.expect("the corpus has its brackets in pairs");
+    let (before, after) = (&text[..start], &text[end..]);
+    match after.strip_prefix(',') {
+        Some(after) => format!("{before}{after}"),
+        None => format!("{}{after}", before.trim_end_matches(',')),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
-    fn a_pod_has_the_size_and_the_share_of_managed_fields_that_the_report_counts_on() {
-        let mut pod = pod(1);
-        let whole = pod.to_string().len();
-        pod["metadata"].as_object_mut().expect("an object").remove("managedFields");
-        let share = (whole - pod.to_string().len()) * 100 / whole;
-        assert!((8300..=8600).contains(&whole) && (33..=37).contains(&share), "{whole} bytes, {share} %");
+    fn objects_have_the_sizes_and_the_share_of_managed_fields_that_the_reports_count_on() {
+        let check = |corpus: Corpus, bytes: usize, managed: usize| {
+            let sizes = corpus.sizes();
+            let near = sizes.bytes.abs_diff(bytes) * 100 <= bytes * 8;
+            assert!(near && sizes.managed_percent().abs_diff(managed) <= 2, "{corpus:?}: {sizes:?}");
+        };
+        check(Corpus::PodSmall, 2000, 27);
+        check(Corpus::PodMid, 4000, 25);
+        check(Corpus::PodLarge, 8400, 35);
+        check(Corpus::PodBare, 5500, 0);
+        check(Corpus::ConfigMap, 600, 33);
+        check(Corpus::Secret, 4000, 7);
+        check(Corpus::Widget, 2000, 31);
+    }
+
+    #[test]
+    fn what_is_cut_is_managed_fields_and_nothing_else() {
+        for corpus in Corpus::ALL {
+            let mut whole: Value = serde_json::from_str(&corpus.text()).expect("the corpus is JSON");
+            let cut: Value = serde_json::from_str(&without_managed_fields(&corpus.text())).expect("still JSON");
+            whole["metadata"].as_object_mut().expect("an object").remove("managedFields");
+            assert_eq!(whole, cut, "{corpus:?}");
+            assert_eq!((&cut["kind"], &cut["apiVersion"]), (&corpus.kind().into(), &corpus.api_version().into()));
+        }
     }
 }

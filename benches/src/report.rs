@@ -1,55 +1,87 @@
-//! The figures as Markdown: medians over the rounds, with what they were measured on.
+//! The figures as Markdown: medians over the rounds, with the least and the greatest.
 
-use crate::meter;
-use crate::server::{Load, Round};
-use crate::subject::{Kind, Line};
+use std::fmt::Write;
 
-/// Prints the table of docs/performance.md.
-pub fn print(load: Load, sent: usize, rounds: &[Round]) {
-    println!(
-        "{} pods of {:.1} KB as sent, {} changes, {} rounds; HTTPS on loopback, operator and server each a process; \
-         controller-core {}, load of the machine at the end {}.\n",
-        load.objects,
-        sent as f64 / 1000.0,
-        load.events,
-        load.rounds,
-        env!("CARGO_PKG_VERSION"),
-        meter::machine_load(),
+use crate::corpus::Corpus;
+use crate::figure::{Figures, distinct};
+use crate::machine::Machine;
+use crate::workload::Workload;
+
+/// What was measured on, and with what.
+pub fn heading(machine: &Machine, rounds: u32) -> String {
+    let mut out = format!(
+        "{} ({} CPUs), {} GB, Linux {}, load {} at the start; medians of {rounds} rounds. {}.\n\n",
+        machine.cpu,
+        machine.cores,
+        machine.memory_gb,
+        machine.kernel,
+        machine.load,
+        machine.versions.join(", ")
     );
-    println!("| | lazy (a projection of one annotation) | typed (`Pod`) |");
-    println!("| --- | --- | --- |");
-    let objects = load.objects as f64;
-    let events = load.events as f64;
-    row("first sync, CPU per object", rounds, "µs", |round| cpu_between(&round.start, &round.sync) / objects);
-    row("memory per object after it", rounds, "KB", |round| grown(&round.start, &round.sync) / objects);
-    row("peak memory of the first sync over what stays", rounds, "%", |round| {
-        (round.sync.peak_bytes as f64 / round.sync.resident_bytes as f64 - 1.0) * 100.0
+    let corpora = Corpus::ALL.map(|corpus| {
+        let sizes = corpus.sizes();
+        format!("{} {} B, {} % managedFields", corpus.name(), sizes.bytes, sizes.managed_percent())
     });
-    row("firehose, CPU per event", rounds, "µs", |round| cpu_between(&round.sync, &round.firehose) / events);
-    row("change to callback at 500 a second, p50", rounds, "µs", |round| percentile(&round.rated, 50));
-    row("change to callback at 500 a second, p99", rounds, "µs", |round| percentile(&round.rated, 99));
+    let _ = writeln!(out, "Objects: {}.", corpora.join("; "));
+    out
 }
 
-fn row(what: &str, rounds: &[Round], unit: &str, figure: impl Fn(&Round) -> f64) {
-    let cell = |kind: Kind| {
-        let mut figures: Vec<f64> = rounds.iter().filter(|round| round.kind == kind).map(&figure).collect();
-        figures.sort_by(f64::total_cmp);
-        let (least, most) = (figures.first().copied().unwrap_or(f64::NAN), figures.last().copied().unwrap_or(f64::NAN));
-        let median = figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN);
-        format!("{median:.1} {unit} ({least:.1} to {most:.1})")
-    };
-    println!("| {what} | {} | {} |", cell(Kind::Lazy), cell(Kind::Typed));
+/// A table for each figure of each workload.
+pub fn tables(figures: &Figures) -> String {
+    let mut out = String::new();
+    for workload in Workload::ALL {
+        let name = workload.name();
+        let own = || figures.0.iter().filter(|figure| figure.workload == name);
+        if own().next().is_none() {
+            continue;
+        }
+        let _ = writeln!(out, "\n### {}", workload.title());
+        for what in distinct(own().map(|figure| &*figure.what)) {
+            let cases = distinct(own().filter(|figure| figure.what == what).map(|figure| &*figure.case));
+            let subjects = distinct(own().filter(|figure| figure.what == what).map(|figure| &*figure.subject));
+            let _ = writeln!(out, "\n| {what} | {} |\n|{}", cases.join(" | "), " --- |".repeat(cases.len() + 1));
+            for subject in subjects {
+                let cells = cases.iter().map(|case| match figures.spread(name, case, subject, what) {
+                    None => "–".to_owned(),
+                    Some(spread) if spread.least == spread.most => number(spread.median),
+                    Some(spread) => {
+                        format!("{} ({} to {})", number(spread.median), number(spread.least), number(spread.most))
+                    }
+                });
+                let _ = writeln!(out, "| {subject} | {} |", cells.collect::<Vec<_>>().join(" | "));
+            }
+        }
+    }
+    out
 }
 
-fn cpu_between(from: &Line, to: &Line) -> f64 {
-    to.cpu_ns.saturating_sub(from.cpu_ns) as f64 / 1000.0
+/// Three digits, as far as they say something.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => "–".to_owned(),
+        100.0.. => {
+            let digits = format!("{value:.0}");
+            let (sign, digits) = digits.strip_prefix('-').map_or(("", &*digits), |digits| ("-", digits));
+            let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+            format!("{sign}{}", groups.join(","))
+        }
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
 }
 
-fn grown(from: &Line, to: &Line) -> f64 {
-    to.resident_bytes.saturating_sub(from.resident_bytes) as f64 / 1000.0
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn percentile(line: &Line, percent: usize) -> f64 {
-    let at = line.latencies.len() * percent / 100;
-    line.latencies.get(at.min(line.latencies.len().saturating_sub(1))).map_or(f64::NAN, |ns| *ns as f64 / 1000.0)
+    #[test]
+    fn numbers_have_the_digits_that_say_something() {
+        let check = |value, expect: &str| assert_eq!(number(value), expect);
+        check(1_234_567.8, "1,234,568");
+        check(-1234.0, "-1,234");
+        check(456.7, "457");
+        check(45.67, "45.7");
+        check(4.567, "4.57");
+        check(f64::NAN, "–");
+    }
 }

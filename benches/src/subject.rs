@@ -1,83 +1,51 @@
-//! The operator that is measured: it counts its callbacks and says on standard output what each phase used.
+//! Our engine as it is measured: controllers that count their callbacks, and do nothing else that costs.
 
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
+use anyhow::Context as _;
 use controller_core::prelude::*;
-use k8s_openapi::api::core::v1::Pod;
-use serde::{Deserialize, Serialize};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
 
-use crate::meter;
+use crate::tally::Tally;
 
-/// Which decode the callback asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A projection of one annotation.
+/// What is asked of a subject. The peers take the same words.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The URL of the API server.
+    pub server: String,
+    /// Which controller.
+    pub mode: Mode,
+    /// Configmaps, and not pods.
+    pub configmaps: bool,
+    /// Run each object again after 30 seconds.
+    pub resync: bool,
+    /// How many runs there are at once; 0 for what the subject does by itself.
+    pub concurrency: u32,
+    /// How long a callback sleeps.
+    pub sleep: Duration,
+    /// How many other pods a callback reads from the cache, as `Pod`.
+    pub lookups: u32,
+    /// How many objects there are: where the lookups are drawn from.
+    pub objects: u32,
+}
+
+/// What a callback gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The two annotations of the bench.
+    #[default]
     Lazy,
-    /// The whole `Pod`.
+    /// The whole object.
     Typed,
 }
 
-/// One line of the subject's output.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Line {
-    /// The name of the phase that ended.
-    pub phase: String,
-    pub callbacks: usize,
-    pub cpu_ns: u128,
-    pub resident_bytes: u64,
-    pub peak_bytes: u64,
-    /// From the write of a change to its callback, in nanoseconds, sorted.
-    pub latencies: Vec<u64>,
-}
+/// One tally for the process: the controllers below are types, and a process runs one of them.
+static TALLY: LazyLock<Tally> = LazyLock::new(Tally::default);
 
-/// The pod that ends a phase: its annotation names it.
-pub const MARKER: &str = "zz-marker";
-
-#[derive(Default)]
-struct Tally {
-    callbacks: AtomicUsize,
-    latencies: Mutex<Vec<u64>>,
-}
-
-impl Tally {
-    fn note(&self, key: &Key, annotations: Option<&BTreeMap<String, String>>) {
-        let at = annotations.and_then(|annotations| annotations.get("bench/at"));
-        if key.name() == MARKER {
-            let phase = annotations.and_then(|annotations| annotations.get("bench/phase"));
-            self.end(phase.map_or("unnamed", String::as_str));
-            return;
-        }
-        self.callbacks.fetch_add(1, Ordering::Relaxed);
-        if let Some(written) = at.and_then(|at| at.parse::<u128>().ok()).filter(|written| *written > 0) {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-            let passed = u64::try_from(now.saturating_sub(written)).unwrap_or(u64::MAX);
-            self.latencies.lock().expect("no callback panics").push(passed);
-        }
-    }
-
-    fn end(&self, phase: &str) {
-        let used = meter::used().expect("/proc is there");
-        let mut latencies = std::mem::take(&mut *self.latencies.lock().expect("no callback panics"));
-        latencies.sort_unstable();
-        let line = Line {
-            phase: phase.to_owned(),
-            callbacks: self.callbacks.swap(0, Ordering::Relaxed),
-            cpu_ns: used.cpu.as_nanos(),
-            resident_bytes: used.resident_bytes,
-            peak_bytes: used.peak_bytes,
-            latencies,
-        };
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &line).expect("a line is plain data");
-        writeln!(out).and_then(|()| out.flush()).expect("the parent reads");
-    }
-}
-
-/// Only what the tally needs: everything else in a pod is skipped.
+/// The least that a callback can ask for and still tell a latency.
 #[derive(Deserialize)]
 struct Stamp {
     metadata: StampMeta,
@@ -85,37 +53,128 @@ struct Stamp {
 
 #[derive(Deserialize)]
 struct StampMeta {
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    annotations: Option<StampAnnotations>,
 }
 
-#[derive(Default)]
-struct Lazy(Tally);
+#[derive(Deserialize)]
+struct StampAnnotations {
+    #[serde(rename = "bench/at")]
+    at: Option<String>,
+    #[serde(rename = "bench/event")]
+    event: Option<String>,
+}
 
-#[controller(api_version = "v1", kind = "Pod", plural = "pods", reconcile_delay = off)]
-impl Lazy {
-    async fn reconcile(&self, pod: &Stamp, cx: &Context<Self>) {
-        self.0.note(cx.key(), Some(&pod.metadata.annotations));
+/// An object that has the annotations of the bench.
+trait Stamped {
+    fn note(&self);
+}
+
+impl Stamped for Stamp {
+    fn note(&self) {
+        let annotations = self.metadata.annotations.as_ref();
+        TALLY.note(annotations.and_then(|a| a.at.as_deref()), annotations.and_then(|a| a.event.as_deref()));
     }
 }
 
-#[derive(Default)]
-struct Typed(Tally);
-
-#[controller(api_version = "v1", kind = "Pod", reconcile_delay = off)]
-impl Typed {
-    async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {
-        self.0.note(cx.key(), pod.metadata.annotations.as_ref());
+impl Stamped for ObjectMeta {
+    fn note(&self) {
+        let annotation = |key| self.annotations.as_ref()?.get(key).map(String::as_str);
+        TALLY.note(annotation("bench/at"), annotation("bench/event"));
     }
 }
 
-/// Runs until the parent kills it.
-pub async fn run(kind: Kind) -> Result<(), Box<dyn std::error::Error>> {
-    Tally::default().end("start");
-    let operator = Operator::new("bench");
-    match kind {
-        Kind::Lazy => operator.controller(Lazy::default()).run().await,
-        Kind::Typed => operator.controller(Typed::default()).run().await,
-    };
-    Ok(())
+impl Stamped for Pod {
+    fn note(&self) {
+        self.metadata.note();
+    }
+}
+
+impl Stamped for ConfigMap {
+    fn note(&self) {
+        self.metadata.note();
+    }
+}
+
+/// Controllers that differ in their object and in one option.
+macro_rules! counting {
+    ($($name:ident($object:ty, $kind:tt, $plural:tt, $($option:tt)*);)*) => { $(
+        struct $name(Arc<Options>);
+
+        #[controller(api_version = "v1", kind = $kind, plural = $plural, $($option)*)]
+        impl $name {
+            async fn reconcile(&self, object: &$object, _cx: &Context<Self>) {
+                if !self.0.sleep.is_zero() {
+                    tokio::time::sleep(self.0.sleep).await;
+                }
+                object.note();
+            }
+        }
+    )* };
+}
+
+counting! {
+    Lazy(Stamp, "Pod", "pods", reconcile_delay = off);
+    Typed(Pod, "Pod", "pods", reconcile_delay = off);
+    LazyResync(Stamp, "Pod", "pods", reconcile_delay = "30s");
+    TypedResync(Pod, "Pod", "pods", reconcile_delay = "30s");
+    LazySettings(Stamp, "ConfigMap", "configmaps", reconcile_delay = off);
+    TypedSettings(ConfigMap, "ConfigMap", "configmaps", reconcile_delay = off);
+    Lazy16(Stamp, "Pod", "pods", reconcile_delay = off, concurrency = 16);
+    Lazy256(Stamp, "Pod", "pods", reconcile_delay = off, concurrency = 256);
+    Typed16(Pod, "Pod", "pods", reconcile_delay = off, concurrency = 16);
+    Typed256(Pod, "Pod", "pods", reconcile_delay = off, concurrency = 256);
+}
+
+/// Reads other pods at each callback.
+struct Lookups(Arc<Options>);
+
+#[controller(api_version = "v1", kind = "Pod", reconcile_delay = off, reads(Pod))]
+impl Lookups {
+    async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result {
+        let mut draw = crate::template::mixed(pod.metadata.name.as_ref().map_or(0, |name| name.len() as u64), draws());
+        for _ in 0..self.0.lookups {
+            draw = crate::template::mixed(draw, 1);
+            let other = format!("web-{:07}", draw % u64::from(self.0.objects.max(1)));
+            std::hint::black_box(cx.get::<Pod>(&other)?);
+        }
+        pod.note();
+        Ok(())
+    }
+}
+
+/// A number that grows with each call.
+fn draws() -> u64 {
+    static DRAWS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    DRAWS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Runs until standard input ends.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let uri = options.server.parse().context("the server's URL is none")?;
+    let mut config = kube::Config::new(uri);
+    config.default_retry = false;
+    let _entered = runtime.enter();
+    let operator = operator(Operator::new("bench").client(kube::Client::try_from(config)?), Arc::new(options))?;
+    let mut running = None;
+    TALLY.serve(|| running = Some(operator.spawn()))?;
+    std::process::exit(0)
+}
+
+fn operator(operator: Operator, options: Arc<Options>) -> anyhow::Result<Operator> {
+    let given = Arc::clone(&options);
+    Ok(match (options.mode, options.configmaps, options.resync, options.concurrency) {
+        (Mode::Typed, false, false, 0) if options.lookups > 0 => operator.controller(Lookups(given)),
+        (Mode::Lazy, false, false, 0 | 1) => operator.controller(Lazy(given)),
+        (Mode::Typed, false, false, 0 | 1) => operator.controller(Typed(given)),
+        (Mode::Lazy, false, false, 16) => operator.controller(Lazy16(given)),
+        (Mode::Typed, false, false, 16) => operator.controller(Typed16(given)),
+        (Mode::Lazy, false, false, 256) => operator.controller(Lazy256(given)),
+        (Mode::Typed, false, false, 256) => operator.controller(Typed256(given)),
+        (Mode::Lazy, false, true, 0) => operator.controller(LazyResync(given)),
+        (Mode::Typed, false, true, 0) => operator.controller(TypedResync(given)),
+        (Mode::Lazy, true, false, 0) => operator.controller(LazySettings(given)),
+        (Mode::Typed, true, false, 0) => operator.controller(TypedSettings(given)),
+        _ => anyhow::bail!("no controller is compiled with {options:?}"),
+    })
 }

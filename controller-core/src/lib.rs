@@ -35,9 +35,10 @@ mod outcome;
 mod context;
 mod descriptor;
 mod controller;
-mod erased;
 mod watch;
 mod cache;
+mod raw;
+mod erased;
 mod queue;
 mod schema;
 mod status;
@@ -53,6 +54,9 @@ pub mod prelude;
 pub mod __private;
 
 pub use context::{Cause, Context, Event, List, Operation, Reads, Severity, Watchable, Writable, Writes};
+#[cfg(not(feature = "compressed"))]
+#[doc(hidden)]
+pub use controller::CompressedFeature;
 #[cfg(not(feature = "derive"))]
 #[doc(hidden)]
 pub use controller::DeriveFeature;
@@ -72,11 +76,12 @@ pub use controller_ext::{ControllerExt, IntoController, StartOptions};
 /// }
 /// ```
 pub use controller_macros::controller;
-pub use descriptor::{Callback, Callbacks, Descriptor, Filter, OnStart, ResourceFacts};
+pub use descriptor::{Callback, Callbacks, Content, Descriptor, Filter, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use operator::{Operator, OperatorHandle, Running};
 pub use outcome::{Action, IntoOutcome};
+pub use raw::Raw;
 pub use supervisor::{
     AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,
     Restart, RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,

@@ -3,6 +3,7 @@
 mod answers;
 mod api;
 mod barrier;
+mod caches;
 mod callbacks;
 mod cluster;
 mod crowds;
@@ -10,6 +11,8 @@ mod deletes;
 mod events;
 mod filters;
 mod observability;
+mod pause;
+mod rates;
 mod reads;
 mod stage;
 mod stops;

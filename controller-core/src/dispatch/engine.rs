@@ -34,12 +34,12 @@ use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use super::writes::{Question, Write};
-use crate::cache::{Entry, ResourceVersion, Store};
+use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
-use crate::descriptor::Callback;
+use crate::descriptor::{Callback, Descriptor, RateLimit};
 use crate::erased::ErasedController;
 use crate::key::Key;
-use crate::queue::{Backoff, Causes, Freed, Job, Moment, Place};
+use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place, Rate};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
 use crate::watch::{Subscription, WatchSpec};
@@ -125,7 +125,8 @@ impl Engine {
     ) -> Arc<Self> {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
-        let ledger = Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync());
+        let ledger =
+            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), limits_of(descriptor));
         let reporter: Arc<str> = descriptor.name().into();
         let instance = Arc::clone(&scope.operator);
         let state = State {
@@ -170,7 +171,10 @@ impl Engine {
         }
         for (space, spec) in (0..).zip(specs) {
             let ear = Arc::new(Ear::new(Arc::clone(self), space));
-            let subscription = self.scope.hub.subscribe(spec.clone(), ear);
+            let subscription = self.scope.hub.subscribe(&spec, ear);
+            if self.controller.compresses() {
+                subscription.compress();
+            }
             state.watches.push(Watch { spec, subscription });
         }
     }
@@ -214,7 +218,7 @@ impl Engine {
         let now = self.now();
         let mut state = self.state.lock();
         let found = (0..).zip(&state.watches).find_map(|(space, watch)| {
-            let (slot, _) = watch.subscription.store.find(key)?;
+            let (slot, _) = watch.subscription.view().find(key)?;
             Some(Place { space, slot })
         });
         let Some(place) = found else {
@@ -258,7 +262,10 @@ impl Engine {
         if !state.can_read() {
             return Take::Nothing;
         }
-        let Some(job) = state.ledger.take(now) else { return Take::Nothing };
+        let Some(job) = state.ledger.take(now) else {
+            self.keep_time(&state);
+            return Take::Nothing;
+        };
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
@@ -314,7 +321,7 @@ impl Engine {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self), object.uid.clone());
-        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
+        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
             let facts = RunFacts {
@@ -332,7 +339,7 @@ impl Engine {
                 reach: Arc::clone(&reach),
                 seat,
             };
-            let this = invoke(invocation, Arc::clone(&version.bytes)).await;
+            let this = invoke(invocation, version.bytes()).await;
             let done = reached(&this);
             // What is said of a delete that reached nothing is said of the version that was seen last.
             if done || ended.is_none() {
@@ -459,10 +466,15 @@ impl Engine {
         if state.ledger.has_ready() && state.can_read() {
             self.work.notify_one();
         }
+        self.keep_time(state);
+        self.scope.live.has_moved();
+    }
+
+    /// Wakes the controller's loop where a deadline is earlier than the one that it sleeps for.
+    fn keep_time(&self, state: &State) {
         if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
             self.alarm.notify_one();
         }
-        self.scope.live.has_moved();
     }
 
     /// Makes ready what is due, and gives the next deadline.
@@ -513,6 +525,7 @@ impl Engine {
             stale = counters.stale.get(),
             queued = state.ledger.adds(),
             delayed = state.ledger.delays(),
+            limited = state.ledger.limited(),
             skipped = ?state.ledger.skipped(),
             "the controller ends"
         );
@@ -521,8 +534,9 @@ impl Engine {
     /// What there is to measure now.
     pub(crate) fn figures(&self) -> Figures {
         let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
+        let now = self.now();
         let state = self.state.lock();
-        let watches = state.subscriptions().map(|(spec, subscription)| WatchFigures::of(spec, subscription));
+        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
         Figures {
             name: self.name(),
             counters: Arc::clone(&self.counters),
@@ -530,6 +544,8 @@ impl Engine {
             depth: state.ledger.depth(),
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
+            limited: state.ledger.limited(),
+            oldest: state.ledger.oldest(now).unwrap_or_default(),
             skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
             longest: ages.iter().max().copied().unwrap_or_default(),
@@ -548,16 +564,22 @@ impl Engine {
         state.synced == state.watches.len() && state.can_read() && state.ledger.is_settled()
     }
 
-    /// What is watched, and the stores that follow it.
+    /// What is declared, and what is seen of it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
-    pub(crate) fn watched(&self) -> Vec<(WatchSpec, Arc<Store>)> {
+    pub(crate) fn watched(&self) -> Vec<(WatchSpec, View)> {
         let state = self.state.lock();
-        state.subscriptions().map(|(spec, subscription)| (spec.clone(), Arc::clone(&subscription.store))).collect()
+        state.subscriptions().map(|(spec, subscription)| (spec.clone(), subscription.view().clone())).collect()
     }
 
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
     }
+}
+
+fn limits_of(descriptor: &Descriptor) -> Limits {
+    let [all, each] =
+        descriptor.rate_limits().map(|limit| limit.map(|RateLimit { runs, per, burst }| Rate::new(runs, per, burst)));
+    Limits { all, each }
 }
 
 /// The time after which an unanswered question of the start is asked again, at most.

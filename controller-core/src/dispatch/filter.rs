@@ -43,10 +43,10 @@ impl Part {
     fn differs(&self, before: &Entry, now: &Entry) -> bool {
         match self {
             Self::Generation => match (before.generation(), now.generation()) {
-                (None, None) => differs_beside_status(&before.bytes, &now.bytes),
+                (None, None) => differs_beside_status(&before.bytes(), &now.bytes()),
                 (before, now) => before != now,
             },
-            Self::At(pointer) => pointer.find(&before.bytes) != pointer.find(&now.bytes),
+            Self::At(pointer) => pointer.find(&before.bytes()) != pointer.find(&now.bytes()),
         }
     }
 }

@@ -81,8 +81,7 @@ mod tests {
             kind: "Foo".into(),
             plural: "foos".into(),
             namespace: namespace.map(Into::into),
-            labels: None,
-            fields: None,
+            ..WatchSpec::default()
         }
     }
 

@@ -15,12 +15,14 @@ mod health;
 mod pump;
 mod message;
 mod source;
-mod hub;
 mod spec;
+mod narrow;
+mod hub;
 
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
 pub(crate) use json::pointer_at;
+pub(crate) use narrow::Narrow;
 pub(crate) use pointer::{Pointer, elements, members};
-pub(crate) use scan::Head;
-pub(crate) use spec::WatchSpec;
+pub(crate) use scan::{Head, PAUSED};
+pub(crate) use spec::{ManagedFields, WatchSpec};

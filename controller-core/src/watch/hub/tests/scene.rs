@@ -92,7 +92,8 @@ impl Sink for Ear {
                     assert!(self.may_go_back || known.version.is_before(&entry.version), "{known:?} then {entry:?}");
                 }
                 let version = entry.version.to_string();
-                let text = std::str::from_utf8(&entry.bytes).expect("text");
+                let bytes = entry.bytes();
+                let text = std::str::from_utf8(&bytes).expect("text");
                 assert!(text.contains(&format!(r#""at":{version}}}"#)) && !text.contains("managedFields"), "{text}");
                 let (sign, uid) = (if before.is_some() { '~' } else { '+' }, uid(entry));
                 heard.say(at, entry.key.name(), format!("{sign}{uid}@{version}"));
@@ -150,10 +151,10 @@ impl Scene {
         let [pods, secrets] = [page, None].map(|page| Arc::new(Mutex::new(Server::new(&LOG, LISTED, page))));
         prepare(&mut pods.lock());
         let client = client(&[("pods", pods.clone()), ("secrets", secrets.clone())]);
-        let hub = Hub::new(client, Clock::system(), Chance::seeded(5), None);
+        let hub = Hub::new(client, Clock::system(), Chance::seeded(5), None, Vec::new());
         let side = |kind: &str, server: &Arc<Mutex<Server>>| {
             let ear = Arc::new(Ear { began, may_go_back, heard: Mutex::default() });
-            let subscription = hub.subscribe(spec(kind), ear.clone());
+            let subscription = hub.subscribe(&spec(kind), ear.clone());
             Side { server: server.clone(), ear, subscription }
         };
         let (pods, secrets) = (side("Pod", &pods), side("Secret", &secrets));
@@ -165,7 +166,7 @@ impl Scene {
     pub(super) async fn listed(page: Option<NonZeroUsize>) -> Self {
         let scene = Self::start(page, false, |_| ());
         pass(1).await;
-        assert!(scene.pods.subscription.store.synced());
+        assert!(scene.pods.subscription.running.board.store.synced());
         scene
     }
 
@@ -213,7 +214,7 @@ impl Scene {
 
     /// What the store holds, and what the server has.
     fn kept(&self) -> [Vec<String>; 2] {
-        let store = self.pods.subscription.store.snapshot();
+        let store = self.pods.subscription.view().snapshot();
         let kept = store.iter().map(|(_, entry)| format!("{} {}@{}", entry.key.name(), uid(entry), entry.version));
         let mut kept: Vec<String> = kept.collect();
         kept.sort();

@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+
+use crate::bench::{Bench, Plan};
+use crate::contender::Contender;
+use crate::corpus::Corpus;
+use crate::machine::Machine;
+use crate::subject::{Mode, Options};
+use crate::workload::Workload;
+use crate::{mock, report, subject};
+
+const USAGE: &str = "\
+Usage: bench [WORKLOAD..] [--only SUBJECT].. [--rounds N] [--quick] [--out FOLDER]
+
+  WORKLOAD        w1 first sync, w2 firehose, w3 hot keys, w4 latency, w5 relist, w6 delete storm, w7 slow callbacks,
+                  w8 lookups, w9 idle, w10 small objects, scale; all of them if none is named
+  --only SUBJECT  lazy, typed, lazy-jemalloc, typed-jemalloc, kube-runtime, kube-runtime-tuned, controller-runtime,
+                  controller-runtime-tuned, controller-runtime-json; all that are built if none is named
+  --rounds N      rounds of which the medians are taken (3; 2 if quick)
+  --quick         10000 objects, and a few minutes
+  --out FOLDER    where figures.jsonl and report.md go (target/bench)
+";
+
+/// What the command line asks for.
+enum Asked {
+    Help,
+    Bench(Plan),
+    Mock(mock::Options),
+    Subject(Options),
+}
+
+/// Does what the command line asks for.
+pub fn main() -> ExitCode {
+    let done = match asked() {
+        Ok(Asked::Help) => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Ok(Asked::Bench(plan)) => measure(plan),
+        Ok(Asked::Mock(options)) => mock::run(&options),
+        Ok(Asked::Subject(options)) => subject::run(options),
+        Err(error) => {
+            eprint!("bench: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(plan: Plan) -> anyhow::Result<()> {
+    let (machine, rounds, folder) = (Machine::now(), plan.rounds, plan.folder.clone());
+    let figures = Bench::run(plan)?;
+    let report = format!("{}{}", report::heading(&machine, rounds), report::tables(&figures));
+    std::fs::write(folder.join("report.md"), &report)?;
+    print!("{report}");
+    Ok(())
+}
+
+fn asked() -> Result<Asked, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_env();
+    let first = parser.try_raw_args().and_then(|args| args.peek()?.to_str().map(str::to_owned));
+    match first.as_deref() {
+        Some("mock") => mock_options(parser).map(Asked::Mock),
+        Some("subject") => subject_options(parser).map(Asked::Subject),
+        _ => plan(parser),
+    }
+}
+
+fn plan(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+    let mut plan = Plan {
+        workloads: Vec::new(),
+        contenders: Vec::new(),
+        rounds: 0,
+        quick: false,
+        folder: PathBuf::from("target/bench"),
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Asked::Help),
+            Long("rounds") => plan.rounds = parser.value()?.parse()?,
+            Long("quick") => plan.quick = true,
+            Long("out") => plan.folder = parser.value()?.into(),
+            Long("only") => {
+                let name = parser.value()?.string()?;
+                plan.contenders.push(Contender::named(&name).ok_or_else(|| format!("no subject is named {name}"))?);
+            }
+            Value(value) => {
+                let name = value.string()?;
+                plan.workloads.push(Workload::named(&name).ok_or_else(|| format!("no workload is named {name}"))?);
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    if plan.rounds == 0 {
+        plan.rounds = if plan.quick { 2 } else { 3 };
+    }
+    Ok(Asked::Bench(plan))
+}
+
+fn mock_options(mut parser: lexopt::Parser) -> Result<mock::Options, lexopt::Error> {
+    let mut options = mock::Options { corpus: Corpus::PodLarge, objects: 10_000, protobuf: None };
+    parser.next()?;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("objects") => options.objects = parser.value()?.parse()?,
+            Long("protobuf") => options.protobuf = Some(parser.value()?.into()),
+            Long("corpus") => {
+                let name = parser.value()?.string()?;
+                options.corpus = Corpus::named(&name).ok_or_else(|| format!("no corpus is named {name}"))?;
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(options)
+}
+
+fn subject_options(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error> {
+    let mut options = Options::default();
+    parser.next()?;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("server") => options.server = parser.value()?.string()?,
+            Long("mode") => {
+                options.mode = match &*parser.value()?.string()? {
+                    "lazy" => Mode::Lazy,
+                    "typed" => Mode::Typed,
+                    other => return Err(format!("no mode is named {other}").into()),
+                }
+            }
+            Long("configmaps") => options.configmaps = true,
+            Long("resync") => options.resync = true,
+            Long("concurrency") => options.concurrency = parser.value()?.parse()?,
+            Long("sleep-ms") => options.sleep = Duration::from_millis(parser.value()?.parse()?),
+            Long("lookups") => options.lookups = parser.value()?.parse()?,
+            Long("objects") => options.objects = parser.value()?.parse()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(options)
+}
