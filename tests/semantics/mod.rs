@@ -2,10 +2,13 @@
 
 mod answers;
 mod api;
+mod barrier;
 mod caches;
 mod callbacks;
 mod cluster;
 mod crowds;
+mod deletes;
+mod events;
 mod filters;
 mod observability;
 mod pause;
@@ -13,4 +16,5 @@ mod rates;
 mod reads;
 mod stage;
 mod stops;
+mod watches;
 mod writes;

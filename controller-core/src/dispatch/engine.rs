@@ -1,6 +1,6 @@
 //! Owns one running controller: its ledger, its workers, and what they share.
 //!
-//! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait for a [`Notify`] and
+//! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait in the [`Crew`] and
 //! take jobs under the same lock; no user code and no await is ever inside it.
 
 use std::any::TypeId;
@@ -11,7 +11,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,6 +18,7 @@ use tracing::Instrument as _;
 use super::Scope;
 use super::barrier::{Barrier, CacheId};
 use super::counters::Counters;
+use super::crew::{Crew, Take};
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
 use super::figures::{Figures, WatchFigures};
@@ -57,10 +57,9 @@ pub(crate) struct Engine {
     pub(super) state: Mutex<State>,
     /// Where the workers' runs are seen.
     seats: Mutex<Vec<Arc<Seat>>>,
-    /// Workers wait here for jobs.
-    work: Notify,
-    /// The controller's loop waits here for an earlier deadline, a question to the server, or the end that panics bring.
-    pub(super) alarm: Notify,
+    /// The workers, and the controller's loop: it waits for an earlier deadline, a question to the server, or the end
+    /// that panics bring.
+    pub(super) crew: Crew,
     stop: CancellationToken,
 }
 
@@ -109,12 +108,6 @@ impl State {
     }
 }
 
-enum Take {
-    Job(Job<Arc<Entry>>),
-    Nothing,
-    Closed,
-}
-
 impl Engine {
     pub(super) fn new(
         controller: Arc<dyn ErasedController>,
@@ -155,8 +148,7 @@ impl Engine {
             counters: Arc::default(),
             seats: Mutex::default(),
             state: Mutex::new(state),
-            work: Notify::new(),
-            alarm: Notify::new(),
+            crew: Crew::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -233,49 +225,22 @@ impl Engine {
     pub(super) async fn work(self: Arc<Self>) {
         let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
         self.seats.lock().push(Arc::clone(&seat));
-        loop {
-            let job = {
-                let waiting = self.work.notified();
-                tokio::pin!(waiting);
-                // Waiting starts before the look, so that what comes in between is not missed.
-                waiting.as_mut().enable();
-                match self.take() {
-                    Take::Job(job) => job,
-                    Take::Nothing => {
-                        waiting.await;
-                        continue;
-                    }
-                    Take::Closed => return,
-                }
-            };
-            // One who is busy no longer waits: a notice would reach it in place of one who is free.
-            self.run(job, &seat).await;
-        }
+        self.crew.work(|| self.take(), |job| self.run(job, &seat)).await;
     }
 
-    fn take(&self) -> Take {
+    fn take(&self) -> Take<Job<Arc<Entry>>> {
         let now = self.now();
         let mut state = self.state.lock();
-        if state.ledger.is_closed() {
-            return Take::Closed;
-        }
-        if !state.can_read() {
-            return Take::Nothing;
-        }
-        let Some(job) = state.ledger.take(now) else {
-            self.keep_time(&state);
-            return Take::Nothing;
-        };
-        if state.barrier.give_up(job.place) {
+        let (may_begin, armed) = (state.can_read(), state.armed);
+        let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
+        if let Take::Job(job) = &taken
+            && state.barrier.give_up(job.place)
+        {
             self.counters.stale.add_one();
             let key = &job.object.key;
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
-        // One notice may stand for several jobs: each worker that finds one passes it on.
-        if state.ledger.has_ready() {
-            self.work.notify_one();
-        }
-        Take::Job(job)
+        taken
     }
 
     async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) {
@@ -420,7 +385,7 @@ impl Engine {
         if state.panics.len() >= usize::try_from(panics.max(1)).unwrap_or(usize::MAX) && state.escalated.is_none() {
             state.escalated =
                 Some(format!("{} panics of callbacks within {within:?}; the last: {report}", state.panics.len()));
-            self.alarm.notify_one();
+            self.crew.alarm();
         }
     }
 
@@ -463,18 +428,8 @@ impl Engine {
                 watch.subscription.release(place.slot);
             }
         }
-        if state.ledger.has_ready() && state.can_read() {
-            self.work.notify_one();
-        }
-        self.keep_time(state);
+        self.crew.changed(&state.ledger, state.can_read(), state.armed);
         self.scope.live.has_moved();
-    }
-
-    /// Wakes the controller's loop where a deadline is earlier than the one that it sleeps for.
-    fn keep_time(&self, state: &State) {
-        if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
-            self.alarm.notify_one();
-        }
     }
 
     /// Makes ready what is due, and gives the next deadline.
@@ -493,7 +448,7 @@ impl Engine {
 
     /// Waits until a deadline comes that is earlier than the last one given, or panics end the controller.
     pub(super) async fn alarmed(&self) {
-        self.alarm.notified().await;
+        self.crew.alarmed().await;
     }
 
     /// Why the controller has to end, where too many callbacks panicked.
@@ -505,7 +460,7 @@ impl Engine {
     pub(super) fn close(&self) {
         self.state.lock().ledger.close();
         self.stop.cancel();
-        self.work.notify_waiters();
+        self.crew.close();
     }
 
     /// Says what was done, at the controller's end.

@@ -25,6 +25,7 @@ mod ear;
 mod reads;
 mod barrier;
 mod writes;
+mod crew;
 mod engine;
 mod controller;
 

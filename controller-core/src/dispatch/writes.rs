@@ -99,7 +99,7 @@ impl Engine {
             let Freed(_) = state.hold(place, now);
         }
         if !state.questions.is_empty() {
-            self.alarm.notify_one();
+            self.crew.alarm();
         }
     }
 
