@@ -27,7 +27,7 @@ doc:
 features:
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features
     K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --no-default-features --features testing
-    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms
+    K8S_OPENAPI_ENABLED_VERSION=1.37 cargo check -p controller-core --features derive,native-histograms,compressed
 
 # It reads the manifests of every crate in the lock file, those of other platforms and features too.
 deny: cargo-deny

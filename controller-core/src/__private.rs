@@ -3,9 +3,11 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use kube::core::PartialObjectMeta;
+
 pub use crate::context::{Reads, Writes};
 pub use crate::controller::{Declare, Described};
-pub use crate::descriptor::{Callback, Descriptor, Filter, OnStart, ResourceFacts};
+pub use crate::descriptor::{Callback, Content, Descriptor, Filter, OnStart, ResourceFacts};
 pub use crate::supervisor::{Restart, Shutdown};
 pub use k8s_openapi;
 
@@ -33,6 +35,8 @@ pub trait ProbeFallback {
     const GVK: Option<(&'static str, &'static str)> = None;
     /// What `kube::Resource` says.
     const RESOURCE: Option<fn() -> ResourceFacts> = None;
+    /// Whether it is kube's type for the metadata of a kind.
+    const CONTENT: Content = Content::Whole;
 }
 
 impl<T> ProbeFallback for Probe<T> {}
@@ -45,6 +49,23 @@ impl<T: k8s_openapi::Resource> Probe<T> {
 impl<T: kube::Resource<DynamicType = (), Scope: 'static>> Probe<T> {
     /// kube's types answer at run time.
     pub const RESOURCE: Option<fn() -> ResourceFacts> = Some(ResourceFacts::of::<T>);
+}
+
+impl<K> Probe<PartialObjectMeta<K>> {
+    /// Only the metadata of a kind.
+    pub const CONTENT: Content = Content::Metadata;
+}
+
+/// Stops the compiler where `cache(metadata)` leaves nothing of the object's type.
+///
+/// # Panics
+/// While compiling, where the type is a whole resource.
+#[track_caller]
+pub const fn is_metadata(content: Content, resource: Option<fn() -> ResourceFacts>) {
+    assert!(
+        matches!(content, Content::Metadata) || resource.is_none(),
+        "`cache(metadata)` keeps no spec and no status: let the callbacks take `&PartialObjectMeta<..>` of this type, or a struct of the metadata wanted"
+    );
 }
 
 /// A type that says its own apiVersion and kind, so that the attribute need not.

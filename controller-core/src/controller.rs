@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 
 use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
-use crate::descriptor::{Descriptor, ResourceFacts};
+use crate::descriptor::{Content, Descriptor, ResourceFacts};
 use crate::outcome::IntoOutcome;
 
 /// A controller: callbacks for the objects of one kind.
@@ -70,6 +70,7 @@ pub trait Described: Controller {
 /// Collects what a controller declares beyond its [`Descriptor`].
 pub struct Declare<C> {
     schema_of_type: Option<fn() -> serde_json::Value>,
+    compresses: bool,
     reads: Vec<Read>,
     writes: Vec<ResourceFacts>,
     controller: PhantomData<fn() -> C>,
@@ -77,17 +78,23 @@ pub struct Declare<C> {
 
 impl<C: Described> Declare<C> {
     pub(crate) fn of() -> Self {
-        let mut declare = Self { schema_of_type: None, reads: Vec::new(), writes: Vec::new(), controller: PhantomData };
+        let mut declare = Self {
+            schema_of_type: None,
+            compresses: false,
+            reads: Vec::new(),
+            writes: Vec::new(),
+            controller: PhantomData,
+        };
         C::declare(&mut declare);
         declare
     }
 
-    /// `reads(K)`: objects of this kind are cached, and callbacks may read them.
-    pub fn read<K: Watchable>(&mut self)
+    /// `reads(K)`: objects of this kind, or their metadata alone, are cached, and callbacks may read them.
+    pub fn read<K: Watchable>(&mut self, content: Content)
     where
         C: Reads<K>,
     {
-        self.reads.push(Read::of::<K>());
+        self.reads.push(Read::of::<K>(content));
     }
 
     /// `writes(K)`: callbacks may write objects of this kind.
@@ -107,6 +114,11 @@ impl<C: Described> Declare<C> {
             }
         }
         reads
+    }
+
+    /// Whether `cache(compressed)` is asked for.
+    pub(crate) fn compresses(&self) -> bool {
+        self.compresses
     }
 
     /// Whether `schema = derive` is asked for.
@@ -141,6 +153,34 @@ impl<C: Controller> Declare<C> {
         let _ = &mut self.schema_of_type;
     }
 }
+
+#[cfg(feature = "compressed")]
+impl<C: Controller> Declare<C> {
+    /// `cache(compressed)`: objects that nobody has asked for in a while are kept compressed.
+    pub fn compress(&mut self) {
+        self.compresses = true;
+    }
+}
+
+#[cfg(not(feature = "compressed"))]
+impl<C: Controller> Declare<C> {
+    /// `cache(compressed)` needs the feature `compressed`.
+    pub fn compress(&mut self)
+    where
+        C: CompressedFeature,
+    {
+        let _ = &mut self.compresses;
+    }
+}
+
+/// Implemented by nothing: it carries the message for `cache(compressed)` without its feature.
+#[cfg(not(feature = "compressed"))]
+#[diagnostic::on_unimplemented(
+    message = "`cache(compressed)` needs the feature `compressed` of controller-core",
+    label = "objects can't be compressed without it",
+    note = "in Cargo.toml: controller-core = {{ version = \"..\", features = [\"compressed\"] }}"
+)]
+pub trait CompressedFeature {}
 
 /// Implemented by nothing: it carries the message for `schema = derive` without its feature.
 #[cfg(not(feature = "derive"))]

@@ -238,10 +238,12 @@ where
     F: Fn(ChildContext) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Arc<C>, Failure>> + Send + 'static,
 {
+    let declared = Declare::<C>::of();
     let facts = ControllerFacts {
         descriptor,
         type_name: std::any::type_name::<C>(),
-        schema_of_type: Declare::<C>::of().has_schema_of_type(),
+        schema_of_type: declared.has_schema_of_type(),
+        reads: declared.reads(),
     };
     let start = move |cx: ChildContext| {
         let made = make(cx.clone());

@@ -86,6 +86,34 @@ pub(crate) struct FilterError {
     pub(crate) pointer: &'static str,
 }
 
+/// How much of each object is asked for and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum Content {
+    /// All of it.
+    #[default]
+    Whole,
+    /// `metadata` alone: whatever the kind, the server sends a
+    /// [`PartialObjectMetadata`](https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches).
+    Metadata,
+}
+
+/// What is kept of the objects of a controller: the option `cache`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cached {
+    pub(crate) content: Content,
+    /// `metadata.managedFields` too.
+    pub(crate) managed_fields: bool,
+}
+
+/// How many runs may begin: the options `rate_limit` and `key_rate_limit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    pub(crate) runs: u32,
+    pub(crate) per: Duration,
+    pub(crate) burst: u32,
+}
+
 /// Everything that the attribute says about a controller.
 ///
 /// The macro writes it; by hand it reads the same:
@@ -105,6 +133,7 @@ pub struct Descriptor {
     labels: Option<&'static str>,
     fields: Option<&'static str>,
     when: &'static [Filter],
+    cache: Cached,
     callbacks: Callbacks,
     on_start: Option<OnStart>,
     resync: Option<Duration>,
@@ -112,6 +141,8 @@ pub struct Descriptor {
     timeout: Option<Duration>,
     backoff: (Duration, Duration),
     escalate: Option<(u32, Duration)>,
+    rate_limit: Option<RateLimit>,
+    key_rate_limit: Option<RateLimit>,
     schema: Option<&'static str>,
     restart: Restart,
     shutdown: Shutdown,
@@ -172,6 +203,7 @@ impl Descriptor {
             labels: None,
             fields: None,
             when: &[],
+            cache: Cached { content: Content::Whole, managed_fields: false },
             callbacks: Callbacks(0),
             on_start: None,
             resync: Some(Duration::from_secs(30)),
@@ -179,6 +211,8 @@ impl Descriptor {
             timeout: Some(Duration::from_secs(300)),
             backoff: (Duration::from_millis(5), Duration::from_secs(60)),
             escalate: None,
+            rate_limit: None,
+            key_rate_limit: None,
             schema: None,
             restart: Restart::Permanent,
             shutdown: Shutdown::After(Duration::from_secs(5)),
@@ -190,9 +224,9 @@ impl Descriptor {
 
 /// Each option of the attribute as a builder method, and as what the runtime reads.
 macro_rules! options {
-    ($($(#[$doc:meta])* $setter:ident($($arg:ident: $ty:ty),*) => $field:ident = $value:expr;)*) => {
+    ($($(#[$doc:meta])* $setter:ident($($arg:ident: $ty:ty),*) => $($field:ident).+ = $value:expr;)*) => {
         impl Descriptor {
-            $($(#[$doc])* #[must_use] pub const fn $setter(mut self $(, $arg: $ty)*) -> Self { self.$field = $value; self })*
+            $($(#[$doc])* #[must_use] pub const fn $setter(mut self $(, $arg: $ty)*) -> Self { self.$($field).+ = $value; self })*
         }
     };
 }
@@ -212,6 +246,10 @@ options! {
     fields(selector: &'static str) => fields = Some(selector);
     /// `when(generation, label("app"))`: a change of any of these is worth a run, and no other change is.
     when(filters: &'static [Filter]) => when = filters;
+    /// `cache(metadata)`: of each object only its metadata is asked for and kept.
+    cache_metadata() => cache.content = Content::Metadata;
+    /// `cache(managed_fields)`: `metadata.managedFields` are kept as well, which are a third of most objects.
+    cache_managed_fields() => cache.managed_fields = true;
     /// `on_start = add | reconcile | skip`
     on_start(on_start: OnStart) => on_start = Some(on_start);
     /// `reconcile_delay = "30s"`
@@ -229,6 +267,10 @@ options! {
     /// `escalate(panics = 3, within = "1m")`: so many panics of callbacks in that time end the controller with a
     /// panic, and its supervisor decides. Without it they never do.
     escalate(panics: u32, within: Duration) => escalate = Some((panics, within));
+    /// `rate_limit(runs = 10, per = "1s", burst = 20)`: so many runs begin in that time, and at most `burst` at once.
+    rate_limit(runs: u32, per: Duration, burst: u32) => rate_limit = Some(RateLimit { runs, per, burst });
+    /// `key_rate_limit(runs = 1, per = "1m", burst = 2)`: the same of each object.
+    key_rate_limit(runs: u32, per: Duration, burst: u32) => key_rate_limit = Some(RateLimit { runs, per, burst });
     /// `schema = "file.json"` and `schema({ .. })`: the schema's text.
     schema(text: &'static str) => schema = Some(text);
     /// `supervisor(restart = permanent)`
@@ -288,6 +330,10 @@ impl Descriptor {
         self.when
     }
 
+    pub(crate) fn cached(&self) -> Cached {
+        self.cache
+    }
+
     /// The time between the end of a run and the resync tick; none where it is off or `reconcile` is not written.
     pub(crate) fn resync(&self) -> Option<Duration> {
         self.resync.filter(|_| self.callbacks.has(Callback::Reconcile))
@@ -307,6 +353,11 @@ impl Descriptor {
 
     pub(crate) fn escalation(&self) -> Option<(u32, Duration)> {
         self.escalate
+    }
+
+    /// The rate limit of all objects together, and that of each.
+    pub(crate) fn rate_limits(&self) -> [Option<RateLimit>; 2] {
+        [self.rate_limit, self.key_rate_limit]
     }
 
     pub(crate) fn schema_text(&self) -> Option<&'static str> {

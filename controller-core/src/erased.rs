@@ -10,6 +10,7 @@ use crate::context::{Context, Reach, Read, RunFacts};
 use crate::controller::{Controller, Declare, Described};
 use crate::descriptor::{Callback, Descriptor};
 use crate::outcome::{IntoOutcome, Outcome};
+use crate::raw::decode;
 
 /// A controller without its type.
 pub(crate) trait ErasedController: Send + Sync + 'static {
@@ -18,6 +19,9 @@ pub(crate) trait ErasedController: Send + Sync + 'static {
 
     /// The schema made from the object type, where the controller asks for one.
     fn schema_of_type(&self) -> Option<serde_json::Value>;
+
+    /// Whether what nobody asks for is kept compressed.
+    fn compresses(&self) -> bool;
 
     /// The kinds that callbacks read from caches.
     fn reads(&self) -> Vec<Read>;
@@ -64,6 +68,10 @@ impl<C: Described> ErasedController for Erased<C> {
         Declare::<C>::of().schema_value()
     }
 
+    fn compresses(&self) -> bool {
+        Declare::<C>::of().compresses()
+    }
+
     fn reads(&self) -> Vec<Read> {
         Declare::<C>::of().reads()
     }
@@ -76,7 +84,7 @@ impl<C: Described> ErasedController for Erased<C> {
         reach: Arc<dyn Reach>,
     ) -> BoxFuture<'a, Called> {
         Box::pin(async move {
-            let object: C::Object = match serde_json::from_slice(&object) {
+            let object: C::Object = match decode(&object) {
                 Ok(object) => object,
                 Err(error) => return Called::Undecodable(error),
             };

@@ -29,9 +29,11 @@
 
 // The modules stand in the order in which the data meets them; arrows point up this list.
 pub mod env;
+mod json;
 mod error;
 mod key;
 mod outcome;
+mod raw;
 mod context;
 mod descriptor;
 mod controller;
@@ -53,6 +55,9 @@ pub mod prelude;
 pub mod __private;
 
 pub use context::{Cause, Context, Event, List, Operation, Reads, Severity, Watchable, Writable, Writes};
+#[cfg(not(feature = "compressed"))]
+#[doc(hidden)]
+pub use controller::CompressedFeature;
 #[cfg(not(feature = "derive"))]
 #[doc(hidden)]
 pub use controller::DeriveFeature;
@@ -72,11 +77,12 @@ pub use controller_ext::{ControllerExt, IntoController, StartOptions};
 /// }
 /// ```
 pub use controller_macros::controller;
-pub use descriptor::{Callback, Callbacks, Descriptor, Filter, OnStart, ResourceFacts};
+pub use descriptor::{Callback, Callbacks, Content, Descriptor, Filter, OnStart, ResourceFacts};
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use operator::{Operator, OperatorHandle, Running};
 pub use outcome::{Action, IntoOutcome};
+pub use raw::Raw;
 pub use supervisor::{
     AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,
     Restart, RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,

@@ -6,6 +6,7 @@ pub use std::time::Duration;
 pub use jiff::Timestamp;
 pub use kube::Client;
 pub use kube::api::{Patch, Preconditions};
+pub use kube::core::PartialObjectMeta;
 pub use serde_json::Value;
 
 pub use crate::__private::{millis, secs};
@@ -17,6 +18,7 @@ pub use crate::error::{Error, Failure, Result, ResultExt};
 pub use crate::key::Key;
 pub use crate::operator::{Operator, OperatorHandle, Running};
 pub use crate::outcome::Action;
+pub use crate::raw::Raw;
 pub use crate::supervisor::{
     AutoShutdown, ChildContext, ChildKind, ChildSpec, Exit, IntoChild, Restart, Shutdown, Strategy, Supervisor,
 };

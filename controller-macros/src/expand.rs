@@ -12,7 +12,7 @@ use crate::entry::Spanned;
 use crate::errors::written;
 use crate::item::Attr;
 use crate::model::Model;
-use crate::options::{Backoff, Escalation, Limit, Part, Schema, Shutdown};
+use crate::options::{Backoff, Escalation, Limit, Part, RateLimit, Schema, Shutdown};
 
 /// The expansion of `model`, which holds to all rules.
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -91,6 +91,10 @@ fn declared(model: &Model) -> Declared {
     if let Some(Schema::Derive(span)) = model.options.schema.good() {
         calls.extend(quote_spanned!(*span=> declare.schema_of_type();));
     }
+    // Where the feature is missing, the compiler says so at the word.
+    if let Some(word) = model.options.cache.good().and_then(|cache| cache.compressed.good()) {
+        calls.extend(quote_spanned!(word.span()=> declare.compress();));
+    }
     // A kind that is read and written has one name.
     let mut named: Vec<String> = Vec::new();
     let options = &model.options;
@@ -115,7 +119,12 @@ fn declared(model: &Model) -> Declared {
             };
             markers
                 .extend(quote_spanned!(span=> impl #generics __private::#marker<#name> for #self_ty #where_clause {}));
-            calls.extend(quote_spanned!(span=> declare.#method::<#name>();));
+            // Of kube's type for the metadata of a kind, metadata alone is watched.
+            let content = (marker == "Reads").then(|| match model.is_generic(kind) {
+                true => quote_spanned!(span=> __private::Content::Whole),
+                false => quote_spanned!(span=> __private::Probe::<#name>::CONTENT),
+            });
+            calls.extend(quote_spanned!(span=> declare.#method::<#name>(#content);));
         }
     }
     let declare = (!calls.is_empty()).then(|| quote!(fn declare(declare: &mut __private::Declare<Self>) { #calls }));
@@ -135,7 +144,12 @@ fn assertions(model: &Model, object: &Type) -> TokenStream {
     let same_version = version.map(|version| same("same_version", version));
     let is_resource = (kind.is_none() || version.is_none())
         .then(|| quote_spanned!(object.span()=> __private::is_resource::<#object>();));
-    quote!(#same_kind #same_version #is_resource)
+    let metadata = model.options.cache.good().and_then(|cache| cache.metadata.good());
+    let is_metadata = metadata.map(|word| {
+        let probe = quote!(__private::Probe::<#object>);
+        quote_spanned!(word.span()=> __private::is_metadata(#probe::CONTENT, #probe::RESOURCE);)
+    });
+    quote!(#same_kind #same_version #is_resource #is_metadata)
 }
 
 fn descriptor(model: &Model, object: &Type) -> TokenStream {
@@ -159,6 +173,10 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     if let Some(when) = options.when.good() {
         let parts = when.value.iter().map(filter);
         calls.push(quote!(when(&[#(__private::Filter::#parts),*])));
+    }
+    if let Some(cache) = options.cache.good() {
+        calls.extend(cache.metadata.good().map(|_| quote!(cache_metadata())));
+        calls.extend(cache.managed_fields.good().map(|_| quote!(cache_managed_fields())));
     }
 
     let (always, sometimes): (Vec<_>, Vec<_>) =
@@ -198,6 +216,13 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
     if let Some(Escalation { panics, within }) = options.escalate.good() {
         let (panics, within) = (proc_macro2::Literal::u32_unsuffixed(*panics), duration(*within));
         calls.push(quote!(escalate(#panics, #within)));
+    }
+    for (setter, limit) in [("rate_limit", &options.rate_limit), ("key_rate_limit", &options.key_rate_limit)] {
+        if let Some(RateLimit { runs, per, burst }) = limit.good() {
+            let (setter, per) = (format_ident!("{setter}"), duration(*per));
+            let [runs, burst] = [runs, burst].map(|count| proc_macro2::Literal::u32_unsuffixed(*count));
+            calls.push(quote!(#setter(#runs, #per, #burst)));
+        }
     }
     match options.schema.good() {
         Some(Schema::File(path)) => {

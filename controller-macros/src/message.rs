@@ -131,8 +131,8 @@ messages! {
         "`{option}` takes a value: write `{example}`";
     WantsList { option, example } =>
         "`{option}` takes a list in parentheses: write `{example}`";
-    WantsNothing { option } =>
-        "`{option}` stands alone: write `supervisor(restart = transient, {option})`";
+    WantsNothing { option, example } =>
+        "`{option}` stands alone: write `{example}`";
     WrongValue { option, written, forms } =>
         "`{written}` is not a value of `{option}`: write {forms}";
     QuotedNumber { option, written } =>
@@ -177,8 +177,6 @@ messages! {
         "`{written}` is not a label's value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
     FieldRequirement { written } =>
         "`{written}` is not a field requirement: write `status.phase=Running` or `spec.nodeName!=node-1`";
-    GenerationAlone {} =>
-        "`generation` stands alone: write `when(generation)`";
     PartKey { written } =>
         "`{written}` is not the key of a label or an annotation: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
     PointerGrammar { written } =>
@@ -201,6 +199,8 @@ messages! {
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
     HalfEscalation {} =>
         "`escalate` takes a number and a time: write `escalate(panics = 3, within = \"1m\")`";
+    HalfRateLimit { option } =>
+        "`{option}` takes a number of runs and a time: write `{option}(runs = 10, per = \"1s\")`";
     SignificantPermanent {} =>
         "a child that is always restarted can't be `significant`: write `restart = transient` or `restart = temporary` beside it";
     OnStartCallback { word } =>

@@ -19,7 +19,7 @@ use crate::message::Message;
 use crate::selector;
 
 /// The options, in the order in which the documentation and the messages list them.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 22] = [
     "api_version",
     "kind",
     "plural",
@@ -28,12 +28,15 @@ pub(crate) const NAMES: [&str; 19] = [
     "labels",
     "fields",
     "when",
+    "cache",
     "reconcile_delay",
     "on_start",
     "concurrency",
     "timeout",
     "backoff",
     "escalate",
+    "rate_limit",
+    "key_rate_limit",
     "schema",
     "reads",
     "writes",
@@ -48,11 +51,18 @@ const PLANNED: [&str; 3] = ["finalizer", "owns", "watches"];
 const SUPERVISOR: [&str; 3] = ["restart", "shutdown", "significant"];
 
 /// Words of other tools for our options.
-const FOREIGN: [(&str, &str); 27] = [
+const FOREIGN: [(&str, &str); 34] = [
+    ("managed_fields", "cache"),
+    ("metadata", "cache"),
     ("predicate", "when"),
     ("predicates", "when"),
     ("filter", "when"),
     ("panics", "escalate"),
+    ("throttle", "rate_limit"),
+    ("rate_limiter", "rate_limit"),
+    ("qps", "rate_limit"),
+    ("burst", "rate_limit"),
+    ("debounce", "key_rate_limit"),
     ("version", "api_version"),
     ("group", "api_version"),
     ("apiversion", "api_version"),
@@ -122,6 +132,14 @@ pub(crate) struct Escalation {
     pub(crate) within: u64,
 }
 
+/// How many runs may begin in how many milliseconds, and how many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RateLimit {
+    pub(crate) runs: u32,
+    pub(crate) per: u64,
+    pub(crate) burst: u32,
+}
+
 /// The waits of an operator that says nothing about them.
 pub(crate) const BACKOFF_MILLIS: (u64, u64) = (5, 60_000);
 
@@ -132,6 +150,14 @@ pub(crate) enum Part {
     Label(Spanned<String>),
     Annotation(Spanned<String>),
     Field(Spanned<String>),
+}
+
+/// What is kept of the objects, and how: each word where it stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    pub(crate) metadata: Given<Spanned<()>>,
+    pub(crate) managed_fields: Given<Spanned<()>>,
+    pub(crate) compressed: Given<Spanned<()>>,
 }
 
 /// Where the schema comes from.
@@ -165,12 +191,15 @@ pub(crate) struct Options {
     pub(crate) labels: Given<Spanned<String>>,
     pub(crate) fields: Given<Spanned<String>>,
     pub(crate) when: Given<Spanned<Vec<Part>>>,
+    pub(crate) cache: Given<Cache>,
     pub(crate) reconcile_delay: Given<Spanned<Limit>>,
     pub(crate) on_start: Given<Spanned<&'static str>>,
     pub(crate) concurrency: Given<Spanned<u64>>,
     pub(crate) timeout: Given<Spanned<Limit>>,
     pub(crate) backoff: Given<Backoff>,
     pub(crate) escalate: Given<Escalation>,
+    pub(crate) rate_limit: Given<RateLimit>,
+    pub(crate) key_rate_limit: Given<RateLimit>,
     pub(crate) schema: Given<Schema>,
     pub(crate) reads: Given<Vec<Type>>,
     pub(crate) writes: Given<Vec<Type>>,
@@ -205,6 +234,7 @@ impl Options {
                 form::selector_text(entry, selector::check_fields, errors)
             }),
             "when" => read(&mut self.when, entry, errors, parts::when),
+            "cache" => read(&mut self.cache, entry, errors, parts::cache),
             "reconcile_delay" => read(&mut self.reconcile_delay, entry, errors, form::limit),
             "on_start" => read(&mut self.on_start, entry, errors, |entry, errors| {
                 entry.value(errors)?.one_of("on_start", &["reconcile", "add", "skip"], errors)
@@ -213,6 +243,8 @@ impl Options {
             "timeout" => read(&mut self.timeout, entry, errors, form::limit),
             "backoff" => read(&mut self.backoff, entry, errors, form::backoff),
             "escalate" => read(&mut self.escalate, entry, errors, form::escalate),
+            "rate_limit" => read(&mut self.rate_limit, entry, errors, form::rate_limit),
+            "key_rate_limit" => read(&mut self.key_rate_limit, entry, errors, form::rate_limit),
             "schema" => read(&mut self.schema, entry, errors, schema_source::schema),
             "reads" => read(&mut self.reads, entry, errors, parts::kinds),
             "writes" => read(&mut self.writes, entry, errors, parts::kinds),
@@ -246,7 +278,9 @@ impl Options {
                     entry.value(errors)?.one_of("restart", &["permanent", "transient", "temporary"], errors)
                 }),
                 "shutdown" => read(&mut self.shutdown, entry, errors, form::shutdown),
-                "significant" => read(&mut self.significant, entry, errors, form::significant),
+                "significant" => read(&mut self.significant, entry, errors, |entry, errors| {
+                    form::word(entry, "supervisor(restart = transient, significant)", errors)
+                }),
                 _ => unknown(entry, &SUPERVISOR, errors),
             }
         }

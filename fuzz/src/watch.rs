@@ -1,14 +1,8 @@
 //! The pure rooms of the watch, as they stand in controller-core, and what is asked of each.
 
 #[rustfmt::skip]
-#[path = "../../controller-core/src/watch/brackets.rs"]
-mod brackets;
-#[rustfmt::skip]
 #[path = "../../controller-core/src/watch/frame.rs"]
 mod frame;
-#[rustfmt::skip]
-#[path = "../../controller-core/src/watch/json.rs"]
-mod json;
 #[rustfmt::skip]
 #[path = "../../controller-core/src/watch/list.rs"]
 mod list;
@@ -18,9 +12,6 @@ mod scan;
 #[rustfmt::skip]
 #[path = "../../controller-core/src/watch/strict.rs"]
 mod strict;
-#[rustfmt::skip]
-#[path = "../../controller-core/src/watch/text.rs"]
-mod text;
 
 use std::ops::ControlFlow;
 

@@ -66,6 +66,31 @@ async fn keys_run_side_by_side_up_to_the_concurrency_and_each_one_at_a_time() {
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
 }
 
+player!(Four(name = "four", concurrency = 4, reconcile_delay = off) add modify delete reconcile);
+
+/// Whatever came before, as long as a worker is free.
+#[tokio::test(start_paused = true)]
+async fn while_a_worker_is_free_no_key_waits_for_one_that_is_busy() {
+    // Each bit is an object whose run is slow, or a quick one.
+    for order in (0..1_u32 << 8).filter(|order| order.count_ones() < 4) {
+        let cluster = quiet_cluster();
+        let hand = Hand::of(&cluster);
+        let play = Play::new(|call| match call.v.as_str() {
+            "slow" => Answer::After(secs(1_000), Ok(Action::Done)),
+            _ => Answer::Done,
+        });
+        let operator = Operator::new("test").client(cluster.client()).controller(Four(play.clone())).spawn();
+        operator.settled().await;
+        for nth in 0..8 {
+            let v = if order >> nth & 1 == 1 { "slow" } else { "quick" };
+            hand.create(&format!("k{nth}"), v).await;
+            pass(millis(10)).await;
+            assert_eq!(play.take(), [format!("add default/k{nth} {v}")], "order {order:08b}");
+        }
+        drop(operator);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_one_worker_keys_run_in_the_order_in_which_they_came() {
     let cluster = quiet_cluster();
@@ -100,6 +125,74 @@ async fn a_change_is_served_before_what_was_found_at_start() {
     assert!(told.iter().any(|line| line == "add default/late 1"), "{told:?}");
     operator.settled().await;
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_each_eight_runs_one_is_of_each_group_that_waits_behind() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..20 {
+        hand.create(&format!("found{nth}"), "1").await;
+    }
+    let play = Play::new(|call| match (call.name.starts_with("again"), call.attempt) {
+        (true, 1) => Answer::Say(Err(Error::temporary("once more").after(millis(1)).into())),
+        _ => Answer::After(secs(1), Ok(Action::AwaitChange)),
+    });
+    let operator = Operator::new("test").client(cluster.client()).controller(One(play.clone())).spawn();
+    pass(millis(10)).await;
+    // They fail at once, and wait for their turn again behind a flood of events.
+    for nth in 0..20 {
+        hand.create(&format!("again{nth}"), "1").await;
+    }
+    for nth in 0..300 {
+        hand.create(&format!("event{nth}"), "1").await;
+    }
+    operator.settled().await;
+    let calls = play.calls();
+    let place = |call: &(Duration, super::stage::Call)| {
+        let (_, call) = call;
+        (call.name.clone(), call.attempt)
+    };
+    let order = calls.iter().map(place).filter(|(name, attempt)| !name.starts_with("again") || *attempt > 1);
+    let order: Vec<_> = order.collect();
+    for group in ["found", "again"] {
+        let places: Vec<usize> =
+            (0..).zip(&order).filter(|(_, (name, _))| name.starts_with(group)).map(|(at, _)| at).collect();
+        assert_eq!(places.len(), 20, "{group}");
+        let widest = places.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(widest.is_some_and(|widest| widest <= 8), "{group} waits for {widest:?} runs: {places:?}");
+        assert!(places.last().is_some_and(|last| *last > 100), "{group} does not come before the events: {places:?}");
+    }
+    operator.stop().await;
+}
+
+player!(Ticking(reconcile_delay = "100s") reconcile);
+
+#[tokio::test(start_paused = true)]
+async fn objects_found_together_do_not_come_back_together() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..200 {
+        hand.create(&format!("k{nth}"), "1").await;
+    }
+    let play = Play::well();
+    let operator = Operator::new("test").client(cluster.client()).chance(1).controller(Ticking(play.clone())).spawn();
+    pass(secs(420)).await;
+    let mut runs: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
+    for (at, call) in play.calls() {
+        runs.entry(call.name).or_default().push(at);
+    }
+    assert_eq!(runs.len(), 200);
+    let mut firsts = [0; 10];
+    for (name, times) in &runs {
+        let waits: Vec<u64> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+        assert!(waits.len() >= 2, "{name}: {waits:?}");
+        assert!((50..150).contains(&waits[0]), "{name}: the first tick is spread over the period: {waits:?}");
+        assert!(waits[1..].iter().all(|wait| (90..=110).contains(wait)), "{name}: later ones by a tenth: {waits:?}");
+        firsts[usize::try_from((waits[0] - 50) / 10).expect("small")] += 1;
+    }
+    assert!(firsts.iter().all(|tenth| (8..=40).contains(tenth)), "no burst in any tenth of the period: {firsts:?}");
+    operator.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,19 @@
 
 mod answers;
 mod api;
+mod barrier;
+mod caches;
 mod callbacks;
 mod cluster;
 mod crowds;
+mod deletes;
+mod events;
 mod filters;
 mod observability;
+mod pause;
+mod rates;
 mod reads;
 mod stage;
 mod stops;
+mod watches;
 mod writes;

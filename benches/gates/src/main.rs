@@ -12,6 +12,7 @@
 mod corpus;
 #[path = "../../src/template.rs"]
 mod template;
+mod json;
 mod watch;
 
 use std::env;

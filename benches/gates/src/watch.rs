@@ -1,17 +1,8 @@
 //! The pure rooms of the watch, as they stand in controller-core, where they are formatted and tested.
 
 #[rustfmt::skip]
-#[path = "../../../controller-core/src/watch/brackets.rs"]
-mod brackets;
-#[rustfmt::skip]
-#[path = "../../../controller-core/src/watch/json.rs"]
-mod json;
-#[rustfmt::skip]
 #[path = "../../../controller-core/src/watch/scan.rs"]
 mod scan;
-#[rustfmt::skip]
-#[path = "../../../controller-core/src/watch/text.rs"]
-mod text;
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -311,7 +311,11 @@ impl Page<'_> {
         let skipped = all.iter().flat_map(|figures| {
             let because = |reason: &'static str| [("controller", figures.name), ("reason", reason)];
             let skipped = figures.skipped;
-            [(because("unheard"), skipped.unheard), (because("filtered"), skipped.filtered)]
+            [
+                (because("unheard"), skipped.unheard),
+                (because("filtered"), skipped.filtered),
+                (because("paused"), skipped.paused),
+            ]
         });
         self.counter("controller_rs_skipped", "Events for which no callback ran, by the reason", skipped)?;
         self.counter(
@@ -334,10 +338,26 @@ impl Page<'_> {
             "Runs that took more than ten times the median of their callback",
             counted(|figures| figures.counters.unusual.get()),
         )?;
+        self.counter(
+            "controller_rs_rate_limited_runs",
+            "Runs that waited because of a rate limit",
+            counted(|figures| figures.limited),
+        )?;
+        let shown = |read: fn(&Figures) -> f64| all.iter().map(move |figures| (controller(figures), read(figures)));
+        self.gauge(
+            "controller_rs_oldest_ready_seconds",
+            "How long the object that is ready to run longest has been so",
+            shown(|figures| figures.oldest.as_secs_f64()),
+        )?;
+        self.gauge(
+            "controller_rs_paused_keys",
+            "Objects that are paused by their annotation",
+            shown(|figures| figures.depth.paused as f64),
+        )?;
         self.gauge(
             "controller_rs_retrying_keys",
             "Objects that wait for a retry",
-            all.iter().map(|figures| (controller(figures), figures.depth.retrying as f64)),
+            shown(|figures| figures.depth.retrying as f64),
         )
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Slot};
-use crate::watch::{Pointer, elements};
+use crate::json::{Pointer, elements};
 
 /// What an index is over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,19 +25,20 @@ impl By {
             Self::Namespace => entry.key.namespace().map(str::to_owned).into_iter().collect(),
             Self::Owner => {
                 let owners = Pointer::of(&["metadata", "ownerReferences"]);
-                let owners = owners.find(&entry.bytes).map(elements).unwrap_or_default();
+                let bytes = entry.bytes();
+                let owners = owners.find(&bytes).map(elements).unwrap_or_default();
                 let uid = Pointer::of(&["uid"]);
                 owners.into_iter().filter_map(|owner| uid.text(owner)).collect()
             }
             Self::Label(key) => label(entry, key).into_iter().collect(),
-            Self::Field(pointer) => pointer.text(&entry.bytes).into_iter().collect(),
+            Self::Field(pointer) => pointer.text(&entry.bytes()).into_iter().collect(),
         }
     }
 }
 
 /// The value of a label.
 pub(crate) fn label(entry: &Entry, key: &str) -> Option<String> {
-    Pointer::of(&["metadata", "labels", key]).text(&entry.bytes)
+    Pointer::of(&["metadata", "labels", key]).text(&entry.bytes())
 }
 
 /// All indexes of one cache.

@@ -4,16 +4,26 @@
 //! must know of it was read from the bytes once, by `watch/scan`. A typed value exists only while a callback runs,
 //! and where one can't be made, `place` finds the field. The watch's task alone writes; everyone else reads behind a lock that is held for a look-up.
 
+#[cfg(not(feature = "compressed"))]
+mod body;
+#[cfg(feature = "compressed")]
+mod tier;
 mod entry;
-mod place;
+mod rows;
 mod store;
 mod version;
 mod index;
 mod memo;
+mod view;
 mod reader;
 
+#[cfg(not(feature = "compressed"))]
+pub(crate) use body::Body;
 pub(crate) use entry::{Entry, Uid};
-pub(crate) use place::place_of;
+pub(crate) use index::label;
 pub(crate) use reader::Reader;
 pub(crate) use store::{Applied, Seen, Slot, Store, SubscriberId};
+#[cfg(feature = "compressed")]
+pub(crate) use tier::{Body, Codec};
 pub(crate) use version::ResourceVersion;
+pub(crate) use view::View;

@@ -6,17 +6,16 @@ use parking_lot::Mutex;
 
 use super::index::{By, Indexes, label};
 use super::memo::Memo;
-use super::place::place_of;
 use super::store::Found;
-use super::{Entry, Slot, Store};
+use super::{Entry, Slot, View};
 use crate::context::{Decode, Query, Typed};
 use crate::error::Error;
+use crate::json::{Pointer, place_of};
 use crate::key::Key;
-use crate::watch::Pointer;
 
-/// The objects of one store, as callbacks read them. Whoever follows the store's watch tells it of each change.
+/// The objects of one store, as callbacks read them. Whoever follows the watch of the store tells it of each change.
 pub(crate) struct Reader {
-    store: Arc<Store>,
+    view: View,
     decode: Decode,
     indexes: Mutex<Indexes>,
     memo: Mutex<Memo>,
@@ -37,8 +36,8 @@ pub(crate) enum ReadError {
 }
 
 impl Reader {
-    pub(crate) fn new(store: Arc<Store>, decode: Decode) -> Self {
-        Self { store, decode, indexes: Mutex::default(), memo: Mutex::default() }
+    pub(crate) fn new(view: View, decode: Decode) -> Self {
+        Self { view, decode, indexes: Mutex::default(), memo: Mutex::default() }
     }
 
     /// An object changed, came or went.
@@ -47,7 +46,7 @@ impl Reader {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Result<Option<Typed>, Error> {
-        self.store.find(key).map(|found| self.typed(&found)).transpose()
+        self.view.find(key).map(|found| self.typed(&found)).transpose()
     }
 
     /// The objects that a query asks for, in the order of their slots.
@@ -63,8 +62,9 @@ impl Reader {
         if let Some(typed) = self.memo.lock().get(*slot, entry) {
             return Ok(typed);
         }
-        let typed = (self.decode)(&entry.bytes).map_err(|source| {
-            let place = place_of(&entry.bytes, &source).filter(|place| !place.is_empty());
+        let bytes = entry.bytes();
+        let typed = (self.decode)(&bytes).map_err(|source| {
+            let place = place_of(&bytes, &source).filter(|place| !place.is_empty());
             Error::temporary(ReadError::Undecodable { key: entry.key.clone(), place, source })
         })?;
         self.memo.lock().put(*slot, entry, Arc::clone(&typed));
@@ -73,18 +73,18 @@ impl Reader {
 
     /// What an index finds, or everything. An index may be a moment behind the store, so each candidate is looked at.
     fn candidates(&self, wanted: &Wanted<'_>) -> Vec<Found> {
-        let Some((by, value)) = wanted.best() else { return self.store.snapshot() };
+        let Some((by, value)) = wanted.best() else { return self.view.snapshot() };
         let begun = self.indexes.lock().begin(&by);
         if begun {
-            let snapshot = self.store.snapshot();
+            let snapshot = self.view.snapshot();
             // Reading the values takes a while, and the watch goes on meanwhile.
             let values: Vec<_> = snapshot.iter().map(|(slot, entry)| (*slot, by.values(entry))).collect();
             self.indexes.lock().complete(&by, values);
         }
         let slots = self.indexes.lock().find(&by, value);
         match slots {
-            Some(slots) => slots.into_iter().filter_map(|slot| Some((slot, self.store.get(slot)?))).collect(),
-            None => self.store.snapshot(),
+            Some(slots) => slots.into_iter().filter_map(|slot| Some((slot, self.view.get(slot)?))).collect(),
+            None => self.view.snapshot(),
         }
     }
 }
@@ -119,7 +119,7 @@ impl<'a> Wanted<'a> {
         namespace.as_ref().is_none_or(|namespace| entry.key.namespace() == Some(namespace))
             && owner.as_ref().is_none_or(|uid| has(By::Owner, uid))
             && labels.matches(|key| label(entry, key))
-            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes).as_deref() == Some(*value))
+            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes()).as_deref() == Some(*value))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Owns the objects of one watch, each under a dense slot, and decides what a report about an object changes.
 //!
 //! The watch's task alone writes, one object at a time, and speaks of a change only after the lock is free. Readers
-//! hold the lock for a look-up or for a copy of pointers.
+//! hold the lock for a look-up, or for a copy of the pointers to chunks of [`rows`](super::rows).
 //!
 //! **Slots.** A slot stays bound to its key while the object lives. When the object goes, the slot becomes a grave
 //! that every subscriber of that moment holds; it can be given to another key once all of them released it. If the
@@ -22,8 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
+#[cfg(feature = "compressed")]
+use super::Codec;
 use super::entry::Uid;
-use super::{Entry, ResourceVersion};
+use super::rows::{Row, Rows};
+use super::{Body, Entry, ResourceVersion};
 use crate::key::Key;
 use crate::watch::Head;
 
@@ -62,14 +65,18 @@ pub(crate) enum Applied {
 }
 
 /// The objects of one watch.
+#[derive(Default)]
 pub(crate) struct Store {
     inner: RwLock<Inner>,
     synced: AtomicBool,
+    /// What compresses the objects, where that is asked for.
+    #[cfg(feature = "compressed")]
+    codec: RwLock<Option<Arc<Codec>>>,
 }
 
 #[derive(Default)]
 struct Inner {
-    rows: Vec<Row>,
+    rows: Rows,
     /// Slots by the hash of their key, graves included. It is never iterated.
     index: HashTable<Slot>,
     free: Vec<Slot>,
@@ -82,13 +89,6 @@ struct Inner {
     live: usize,
 }
 
-#[derive(Default)]
-struct Row {
-    entry: Option<Arc<Entry>>,
-    /// The last list, or the events after it, that showed the object.
-    seen_in: u32,
-}
-
 struct Grave {
     key: Key,
     holders: Vec<SubscriberId>,
@@ -96,7 +96,7 @@ struct Grave {
 
 impl Store {
     pub(crate) fn new() -> Self {
-        Self { inner: RwLock::default(), synced: AtomicBool::new(false) }
+        Self::default()
     }
 
     /// The object in a slot.
@@ -116,11 +116,20 @@ impl Store {
         self.inner.read().live
     }
 
+    /// How many slots are kept for those who may still speak of an object that is gone.
+    #[cfg(test)]
+    pub(crate) fn graves(&self) -> usize {
+        self.inner.read().graves.len()
+    }
+
     /// All objects in the order of their slots, which is the order in which they were found.
     pub(crate) fn snapshot(&self) -> Vec<Found> {
-        let inner = self.inner.read();
-        let mut found = Vec::with_capacity(inner.live);
-        found.extend((0..).zip(&inner.rows).filter_map(|(slot, row)| Some((slot, row.entry.clone()?))));
+        let (rows, live) = {
+            let inner = self.inner.read();
+            (inner.rows.clone(), inner.live)
+        };
+        let mut found = Vec::with_capacity(live);
+        found.extend(rows.entries().map(|(slot, entry)| (slot, entry.clone())));
         found
     }
 
@@ -183,7 +192,12 @@ impl Store {
             (None, None) => inner.key(head.namespace.as_deref(), &head.name),
         };
         let generation = head.generation.unwrap_or(0);
-        let entry = Arc::new(Entry { key, uid, version, generation, deleting: head.deleting, bytes: bytes() });
+        let (deleting, says_paused, body) = (head.deleting, head.says_paused, Body::new(bytes()));
+        let entry = Arc::new(Entry { key, uid, version, generation, deleting, says_paused, body });
+        #[cfg(feature = "compressed")]
+        if let (Seen::Listed, Some(codec)) = (seen, self.codec()) {
+            entry.body.freeze(&codec);
+        }
         let slot = inner.put(slot, entry.clone());
         match before {
             Some(gone) if gone.uid != entry.uid => Applied::Replaced { slot, gone, entry },
@@ -225,7 +239,7 @@ impl Store {
         let mut inner = self.inner.write();
         let list = inner.list;
         let unseen = |row: &Row| row.entry.is_some() && row.seen_in != list;
-        let gone: Vec<Slot> = (0..).zip(&inner.rows).filter(|(_, row)| unseen(row)).map(|(slot, _)| slot).collect();
+        let gone: Vec<Slot> = inner.rows.from(0).filter(|(_, row)| unseen(row)).map(|(slot, _)| slot).collect();
         let gone = gone.into_iter().filter_map(|slot| Some((slot, inner.bury(slot)?))).collect();
         drop(inner);
         self.synced.store(true, Ordering::Release);
@@ -233,9 +247,23 @@ impl Store {
     }
 }
 
-/// A slot is a `u32`, so that a queue's states stay small.
-fn row(slot: Slot) -> usize {
-    usize::try_from(slot).unwrap_or(usize::MAX)
+#[cfg(feature = "compressed")]
+impl Store {
+    pub(super) fn codec(&self) -> Option<Arc<Codec>> {
+        self.codec.read().clone()
+    }
+
+    pub(super) fn compress_with(&self, codec: Arc<Codec>) {
+        *self.codec.write() = Some(codec);
+    }
+
+    /// The objects in so many rows, and where the next ones are; the first one again behind the last.
+    pub(super) fn rows(&self, from: Slot, rows: usize) -> (Vec<Arc<Entry>>, Slot) {
+        let inner = self.inner.read();
+        let entries = inner.rows.from(from).take(rows).filter_map(|(_, row)| row.entry.clone()).collect();
+        let next = Slot::try_from(rows).ok().and_then(|rows| from.checked_add(rows)).unwrap_or(0);
+        (entries, if (next as usize) < inner.rows.len() { next } else { 0 })
+    }
 }
 
 /// The standard library's hasher with its fixed keys: the same run takes the same path everywhere.
@@ -253,7 +281,7 @@ fn is(key: &Key, namespace: Option<&str>, name: &str) -> bool {
 
 impl Inner {
     fn entry(&self, slot: Slot) -> Option<&Arc<Entry>> {
-        self.rows.get(row(slot))?.entry.as_ref()
+        self.rows.entry(slot)
     }
 
     /// The key that a slot is bound to, in life or in its grave.
@@ -270,11 +298,11 @@ impl Inner {
     }
 
     fn was_seen(&self, slot: Option<Slot>) -> bool {
-        slot.and_then(|slot| self.rows.get(row(slot))).is_some_and(|row| row.seen_in == self.list)
+        slot.and_then(|slot| self.rows.get(slot)).is_some_and(|row| row.seen_in == self.list)
     }
 
     fn mark(&mut self, slot: Option<Slot>) {
-        if let Some(row) = slot.and_then(|slot| self.rows.get_mut(row(slot))) {
+        if let Some(row) = slot.and_then(|slot| self.rows.get_mut(slot)) {
             row.seen_in = self.list;
         }
     }
@@ -297,7 +325,7 @@ impl Inner {
         let slot = slot.unwrap_or_else(|| self.bind(&entry.key));
         self.graves.remove(&slot);
         let list = self.list;
-        if let Some(row) = self.rows.get_mut(row(slot)) {
+        if let Some(row) = self.rows.get_mut(slot) {
             self.live += usize::from(row.entry.is_none());
             *row = Row { entry: Some(entry), seen_in: list };
         }
@@ -305,17 +333,10 @@ impl Inner {
     }
 
     fn bind(&mut self, key: &Key) -> Slot {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            // Growth by an eighth: doubling would leave half of a large table empty.
-            if self.rows.len() == self.rows.capacity() {
-                self.rows.reserve_exact(self.rows.len() / 8 + 64);
-            }
-            self.rows.push(Row::default());
-            Slot::try_from(self.rows.len() - 1).unwrap_or(Slot::MAX)
-        });
+        let slot = self.free.pop().unwrap_or_else(|| self.rows.push());
         let Self { index, rows, graves, .. } = self;
         let rehash = |slot: &Slot| {
-            let entry = rows.get(row(*slot)).and_then(|row| row.entry.as_ref());
+            let entry = rows.entry(*slot);
             let key = entry.map(|entry| &entry.key).or_else(|| graves.get(slot).map(|grave| &grave.key));
             key.map_or(0, |key| hash(key.namespace(), key.name()))
         };
@@ -325,7 +346,7 @@ impl Inner {
 
     /// Takes the object out of its slot. The slot stays bound to the key until each subscriber released it.
     fn bury(&mut self, slot: Slot) -> Option<Arc<Entry>> {
-        let entry = self.rows.get_mut(row(slot))?.entry.take()?;
+        let entry = self.rows.get_mut(slot)?.entry.take()?;
         self.live -= 1;
         let holders = self.subscribers.clone();
         let nobody = holders.is_empty();

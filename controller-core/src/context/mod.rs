@@ -31,6 +31,7 @@ pub use write::{Writable, Writes};
 use crate::controller::Controller;
 use crate::error::Error;
 use crate::key::Key;
+use crate::raw::decode;
 
 /// Why a callback runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,8 +141,8 @@ impl<C: Controller> Context<C> {
     /// older version does not decode into the object type.
     #[must_use]
     pub fn previous(&self) -> Option<C::Object> {
-        let bytes = self.facts.previous.as_deref()?;
-        serde_json::from_slice(bytes)
+        let bytes = self.facts.previous.as_ref()?;
+        decode(bytes)
             .inspect_err(|error| tracing::warn!(key = %self.facts.key, %error, "the previous version does not decode"))
             .ok()
     }

@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Context, Selector};
 use crate::controller::Controller;
-use crate::descriptor::ResourceFacts;
+use crate::descriptor::{Content, ResourceFacts};
 use crate::error::Error;
 use crate::key::Key;
+use crate::raw::decode;
 
 /// A kind whose objects a cache can hold: a Rust type that says its kind and that objects decode into.
 ///
@@ -41,22 +42,24 @@ pub trait Reads<K>: Controller {}
 pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 
 /// Makes a typed object out of its bytes.
-pub(crate) type Decode = fn(&[u8]) -> Result<Typed, serde_json::Error>;
+pub(crate) type Decode = fn(&Arc<[u8]>) -> Result<Typed, serde_json::Error>;
 
 /// One kind that a controller reads.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Read {
     pub(crate) of: TypeId,
     pub(crate) facts: ResourceFacts,
+    pub(crate) content: Content,
     pub(crate) decode: Decode,
 }
 
 impl Read {
-    pub(crate) fn of<K: Watchable>() -> Self {
+    pub(crate) fn of<K: Watchable>(content: Content) -> Self {
         Self {
             of: TypeId::of::<K>(),
             facts: ResourceFacts::of::<K>(),
-            decode: |bytes| serde_json::from_slice::<K>(bytes).map(|object| Arc::new(object) as Typed),
+            content,
+            decode: |bytes| decode::<K>(bytes).map(|object| Arc::new(object) as Typed),
         }
     }
 }

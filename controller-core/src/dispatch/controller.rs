@@ -79,7 +79,7 @@ async fn find_reads(reads: Vec<Read>, descriptor: &Descriptor, scope: &Scope) ->
     let mut found = Vec::new();
     for read in reads {
         let resource = resolve(descriptor.name(), WatchedKind::of(&read.facts), true, scope).await;
-        let specs = read_watches(descriptor, &resource, scope.namespaces.as_deref());
+        let specs = read_watches(descriptor, &resource, &read, scope.namespaces.as_deref());
         found.push(Found { read, resource, specs });
     }
     found

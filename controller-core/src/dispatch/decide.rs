@@ -44,6 +44,8 @@ pub(crate) enum Happened {
     Seen,
     /// It changed, in nothing that the controller asked to be told of.
     Noise,
+    /// It says no longer that it is paused.
+    Resumed,
     /// It is gone.
     Gone,
     /// Nothing, but a run is asked for.
@@ -52,13 +54,27 @@ pub(crate) enum Happened {
 
 /// What is to be done about it.
 pub(crate) fn decide(happened: Happened, history: History, routes: &Routes) -> Plan {
+    match unless_paused(happened, history, routes) {
+        Plan::Run { standing, .. } if history.paused => Plan::Keep { standing },
+        Plan::AfterAdd if history.paused => Plan::Keep { standing: history.standing },
+        Plan::Run { callback, standing } if happened == Happened::Resumed => Plan::Resume { callback, standing },
+        plan => plan,
+    }
+}
+
+fn unless_paused(happened: Happened, history: History, routes: &Routes) -> Plan {
     let run = |callback: Option<Callback>, standing| callback.map(|callback| Plan::Run { callback, standing });
     // What no callback saw is tried again with every change: it may be the one that mends it.
     let unheard = history.unheard || history.standing == Standing::Absent;
-    let happened = if happened == Happened::Noise && unheard { Happened::Seen } else { happened };
+    let happened = match happened {
+        Happened::Noise if unheard => Happened::Seen,
+        // Whatever it changed in: nobody was told of what came before.
+        Happened::Resumed => Happened::Seen,
+        happened => happened,
+    };
     match (happened, history.standing) {
         (Happened::Noise, Standing::Known) if routes.modify.is_none() => Plan::Note { standing: Standing::Known },
-        (Happened::Noise, _) => Plan::Refresh,
+        (Happened::Noise | Happened::Resumed, _) => Plan::Refresh,
         (Happened::Found, Standing::Absent) => {
             // An object to be added has not been heard of; one to be reconciled may be known from an earlier life
             // of this controller, so that its delete is delivered even if it goes before its turn.

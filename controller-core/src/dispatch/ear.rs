@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::barrier::CacheId;
 use super::engine::Engine;
+use super::pause::is_paused;
 #[cfg(feature = "testing")]
 use super::probe::Probe;
 #[cfg(feature = "testing")]
 use crate::cache::Entry;
 use crate::queue::{Freed, Place};
-use crate::watch::{Delta, Sink};
+use crate::watch::{Delta, PAUSED, Sink};
 
 /// Takes in the deltas of one watch of the controller's own kind.
 pub(super) struct Ear {
@@ -28,11 +29,15 @@ impl Sink for Ear {
         let engine = &self.engine;
         #[cfg(feature = "testing")]
         tell(engine, delta);
-        // Bytes are compared before the lock is taken.
-        let passes = match delta {
-            Delta::Upsert { entry, before: Some(before), .. } => engine.filters.let_pass(before, entry),
-            _ => true,
+        // Bytes are read and compared before the lock is taken.
+        let (passes, paused) = match delta {
+            Delta::Upsert { entry, before, .. } => {
+                let passes = before.is_none_or(|before| engine.filters.let_pass(before, entry));
+                (passes, is_paused(entry, engine.name()))
+            }
+            _ => (true, false),
         };
+        let mut turned = None;
         let now = engine.now();
         let mut state = engine.state.lock();
         let place = |slot| Place { space: self.space, slot };
@@ -43,10 +48,14 @@ impl Sink for Ear {
                     let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
                 }
                 let (place, entry) = (place(slot), Arc::clone(entry));
+                let ledger = &mut state.ledger;
+                let news = if paused { ledger.pause(place) } else { ledger.resume(place) };
+                turned = news.then(|| (entry.key.clone(), paused));
                 match (passes, initial) {
-                    (false, _) => state.ledger.changed_beside(place, entry, now),
-                    (true, true) => state.ledger.found(place, entry, now),
-                    (true, false) => state.ledger.seen(place, entry, now),
+                    _ if news && !paused => ledger.resumed(place, entry, now),
+                    (false, _) => ledger.changed_beside(place, entry, now),
+                    (true, true) => ledger.found(place, entry, now),
+                    (true, false) => ledger.seen(place, entry, now),
                 }
             }
             Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
@@ -62,6 +71,15 @@ impl Sink for Ear {
             Delta::Synced => {}
         }
         engine.after(&mut state, freed);
+        drop(state);
+        match turned {
+            Some((key, true)) => tracing::info!(
+                controller = engine.name(), %key,
+                "the object is paused: no callback runs for it until its annotation {PAUSED} goes"
+            ),
+            Some((key, false)) => tracing::info!(controller = engine.name(), %key, "the object is no longer paused"),
+            None => {}
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Owns one running controller: its ledger, its workers, and what they share.
 //!
-//! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait for a [`Notify`] and
+//! Deltas come in on the watches' tasks and are decided on under one short lock. Workers wait in the [`Crew`] and
 //! take jobs under the same lock; no user code and no await is ever inside it.
 
 use std::any::TypeId;
@@ -11,7 +11,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,6 +18,7 @@ use tracing::Instrument as _;
 use super::Scope;
 use super::barrier::{Barrier, CacheId};
 use super::counters::Counters;
+use super::crew::{Crew, Take};
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
 use super::figures::{Figures, WatchFigures};
@@ -34,12 +34,12 @@ use super::resolve::Resource;
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use super::writes::{Question, Write};
-use crate::cache::{Entry, ResourceVersion, Store};
+use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
-use crate::descriptor::Callback;
+use crate::descriptor::{Callback, Descriptor, RateLimit};
 use crate::erased::ErasedController;
 use crate::key::Key;
-use crate::queue::{Backoff, Causes, Freed, Job, Moment, Place};
+use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place, Rate};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
 use crate::watch::{Subscription, WatchSpec};
@@ -57,10 +57,9 @@ pub(crate) struct Engine {
     pub(super) state: Mutex<State>,
     /// Where the workers' runs are seen.
     seats: Mutex<Vec<Arc<Seat>>>,
-    /// Workers wait here for jobs.
-    work: Notify,
-    /// The controller's loop waits here for an earlier deadline, a question to the server, or the end that panics bring.
-    pub(super) alarm: Notify,
+    /// The workers, and the controller's loop: it waits for an earlier deadline, a question to the server, or the end
+    /// that panics bring.
+    pub(super) crew: Crew,
     stop: CancellationToken,
 }
 
@@ -109,12 +108,6 @@ impl State {
     }
 }
 
-enum Take {
-    Job(Job<Arc<Entry>>),
-    Nothing,
-    Closed,
-}
-
 impl Engine {
     pub(super) fn new(
         controller: Arc<dyn ErasedController>,
@@ -125,7 +118,8 @@ impl Engine {
     ) -> Arc<Self> {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
-        let ledger = Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync());
+        let ledger =
+            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), limits_of(descriptor));
         let reporter: Arc<str> = descriptor.name().into();
         let instance = Arc::clone(&scope.operator);
         let state = State {
@@ -154,8 +148,7 @@ impl Engine {
             counters: Arc::default(),
             seats: Mutex::default(),
             state: Mutex::new(state),
-            work: Notify::new(),
-            alarm: Notify::new(),
+            crew: Crew::default(),
             stop: CancellationToken::new(),
         })
     }
@@ -170,7 +163,10 @@ impl Engine {
         }
         for (space, spec) in (0..).zip(specs) {
             let ear = Arc::new(Ear::new(Arc::clone(self), space));
-            let subscription = self.scope.hub.subscribe(spec.clone(), ear);
+            let subscription = self.scope.hub.subscribe(&spec, ear);
+            if self.controller.compresses() {
+                subscription.compress();
+            }
             state.watches.push(Watch { spec, subscription });
         }
     }
@@ -214,7 +210,7 @@ impl Engine {
         let now = self.now();
         let mut state = self.state.lock();
         let found = (0..).zip(&state.watches).find_map(|(space, watch)| {
-            let (slot, _) = watch.subscription.store.find(key)?;
+            let (slot, _) = watch.subscription.view().find(key)?;
             Some(Place { space, slot })
         });
         let Some(place) = found else {
@@ -229,39 +225,22 @@ impl Engine {
     pub(super) async fn work(self: Arc<Self>) {
         let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
         self.seats.lock().push(Arc::clone(&seat));
-        loop {
-            let waiting = self.work.notified();
-            tokio::pin!(waiting);
-            // Waiting starts before the look, so that what comes in between is not missed.
-            waiting.as_mut().enable();
-            match self.take() {
-                Take::Job(job) => self.run(job, &seat).await,
-                Take::Nothing => waiting.await,
-                Take::Closed => return,
-            }
-        }
+        self.crew.work(|| self.take(), |job| self.run(job, &seat)).await;
     }
 
-    fn take(&self) -> Take {
+    fn take(&self) -> Take<Job<Arc<Entry>>> {
         let now = self.now();
         let mut state = self.state.lock();
-        if state.ledger.is_closed() {
-            return Take::Closed;
-        }
-        if !state.can_read() {
-            return Take::Nothing;
-        }
-        let Some(job) = state.ledger.take(now) else { return Take::Nothing };
-        if state.barrier.give_up(job.place) {
+        let (may_begin, armed) = (state.can_read(), state.armed);
+        let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
+        if let Take::Job(job) = &taken
+            && state.barrier.give_up(job.place)
+        {
             self.counters.stale.add_one();
             let key = &job.object.key;
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
-        // One notice may stand for several jobs: each worker that finds one passes it on.
-        if state.ledger.has_ready() {
-            self.work.notify_one();
-        }
-        Take::Job(job)
+        taken
     }
 
     async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) {
@@ -307,7 +286,7 @@ impl Engine {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self), object.uid.clone());
-        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| Arc::clone(&entry.bytes));
+        let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
             let facts = RunFacts {
@@ -325,7 +304,7 @@ impl Engine {
                 reach: Arc::clone(&reach),
                 seat,
             };
-            let this = invoke(invocation, Arc::clone(&version.bytes)).await;
+            let this = invoke(invocation, version.bytes()).await;
             let done = reached(&this);
             // What is said of a delete that reached nothing is said of the version that was seen last.
             if done || ended.is_none() {
@@ -406,7 +385,7 @@ impl Engine {
         if state.panics.len() >= usize::try_from(panics.max(1)).unwrap_or(usize::MAX) && state.escalated.is_none() {
             state.escalated =
                 Some(format!("{} panics of callbacks within {within:?}; the last: {report}", state.panics.len()));
-            self.alarm.notify_one();
+            self.crew.alarm();
         }
     }
 
@@ -449,12 +428,7 @@ impl Engine {
                 watch.subscription.release(place.slot);
             }
         }
-        if state.ledger.has_ready() && state.can_read() {
-            self.work.notify_one();
-        }
-        if state.ledger.next_deadline().is_some_and(|deadline| deadline < state.armed) {
-            self.alarm.notify_one();
-        }
+        self.crew.changed(&state.ledger, state.can_read(), state.armed);
         self.scope.live.has_moved();
     }
 
@@ -474,7 +448,7 @@ impl Engine {
 
     /// Waits until a deadline comes that is earlier than the last one given, or panics end the controller.
     pub(super) async fn alarmed(&self) {
-        self.alarm.notified().await;
+        self.crew.alarmed().await;
     }
 
     /// Why the controller has to end, where too many callbacks panicked.
@@ -486,7 +460,7 @@ impl Engine {
     pub(super) fn close(&self) {
         self.state.lock().ledger.close();
         self.stop.cancel();
-        self.work.notify_waiters();
+        self.crew.close();
     }
 
     /// Says what was done, at the controller's end.
@@ -506,6 +480,7 @@ impl Engine {
             stale = counters.stale.get(),
             queued = state.ledger.adds(),
             delayed = state.ledger.delays(),
+            limited = state.ledger.limited(),
             skipped = ?state.ledger.skipped(),
             "the controller ends"
         );
@@ -514,8 +489,9 @@ impl Engine {
     /// What there is to measure now.
     pub(crate) fn figures(&self) -> Figures {
         let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
+        let now = self.now();
         let state = self.state.lock();
-        let watches = state.subscriptions().map(|(spec, subscription)| WatchFigures::of(spec, subscription));
+        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
         Figures {
             name: self.name(),
             counters: Arc::clone(&self.counters),
@@ -523,6 +499,8 @@ impl Engine {
             depth: state.ledger.depth(),
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
+            limited: state.ledger.limited(),
+            oldest: state.ledger.oldest(now).unwrap_or_default(),
             skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
             longest: ages.iter().max().copied().unwrap_or_default(),
@@ -541,16 +519,22 @@ impl Engine {
         state.synced == state.watches.len() && state.can_read() && state.ledger.is_settled()
     }
 
-    /// What is watched, and the stores that follow it.
+    /// What is declared, and what is seen of it.
     #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
-    pub(crate) fn watched(&self) -> Vec<(WatchSpec, Arc<Store>)> {
+    pub(crate) fn watched(&self) -> Vec<(WatchSpec, View)> {
         let state = self.state.lock();
-        state.subscriptions().map(|(spec, subscription)| (spec.clone(), Arc::clone(&subscription.store))).collect()
+        state.subscriptions().map(|(spec, subscription)| (spec.clone(), subscription.view().clone())).collect()
     }
 
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
     }
+}
+
+fn limits_of(descriptor: &Descriptor) -> Limits {
+    let [all, each] =
+        descriptor.rate_limits().map(|limit| limit.map(|RateLimit { runs, per, burst }| Rate::new(runs, per, burst)));
+    Limits { all, each }
 }
 
 /// The time after which an unanswered question of the start is asked again, at most.

@@ -20,6 +20,10 @@ pub(crate) struct Figures {
     pub(crate) adds: u64,
     /// Keys that were told to wait since the start.
     pub(crate) delays: u64,
+    /// Runs that waited because of a limit.
+    pub(crate) limited: u64,
+    /// How long the key that is ready longest has been so.
+    pub(crate) oldest: Duration,
     /// Events that no callback ran for.
     pub(crate) skipped: Skipped,
     /// The time that the runs under way took so far, added up.
@@ -46,16 +50,16 @@ pub(crate) struct WatchFigures {
 }
 
 impl WatchFigures {
-    pub(super) fn of(spec: &WatchSpec, subscription: &Subscription) -> Self {
+    pub(super) fn of(subscription: &Subscription) -> Self {
         let tally = subscription.tally();
         Self {
-            spec: spec.clone(),
+            spec: subscription.spec().clone(),
             state: match subscription.health() {
                 Health::Syncing { .. } => "syncing",
                 Health::Healthy => "healthy",
                 Health::Stale { .. } => "stale",
             },
-            objects: subscription.store.len(),
+            objects: subscription.objects(),
             reports: tally.reports.load(Ordering::Relaxed),
             repeated: tally.repeated.load(Ordering::Relaxed),
             skipped: tally.skipped.load(Ordering::Relaxed),

@@ -2,7 +2,7 @@
 
 use crate::cache::Entry;
 use crate::descriptor::{Filter, FilterError};
-use crate::watch::{Pointer, members};
+use crate::json::{Pointer, members};
 
 /// The filters of one controller, taken apart once.
 #[derive(Debug, Clone, Default)]
@@ -43,10 +43,10 @@ impl Part {
     fn differs(&self, before: &Entry, now: &Entry) -> bool {
         match self {
             Self::Generation => match (before.generation(), now.generation()) {
-                (None, None) => differs_beside_status(&before.bytes, &now.bytes),
+                (None, None) => differs_beside_status(&before.bytes(), &now.bytes()),
                 (before, now) => before != now,
             },
-            Self::At(pointer) => pointer.find(&before.bytes) != pointer.find(&now.bytes),
+            Self::At(pointer) => pointer.find(&before.bytes()) != pointer.find(&now.bytes()),
         }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! It is pure: deltas, requests and results go in with the time, jobs come out.
 
+use std::time::Duration;
+
 use super::decide::{Happened, Routes, Verdict, decide, follow};
-use crate::queue::{Backoff, Causes, Depth, Freed, Job, Meanwhile, Moment, Place, Plan, Queue, Shift, Standing};
+use crate::queue::{
+    Backoff, Causes, Depth, Freed, Job, Limits, Meanwhile, Moment, Place, Plan, Queue, Shift, Standing,
+};
 
 /// What is pending, running and known for each key of one controller.
 #[derive(Debug)]
@@ -22,11 +26,13 @@ pub(crate) struct Skipped {
     pub(crate) unheard: u64,
     /// The option `when` asks for other changes.
     pub(crate) filtered: u64,
+    /// The object is paused.
+    pub(crate) paused: u64,
 }
 
 impl<T: Clone> Ledger<T> {
-    pub(crate) fn new(routes: Routes, backoff: Backoff, resync: Option<std::time::Duration>) -> Self {
-        Self { queue: Queue::new(backoff, resync), routes, closed: false, skipped: Skipped::default() }
+    pub(crate) fn new(routes: Routes, backoff: Backoff, resync: Option<Duration>, limits: Limits) -> Self {
+        Self { queue: Queue::new(backoff, resync, limits), routes, closed: false, skipped: Skipped::default() }
     }
 
     /// The object was there when the controller started.
@@ -44,6 +50,23 @@ impl<T: Clone> Ledger<T> {
     pub(crate) fn changed_beside(&mut self, place: Place, object: T, now: Moment) -> Freed {
         let cause = self.cause_of_sight(place);
         self.happened(place, Happened::Noise, Shift::Seen(object), cause, now)
+    }
+
+    /// The object says that it is paused, in the version that is told of next. Gives whether that is news.
+    pub(crate) fn pause(&mut self, place: Place) -> bool {
+        self.queue.pause(place)
+    }
+
+    /// The object says that it is not paused, in the version that is told of next. Gives whether that is news: then it
+    /// is told of with [`resumed`](Self::resumed).
+    pub(crate) fn resume(&mut self, place: Place) -> bool {
+        self.queue.depth().paused > 0 && self.queue.resume(place)
+    }
+
+    /// The object changed so that it is no longer paused.
+    pub(crate) fn resumed(&mut self, place: Place, object: T, now: Moment) -> Freed {
+        let cause = self.cause_of_sight(place);
+        self.happened(place, Happened::Resumed, Shift::Seen(object), cause, now)
     }
 
     /// The object is gone; `last` is its last version.
@@ -126,6 +149,16 @@ impl<T: Clone> Ledger<T> {
         self.queue.delays()
     }
 
+    /// Runs that waited because of a limit.
+    pub(crate) fn limited(&self) -> u64 {
+        self.queue.limited()
+    }
+
+    /// How long the key that is ready longest has been so.
+    pub(crate) fn oldest(&self, now: Moment) -> Option<Duration> {
+        self.queue.oldest(now)
+    }
+
     pub(crate) fn skipped(&self) -> Skipped {
         self.skipped
     }
@@ -143,7 +176,8 @@ impl<T: Clone> Ledger<T> {
         match plan {
             Plan::Note { .. } | Plan::Forget | Plan::Ignore => self.skipped.unheard += 1,
             Plan::Refresh => self.skipped.filtered += 1,
-            Plan::Run { .. } | Plan::AfterAdd | Plan::Delete => {}
+            Plan::Keep { .. } => self.skipped.paused += 1,
+            Plan::Run { .. } | Plan::Resume { .. } | Plan::AfterAdd | Plan::Delete => {}
         }
         self.queue.apply(place, shift, plan, causes, now)
     }

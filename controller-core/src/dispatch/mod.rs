@@ -6,6 +6,7 @@
 
 mod decide;
 mod filter;
+mod pause;
 mod ledger;
 mod run;
 mod counters;
@@ -24,6 +25,7 @@ mod ear;
 mod reads;
 mod barrier;
 mod writes;
+mod crew;
 mod engine;
 mod controller;
 
@@ -36,5 +38,6 @@ pub(crate) use live::Live;
 pub use probe::{Probe, Probes};
 #[cfg(feature = "testing")]
 pub(crate) use reads::Readers;
+pub(crate) use resolve::declared_watches;
 pub(crate) use scope::Scope;
 pub(crate) use watchdog::Watchdog;

@@ -49,8 +49,8 @@ impl ReadCache {
     pub(super) fn subscribe(engine: &Arc<Engine>, scope: &Scope, cache: usize, found: Found) -> Self {
         let subscribed = |(space, spec): (usize, WatchSpec)| {
             let ear = Arc::new(ReadEar { engine: Arc::clone(engine), shelf: Shelf { cache, space } });
-            let subscription = scope.hub.subscribe(spec.clone(), ear);
-            let reader = Arc::new(Reader::new(Arc::clone(&subscription.store), found.read.decode));
+            let subscription = scope.hub.subscribe(&spec, ear);
+            let reader = Arc::new(Reader::new(subscription.view().clone(), found.read.decode));
             Space { spec, subscription, reader }
         };
         let spaces = found.specs.into_iter().enumerate().map(subscribed).collect();

@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::Scope;
 use super::engine::PATIENCE;
+use crate::context::Read;
 use crate::descriptor::{Descriptor, WatchedKind};
 use crate::queue::Backoff;
-use crate::watch::WatchSpec;
+use crate::watch::{ManagedFields, WatchSpec};
 
 /// The kind of a controller as the API server has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +119,20 @@ pub(super) struct NotNamespaced {
     kind: String,
 }
 
+/// What a controller declares to watch and to read, as far as it is known before the server is asked. A kind whose
+/// plural or scope only the server knows is taken for one with namespaces.
+pub(crate) fn declared_watches(descriptor: &Descriptor, reads: &[Read], narrowed: Option<&[String]>) -> Vec<WatchSpec> {
+    let found = |kind: WatchedKind| {
+        let (plural, namespaced) = (kind.plural.clone().unwrap_or_default(), kind.namespaced.unwrap_or(true));
+        resource(&kind, plural, namespaced)
+    };
+    // What can't be watched is refused when the controller starts, in full words.
+    let own = descriptor.watched_kind().ok().and_then(|kind| watches(descriptor, &found(kind), narrowed).ok());
+    let read =
+        reads.iter().flat_map(|read| read_watches(descriptor, &found(WatchedKind::of(&read.facts)), read, narrowed));
+    own.into_iter().flatten().chain(read).collect()
+}
+
 /// The watches of a controller: one for each namespace, or one for all.
 pub(super) fn watches(
     descriptor: &Descriptor,
@@ -131,17 +146,26 @@ pub(super) fn watches(
     let chosen = |spec| WatchSpec {
         labels: descriptor.label_selector().map(str::to_owned),
         fields: descriptor.field_selector().map(str::to_owned),
+        content: descriptor.cached().content,
+        managed_fields: if descriptor.cached().managed_fields { ManagedFields::Kept } else { ManagedFields::Cut },
         ..spec
     };
-    Ok(read_watches(descriptor, resource, narrowed).into_iter().map(chosen).collect())
+    Ok(in_namespaces(descriptor, resource, narrowed).into_iter().map(chosen).collect())
 }
 
 /// The watches of a kind that a controller reads: in its own namespaces, and without its selectors.
 pub(super) fn read_watches(
     descriptor: &Descriptor,
     resource: &Resource,
+    read: &Read,
     narrowed: Option<&[String]>,
 ) -> Vec<WatchSpec> {
+    let specs = in_namespaces(descriptor, resource, narrowed).into_iter();
+    specs.map(|spec| WatchSpec { content: read.content, ..spec }).collect()
+}
+
+/// One watch for each of the controller's namespaces, or one for all.
+fn in_namespaces(descriptor: &Descriptor, resource: &Resource, narrowed: Option<&[String]>) -> Vec<WatchSpec> {
     let asked_for = descriptor.namespaces_asked_for();
     let mut namespaces: Vec<Option<String>> = match narrowed {
         _ if !resource.namespaced => Vec::new(),
@@ -160,8 +184,7 @@ pub(super) fn read_watches(
         kind: resource.kind.clone(),
         plural: resource.plural.clone(),
         namespace,
-        labels: None,
-        fields: None,
+        ..WatchSpec::default()
     };
     namespaces.into_iter().map(spec).collect()
 }

@@ -1,6 +1,5 @@
 //! Owns what follows from a run's writes: its key waits until the caches show them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use kube::core::Request;
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::barrier::{CacheId, Until};
 use super::engine::{Engine, State};
-use crate::cache::{ResourceVersion, Store};
+use crate::cache::{ResourceVersion, View};
 use crate::context::{Target, Written};
 use crate::key::Key;
 use crate::queue::{Backoff, Freed, Moment, Place};
@@ -32,8 +31,8 @@ pub(super) struct Question {
 pub(super) type Write = (Target, Option<Written>);
 
 impl State {
-    /// The caches that hold an object, or would: each with its number, its store, and whether it has selectors.
-    fn caches_of(&self, target: &Target, key: &Key) -> Vec<(CacheId, Arc<Store>, bool)> {
+    /// The caches that hold an object, or would: each with its number, what it shows, and whether it has selectors.
+    fn caches_of(&self, target: &Target, key: &Key) -> Vec<(CacheId, View, bool)> {
         let own = self
             .watches
             .iter()
@@ -50,15 +49,15 @@ impl State {
         own.chain(read)
             .filter(|(_, spec, _)| holds(spec))
             .map(|(id, spec, subscription)| {
-                (id, Arc::clone(&subscription.store), spec.labels.is_some() || spec.fields.is_some())
+                (id, subscription.view().clone(), spec.labels.is_some() || spec.fields.is_some())
             })
             .collect()
     }
 
     /// The key waits until each cache shows this of an object, as far as it does not yet.
     fn wait(&mut self, place: Place, target: &Target, key: &Key, until: &Until) {
-        for (cache, store, selective) in self.caches_of(target, key) {
-            let shown = store.find(key).map(|(_, entry)| entry);
+        for (cache, view, selective) in self.caches_of(target, key) {
+            let shown = view.find(key).map(|(_, entry)| entry);
             let left_out_by_a_selector = selective && shown.is_none();
             if !left_out_by_a_selector && !until.is_met(shown.as_deref()) {
                 self.barrier.wait(place, cache, key.clone(), until.clone());
@@ -100,7 +99,7 @@ impl Engine {
             let Freed(_) = state.hold(place, now);
         }
         if !state.questions.is_empty() {
-            self.alarm.notify_one();
+            self.crew.alarm();
         }
     }
 

@@ -25,7 +25,7 @@ use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::{Live, Scope, Watchdog};
 use crate::env::{self, Chance, Clock, FromEnvironment, Requests};
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
-use crate::watch::Hub;
+use crate::watch::{Hub, WatchSpec};
 use plan::Plan;
 use running::Verdict;
 
@@ -268,7 +268,7 @@ impl Operator {
 
     /// The user's client, or one from the environment. No request is made: a server that can't be reached now
     /// is waited for by the watches.
-    async fn scope(&mut self, live: Arc<Live>) -> Result<Scope, env::FromEnvironmentError> {
+    async fn scope(&mut self, declared: Vec<WatchSpec>, live: Arc<Live>) -> Result<Scope, env::FromEnvironmentError> {
         let (client, url) = match self.client.take() {
             Some(client) => (client, None),
             None => {
@@ -283,7 +283,7 @@ impl Operator {
         let chance = self.chance.take().unwrap_or_else(Chance::from_system);
         Ok(Scope {
             operator: Arc::clone(&self.name),
-            hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone()),
+            hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone(), declared),
             live,
             client,
             url,

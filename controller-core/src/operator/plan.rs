@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::dispatch::declared_watches;
 use crate::supervisor::{ChildSpec, ControllerFacts, Supervisor, SupervisorError};
+use crate::watch::WatchSpec;
 
 /// The kubelet's `terminationGracePeriodSeconds` where a pod says nothing.
 const CUSTOMARY_GRACE: Duration = Duration::from_secs(30);
@@ -12,6 +14,8 @@ const CUSTOMARY_GRACE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) root: Supervisor,
+    /// What the controllers watch and read, each kind and scope as far as it is known before the server is asked.
+    pub(crate) declared: Vec<WatchSpec>,
     pub(crate) lines: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
@@ -41,10 +45,11 @@ impl Plan {
                 return Err(PlanError::BadNamespace { name: name.clone() });
             }
         }
-        let (mut lines, mut names, mut same) = (Vec::new(), BTreeMap::new(), None);
+        let (mut lines, mut declared, mut names, mut same) = (Vec::new(), Vec::new(), BTreeMap::new(), None);
         root.each_worker(&mut |child: &ChildSpec| {
             let Some(facts) = child.controller_facts() else { return };
             lines.push(line(facts, narrowed));
+            declared.extend(declared_watches(&facts.descriptor, &facts.reads, narrowed));
             if let Some(first) = names.insert(facts.descriptor.name(), facts.type_name) {
                 same.get_or_insert((facts.descriptor.name(), first, facts.type_name));
             }
@@ -69,7 +74,7 @@ impl Plan {
         if cfg!(panic = "abort") {
             warnings.push("built with `panic = \"abort\"`: a panic in a callback ends the process".to_owned());
         }
-        Ok(Self { root, lines, warnings })
+        Ok(Self { root, declared, lines, warnings })
     }
 }
 

@@ -158,14 +158,14 @@ impl Running {
 /// The whole life of an operator.
 async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken, live: Arc<Live>) -> Verdict {
     let name = Arc::clone(&operator.name);
-    let plan = match operator.plan(root) {
+    let mut plan = match operator.plan(root) {
         Ok(plan) => plan,
         Err(error) => {
             tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
             return Verdict::FailedToStart;
         }
     };
-    let scope = match operator.scope(Arc::clone(&live)).await {
+    let scope = match operator.scope(std::mem::take(&mut plan.declared), Arc::clone(&live)).await {
         Ok(scope) => scope,
         Err(error) => {
             tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::causes::Causes;
 use super::moment::Moment;
-use super::priority::Class;
+use super::priority::{Class, Ticket};
 use super::state::Next;
 use crate::descriptor::Callback;
 
@@ -82,6 +82,8 @@ pub(crate) struct History {
     pub(crate) running: bool,
     /// The last run ended before its callback saw the object.
     pub(crate) unheard: bool,
+    /// The object says that it is paused.
+    pub(crate) paused: bool,
 }
 
 /// A run that has begun and not ended.
@@ -120,13 +122,18 @@ pub(super) struct KeyState<T> {
     pub(super) causes: Causes,
     /// The class of the pending work.
     pub(super) class: Class,
-    /// Whether the key stands in a line, and in which.
+    /// Whether the key stands in a line, in which, and the number of its entry there.
     pub(super) ready: bool,
     pub(super) line: Class,
+    pub(super) number: u16,
     /// Whether the key is counted among those that wait for a retry.
     pub(super) retrying: bool,
     /// Whether the key is counted among those on hold.
     pub(super) on_hold: bool,
+    /// Whether the object that is there says that it is paused.
+    pub(super) paused: bool,
+    /// Whether the key is counted among those that are paused.
+    pub(super) counted_paused: bool,
     /// What `due_at` will ask for; none where it is the resync tick.
     pub(super) requeued: Option<Callback>,
     pub(super) requeued_before_tick: bool,
@@ -158,6 +165,10 @@ pub(super) struct Rare<T> {
     pub(super) retry_at: Moment,
     /// The key is on hold until this moment, unless it is released before.
     pub(super) held_until: Option<Moment>,
+    /// The key is slowed until this moment, unless its object changes from outside before.
+    pub(super) slowed_until: Option<Moment>,
+    /// The key stepped out of its line until it has a token again.
+    pub(super) parked_until: Option<Moment>,
 }
 
 /// How fast a queue goes about what nothing happened to.
@@ -189,8 +200,11 @@ impl<T> Default for KeyState<T> {
             class: Class::Start,
             ready: false,
             line: Class::Start,
+            number: 0,
             retrying: false,
             on_hold: false,
+            paused: false,
+            counted_paused: false,
             requeued: None,
             requeued_before_tick: false,
             unheard: false,
@@ -209,13 +223,15 @@ impl<T> Default for Rare<T> {
             owed_causes: Causes::NONE,
             retry_at: Moment::NEVER,
             held_until: None,
+            slowed_until: None,
+            parked_until: None,
         }
     }
 }
 
 impl<T> Rare<T> {
     fn is_idle(&self) -> bool {
-        let held = self.held_until.is_some();
+        let held = self.held_until.or(self.slowed_until).or(self.parked_until).is_some();
         self.flight.is_none() && self.gone.is_empty() && self.failures == 0 && self.owed.is_empty() && !held
     }
 
@@ -257,6 +273,7 @@ impl<T> KeyState<T> {
             standing: self.standing,
             running: rare.and_then(|rare| rare.flight.as_ref()).is_some_and(|flight| !flight.stale),
             unheard: self.unheard,
+            paused: self.paused,
         }
     }
 
@@ -264,9 +281,31 @@ impl<T> KeyState<T> {
         self.rare.as_ref().is_some_and(|rare| rare.flight.is_some())
     }
 
+    /// A new entry for a line; the one before it no longer counts.
+    pub(super) fn ticket(&mut self, place: Place) -> Ticket {
+        self.number = self.number.wrapping_add(1);
+        Ticket::new(place, self.number)
+    }
+
     /// Whether the key is on hold.
     pub(super) fn is_held(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.held_until.is_some())
+        self.rare.as_ref().is_some_and(|rare| rare.held_until.or(rare.slowed_until).is_some())
+    }
+
+    /// Whether nothing runs, whatever time passes: the object is paused, and no `delete` of one before it is owed.
+    pub(super) fn is_still(&self) -> bool {
+        self.paused && !self.owes_delete()
+    }
+
+    /// One run of `callback` stands for all that came in while the object was paused.
+    pub(super) fn resume(&mut self, callback: Callback, causes: Causes) {
+        let object = [Callback::Add, Callback::Modify, Callback::Reconcile];
+        let mut owed = Causes::NONE;
+        for callback in object {
+            self.work.remove(callback);
+            owed = owed.and(self.rare.as_mut().map_or(Causes::NONE, |rare| rare.settle(callback)));
+        }
+        self.want(callback, causes.and(owed.without(Causes::RETRY)), Class::Event);
     }
 
     /// Adds to what is pending.
@@ -283,12 +322,13 @@ impl<T> KeyState<T> {
         self.accepted = None;
         self.standing = Standing::Absent;
         (self.due_at, self.requeued, self.ticked) = (Moment::NEVER, None, false);
-        self.unheard = false;
+        (self.unheard, self.paused) = (false, false);
         self.work = if delete_pending { Work::of(Callback::Delete) } else { Work::NONE };
         if !delete_pending {
             (self.causes, self.class) = (Causes::NONE, Class::Start);
         }
         let Some(rare) = self.rare.as_mut() else { return };
+        rare.slowed_until = None;
         if let Some(flight) = rare.flight.as_mut() {
             flight.stale = flight.callback != Callback::Delete;
         }
@@ -396,17 +436,22 @@ impl<T> KeyState<T> {
         }
     }
 
+    fn owes_delete(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| !rare.gone.is_empty())
+    }
+
     /// The callback to run next. While a `delete` is owed nothing else runs: an object that came back waits for it.
+    /// A pause keeps back what is for the object that is there.
     pub(super) fn next(&self) -> Option<Callback> {
-        let delete_owed = self.rare.as_ref().is_some_and(|rare| !rare.gone.is_empty());
-        self.work.first().filter(|callback| !delete_owed || *callback == Callback::Delete)
+        let only_delete = self.paused || self.owes_delete();
+        self.work.first().filter(|callback| !only_delete || *callback == Callback::Delete)
     }
 
     /// When the key next wants to be looked at.
     pub(super) fn deadline(&self) -> Moment {
-        let rare = self.rare.as_ref();
-        let held = rare.and_then(|rare| rare.held_until).unwrap_or(Moment::NEVER);
-        rare.map_or(self.due_at, |rare| rare.retry_at.min(self.due_at).min(held))
+        let Some(rare) = self.rare.as_ref() else { return self.due_at };
+        let until = [rare.held_until, rare.slowed_until, rare.parked_until].into_iter().flatten();
+        until.fold(rare.retry_at.min(self.due_at), Moment::min)
     }
 
     /// Nothing is known, pending or under way: the slot can be given back.

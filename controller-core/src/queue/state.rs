@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::causes::Causes;
+use super::gate::{Gate, Limits};
 use super::key_state::{Flight, Gone, History, KeyState, Pace, Place, Standing};
 use super::moment::Moment;
-use super::priority::{Class, Ready};
+use super::priority::{Class, Ready, Turn};
 use crate::descriptor::Callback;
 
 /// What came in for a key.
@@ -39,6 +40,10 @@ pub(crate) enum Plan {
     Delete,
     /// No callback runs for this version; whatever runs next is given it.
     Refresh,
+    /// The object is paused: no callback runs, and what is there when it is resumed is what the next one is given.
+    Keep { standing: Standing },
+    /// The object is no longer paused: one run of this callback stands for all that came in.
+    Resume { callback: Callback, standing: Standing },
     /// No callback runs; the version counts as seen.
     Note { standing: Standing },
     /// The object is forgotten without a callback.
@@ -109,6 +114,8 @@ pub(crate) struct Depth {
     pub(crate) retrying: usize,
     /// Keys on hold.
     pub(crate) held: usize,
+    /// Keys whose object is paused.
+    pub(crate) paused: usize,
 }
 
 /// The queue of one controller.
@@ -117,6 +124,7 @@ pub(crate) struct Queue<T> {
     keys: Vec<Vec<KeyState<T>>>,
     ready: Ready,
     deadlines: BTreeSet<(Moment, Place)>,
+    gate: Gate,
     depth: Depth,
     backoff: Backoff,
     resync: Option<Duration>,
@@ -127,11 +135,12 @@ pub(crate) struct Queue<T> {
 }
 
 impl<T: Clone> Queue<T> {
-    pub(crate) fn new(backoff: Backoff, resync: Option<Duration>) -> Self {
+    pub(crate) fn new(backoff: Backoff, resync: Option<Duration>, limits: Limits) -> Self {
         Self {
             keys: Vec::new(),
             ready: Ready::default(),
             deadlines: BTreeSet::new(),
+            gate: Gate::new(limits),
             depth: Depth::default(),
             backoff,
             resync,
@@ -150,6 +159,17 @@ impl<T: Clone> Queue<T> {
 
     pub(crate) fn delays(&self) -> u64 {
         self.delays
+    }
+
+    /// Runs that waited because of a limit.
+    pub(crate) fn limited(&self) -> u64 {
+        self.gate.delayed()
+    }
+
+    /// How long the key that is ready longest has been so. Each ready key is looked at.
+    pub(crate) fn oldest(&self, now: Moment) -> Option<Duration> {
+        let ready = self.ready.iter().chain(self.gate.parked()).filter_map(|place| self.key(place));
+        ready.filter(|key| key.ready).map(|key| now.since(key.ready_since)).max()
     }
 
     pub(crate) fn history(&self, place: Place) -> History {
@@ -173,6 +193,16 @@ impl<T: Clone> Queue<T> {
                 let owed = key.rare.as_mut().map_or(Causes::NONE, |rare| rare.settle(callback));
                 let class = if causes == Causes::FOUND { Class::Start } else { Class::Event };
                 key.want(callback, causes.and(owed.without(Causes::RETRY)), class);
+                self.hurry_delete(place);
+            }
+            Plan::Keep { standing } => {
+                key.standing = standing;
+                // What happened to the object until then is said by its end: an `add` may go well meanwhile.
+                key.causes = key.causes.and(causes.without(Causes::MODIFIED.and(Causes::ADDED)));
+            }
+            Plan::Resume { callback, standing } => {
+                key.standing = standing;
+                key.resume(callback, causes);
                 self.hurry_delete(place);
             }
             Plan::AfterAdd => {
@@ -207,9 +237,31 @@ impl<T: Clone> Queue<T> {
 
     /// The next job. Until [`done`](Self::done) is told about it, the key is not handed out again.
     pub(crate) fn take(&mut self, now: Moment) -> Option<Job<T>> {
-        let keys = &self.keys;
-        let live = |place: Place, class: Class| key_at(keys, place).is_some_and(|key| key.ready && key.line == class);
-        let (place, class) = self.ready.pop(live)?;
+        if let Some(until) = self.gate.is_shut(now) {
+            if self.depth.ready != [0; 3] {
+                self.gate.wait(until);
+            }
+            return None;
+        }
+        let (keys, gate) = (&self.keys, &self.gate);
+        let mut parked = Vec::new();
+        let found = self.ready.pop(|ticket| {
+            let place = ticket.place();
+            let counts = key_at(keys, place).is_some_and(|key| key.ready && key.number == ticket.number);
+            match gate.is_shut_for(place, now).filter(|_| counts) {
+                Some(until) => {
+                    parked.push((place, until));
+                    Turn::Park
+                }
+                None if counts => Turn::Serve,
+                None => Turn::Drop,
+            }
+        });
+        for (place, until) in parked {
+            self.park(place, until, now);
+        }
+        let (place, class) = found?;
+        self.gate.pass(place, now);
         self.depth.ready[class as usize] -= 1;
         let key = self.key_mut(place)?;
         key.ready = false;
@@ -303,9 +355,21 @@ impl<T: Clone> Queue<T> {
         self.refresh(place, now)
     }
 
+    /// The object that is there, or the one that is about to be told of, says that it is paused. Gives whether that is
+    /// news.
+    pub(crate) fn pause(&mut self, place: Place) -> bool {
+        !std::mem::replace(&mut self.key_or_new(place).paused, true)
+    }
+
+    /// The object says no longer that it is paused. Gives whether it did.
+    pub(crate) fn resume(&mut self, place: Place) -> bool {
+        self.key_mut(place).is_some_and(|key| std::mem::take(&mut key.paused))
+    }
+
     /// Makes ready what is due. Gives the slots that are no longer needed.
     #[must_use = "the store keeps a slot until it is given back"]
     pub(crate) fn advance(&mut self, now: Moment) -> Vec<Place> {
+        self.gate.advance(now);
         let mut freed = Vec::new();
         while let Some(&(at, place)) = self.deadlines.first() {
             if at > now {
@@ -324,8 +388,13 @@ impl<T: Clone> Queue<T> {
                     key.want(callback, cause, Class::Again);
                 }
             }
+            let mut back = false;
             if let Some(rare) = key.rare.as_mut() {
-                rare.held_until = rare.held_until.filter(|until| *until > now);
+                let is_to_come = |until: &Moment| *until > now;
+                rare.held_until = rare.held_until.filter(is_to_come);
+                rare.slowed_until = rare.slowed_until.filter(is_to_come);
+                back = rare.parked_until.is_some_and(|until| until <= now);
+                rare.parked_until = rare.parked_until.filter(is_to_come);
             }
             if let Some(rare) = key.rare.as_mut()
                 && rare.retry_at <= now
@@ -336,6 +405,13 @@ impl<T: Clone> Queue<T> {
                 key.causes = key.causes.and(causes);
                 key.class = key.class.min(Class::Again);
             }
+            if back {
+                let entry = key.ready.then(|| (key.line, key.ticket(place)));
+                self.gate.unpark(place);
+                if let Some((line, ticket)) = entry {
+                    self.ready.back(line, ticket);
+                }
+            }
             let Freed(place) = self.refresh(place, now);
             freed.extend(place);
         }
@@ -344,14 +420,28 @@ impl<T: Clone> Queue<T> {
 
     /// The next time at which [`advance`](Self::advance) has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let due = self.deadlines.first().map(|(at, _)| *at);
+        due.into_iter().chain(self.gate.deadline()).min()
     }
 
-    /// Whether nothing is ready, running or waiting for a retry, and no requeue comes before the next resync.
+    /// Whether nothing is ready, running or waiting for a retry, and no requeue comes before the next resync. What is
+    /// paused is not waited for.
     pub(crate) fn is_settled(&self) -> bool {
-        let Depth { ready, running, retrying, held } = self.depth;
+        let Depth { ready, running, retrying, held, paused: _ } = self.depth;
         let idle = ready.iter().sum::<usize>() + running + retrying + held == 0;
-        idle && self.keys.iter().flatten().all(|key| key.requeued.is_none() || !key.requeued_before_tick)
+        let rests = |key: &KeyState<T>| key.requeued.is_none() || !key.requeued_before_tick || key.is_still();
+        idle && self.keys.iter().flatten().all(rests)
+    }
+
+    /// The key had its turn and no token: it steps out of its line until it has one.
+    fn park(&mut self, place: Place, until: Moment, now: Moment) {
+        if !self.gate.park(place) {
+            return;
+        }
+        if let Some(key) = self.key_mut(place) {
+            key.rare().parked_until = Some(until);
+        }
+        let Freed(_) = self.refresh(place, now);
     }
 
     /// An event on an object whose predecessor's `delete` waits for a retry ends that wait.
@@ -378,25 +468,30 @@ impl<T: Clone> Queue<T> {
             (key.ready, key.line, key.ready_since) = (true, key.class, now);
             self.depth.ready[key.line as usize] += 1;
             self.adds += 1;
-            self.ready.push(key.line, place);
+            self.ready.push(key.line, key.ticket(place));
         } else if wanted && key.class < key.line {
             self.depth.ready[key.line as usize] -= 1;
             key.line = key.class;
             self.depth.ready[key.line as usize] += 1;
-            self.ready.push(key.line, place);
+            self.ready.push(key.line, key.ticket(place));
         } else if !wanted && key.ready {
             key.ready = false;
             self.depth.ready[key.line as usize] -= 1;
         }
-        let retrying = key.rare.as_ref().is_some_and(|rare| !rare.owed.is_empty());
+        let still = key.is_still();
+        let retrying = !still && key.rare.as_ref().is_some_and(|rare| !rare.owed.is_empty());
         if retrying != key.retrying {
             key.retrying = retrying;
             self.depth.retrying = if retrying { self.depth.retrying + 1 } else { self.depth.retrying - 1 };
         }
-        let held = key.is_held();
+        let held = !still && key.is_held();
         if held != key.on_hold {
             key.on_hold = held;
             self.depth.held = if held { self.depth.held + 1 } else { self.depth.held - 1 };
+        }
+        if key.paused != key.counted_paused {
+            key.counted_paused = key.paused;
+            self.depth.paused = if key.paused { self.depth.paused + 1 } else { self.depth.paused - 1 };
         }
         let vacant = key.is_vacant();
         let deadline = if vacant { Moment::NEVER } else { key.deadline() };
@@ -411,7 +506,9 @@ impl<T: Clone> Queue<T> {
             key.armed_at = deadline;
         }
         if vacant {
-            *key = KeyState::default();
+            // Old entries may still stand in the lines when another object comes to the slot.
+            *key = KeyState { number: key.number, ..KeyState::default() };
+            self.gate.forget(place);
         }
         Freed(vacant.then_some(place))
     }
@@ -440,3 +537,6 @@ impl<T: Clone> Queue<T> {
 fn key_at<T>(keys: &[Vec<KeyState<T>>], place: Place) -> Option<&KeyState<T>> {
     keys.get(usize::from(place.space))?.get(place.slot as usize)
 }
+
+#[cfg(test)]
+mod tests;

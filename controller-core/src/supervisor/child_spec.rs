@@ -13,6 +13,7 @@ use super::context::ChildContext;
 use super::exit::{Exit, IntoExit};
 use super::rule::{Restart, Shutdown};
 use super::spec::Supervisor;
+use crate::context::Read;
 use crate::descriptor::Descriptor;
 
 /// One child of a [`Supervisor`], as OTP's child specification: what is started, and by which rules.
@@ -70,6 +71,8 @@ pub(crate) struct ControllerFacts {
     pub(crate) type_name: &'static str,
     /// `schema = derive`.
     pub(crate) schema_of_type: bool,
+    /// `reads(..)`.
+    pub(crate) reads: Vec<Read>,
 }
 
 impl ChildSpec {

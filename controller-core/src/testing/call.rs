@@ -12,16 +12,17 @@ use kube::Client;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::cache::{Reader, Seen, Store};
+use crate::cache::{Reader, Seen, Store, View};
 use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target, Watchable, WriteId, Written};
 use crate::controller::{Controller, Described};
-use crate::descriptor::Callback;
+use crate::descriptor::{Callback, Content};
 use crate::dispatch::Readers;
 use crate::erased::{Called, Erased, ErasedController};
 use crate::error::{Error, Result};
+use crate::json::Pointer;
 use crate::key::Key;
 use crate::outcome::Action;
-use crate::watch::{Head, Pointer};
+use crate::watch::Head;
 
 /// A [`Context`] for calling a callback by hand. It notes what the callback does to the outside.
 ///
@@ -42,7 +43,7 @@ struct Shelf {
 impl Shelf {
     fn of(read: &Read) -> Self {
         let store = Arc::new(Store::new());
-        let reader = Arc::new(Reader::new(Arc::clone(&store), read.decode));
+        let reader = Arc::new(Reader::new(View::new(Arc::clone(&store), None), read.decode));
         let namespaced = read.facts.namespaced.unwrap_or(true);
         Self { store, readers: Arc::new(Readers { namespaced, readers: vec![reader] }) }
     }
@@ -128,9 +129,10 @@ impl<C: Controller> TestContext<C> {
             version: version.into(),
             generation: meta.generation,
             deleting: meta.deletion_timestamp.is_some(),
+            says_paused: false,
         };
         let mut cached = self.reach.cached.lock();
-        let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>()));
+        let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>(Content::Whole)));
         shelf.store.begin_list();
         let _ = shelf.store.upsert(&head, Seen::Listed, || written(obj).into());
         drop(cached);

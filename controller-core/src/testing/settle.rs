@@ -8,7 +8,7 @@ use kube::core::Request;
 use kube::core::params::ListParams;
 use serde::Deserialize;
 
-use crate::cache::Store;
+use crate::cache::View;
 use crate::dispatch::{Engine, Live};
 use crate::watch::WatchSpec;
 
@@ -34,8 +34,8 @@ fn all_settled(live: &Live) -> Option<Vec<Arc<Engine>>> {
 
 async fn are_current(engines: &[Arc<Engine>]) -> bool {
     for engine in engines {
-        for (spec, store) in engine.watched() {
-            if !is_current(engine, &spec, &store).await {
+        for (spec, view) in engine.watched() {
+            if !is_current(engine, &spec, &view).await {
                 return false;
             }
         }
@@ -72,9 +72,9 @@ struct Metadata {
 /// The name and the version of each object.
 type Versions = BTreeMap<(Option<String>, String), String>;
 
-/// Whether the store has each object of the server in its version, and no other.
-async fn is_current(engine: &Engine, spec: &WatchSpec, store: &Store) -> bool {
-    let cached: Versions = store
+/// Whether the cache has each object of the server in its version, and no other.
+async fn is_current(engine: &Engine, spec: &WatchSpec, view: &View) -> bool {
+    let cached: Versions = view
         .snapshot()
         .into_iter()
         .map(|(_, entry)| {

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
+#[cfg(feature = "compressed")]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -17,10 +19,11 @@ use tokio::sync::Notify;
 
 use super::health::Vitals;
 use super::message;
+use super::narrow::{Filter, Narrow};
 use super::pump::{Listener, Note, Pump, Tally, Task};
 use super::source::{Signal, Wire};
 use super::{Health, WatchSpec};
-use crate::cache::{Entry, Slot, Store, SubscriberId};
+use crate::cache::{Entry, Slot, Store, SubscriberId, View};
 use crate::env::{self, Chance, Clock, panic_message, spawn};
 
 /// How long a watch rests after a bug of ours.
@@ -67,6 +70,8 @@ struct Parts {
     chance: Chance,
     /// The API server, for messages.
     url: Option<String>,
+    /// What the operator's controllers declare, so that a narrower one waits for no wider one to come.
+    declared: Vec<WatchSpec>,
     watches: Mutex<BTreeMap<WatchSpec, Weak<Running>>>,
 }
 
@@ -74,6 +79,9 @@ struct Parts {
 struct Running {
     board: Arc<Board>,
     _task: env::Task<()>,
+    /// Compresses what nobody asks for, once somebody wants that.
+    #[cfg(feature = "compressed")]
+    cooler: OnceLock<env::Task<()>>,
 }
 
 /// What the watch's task and its subscribers share.
@@ -109,26 +117,54 @@ struct Audience {
 
 /// A subscriber's part in a watch. Dropping it ends the part; the last one ends the watch.
 pub(crate) struct Subscription {
-    pub(crate) store: Arc<Store>,
+    /// What it was declared to show.
+    view: View,
+    /// Where a wider watch serves.
+    filter: Option<Arc<Filter>>,
     member: Arc<Member>,
     running: Arc<Running>,
 }
 
 impl Hub {
-    pub(crate) fn new(client: Client, clock: Clock, chance: Chance, url: Option<String>) -> Self {
-        Self { parts: Arc::new(Parts { client, clock, chance, url, watches: Mutex::default() }) }
+    /// The watches of an operator whose controllers declare these.
+    pub(crate) fn new(
+        client: Client,
+        clock: Clock,
+        chance: Chance,
+        url: Option<String>,
+        declared: Vec<WatchSpec>,
+    ) -> Self {
+        Self { parts: Arc::new(Parts { client, clock, chance, url, declared, watches: Mutex::default() }) }
     }
 
-    /// Starts a watch, or takes part in the one that runs.
+    /// Starts a watch, or takes part in the one that runs. Where another controller declares a wider one, that serves.
     ///
     /// The sink is given the objects at hand as initial upserts, then `Synced` once the first list is complete, and
     /// every change from there on.
-    pub(crate) fn subscribe(&self, spec: WatchSpec, sink: Arc<dyn Sink>) -> Subscription {
-        let running = self.running(spec);
+    pub(crate) fn subscribe(&self, spec: &WatchSpec, sink: Arc<dyn Sink>) -> Subscription {
+        let (served_by, narrow) = self.serving(spec);
+        let running = self.running(served_by);
+        let store = running.board.store.clone();
         let id = SubscriberId(running.board.next_id.fetch_add(1, Ordering::Relaxed));
+        let filter = narrow.clone().map(|narrow| Arc::new(Filter::new(narrow, sink.clone(), store.clone(), id)));
+        let sink = filter.clone().map_or(sink, |filter| filter);
         let member = Arc::new(Member { id, sink, synced: AtomicBool::new(false), when_synced: Notify::new() });
         running.board.order(Order::Join(member.clone()));
-        Subscription { store: running.board.store.clone(), member, running }
+        Subscription { view: View::new(store, narrow), filter, member, running }
+    }
+
+    /// The watch that shows what is declared, and which part of it that is.
+    fn serving(&self, spec: &WatchSpec) -> (WatchSpec, Option<Arc<Narrow>>) {
+        let declared = &self.parts.declared;
+        // The widest, so that one watch serves all.
+        let widest = |wide: &&WatchSpec| {
+            wide.covers(spec) && declared.iter().all(|other| !other.covers(wide) || wide.covers(other))
+        };
+        let Some(wide) = declared.iter().find(widest) else { return (spec.clone(), None) };
+        match Narrow::between(wide, spec) {
+            Some(narrow) => (WatchSpec { plural: spec.plural.clone(), ..wide.clone() }, Some(Arc::new(narrow))),
+            None => (spec.clone(), None),
+        }
     }
 
     fn running(&self, spec: WatchSpec) -> Arc<Running> {
@@ -139,13 +175,39 @@ impl Hub {
         watches.retain(|_, watch| watch.strong_count() > 0);
         let board = Arc::new(Board::new(spec.clone(), &self.parts.clock));
         let task = spawn(run(board.clone(), self.parts.clone()));
-        let running = Arc::new(Running { board, _task: task });
+        let running = Arc::new(Running {
+            board,
+            _task: task,
+            #[cfg(feature = "compressed")]
+            cooler: OnceLock::new(),
+        });
         watches.insert(spec, Arc::downgrade(&running));
         running
     }
 }
 
 impl Subscription {
+    /// The objects that it shows.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// The watch that serves it.
+    pub(crate) fn spec(&self) -> &WatchSpec {
+        &self.running.board.spec
+    }
+
+    /// From now on the watch keeps compressed what nobody asks for in a while.
+    pub(crate) fn compress(&self) {
+        #[cfg(feature = "compressed")]
+        self.running.cooler.get_or_init(|| spawn(cool(self.running.board.clone())));
+    }
+
+    /// How many objects that watch holds.
+    pub(crate) fn objects(&self) -> usize {
+        self.running.board.store.len()
+    }
+
     /// How far the watch can be relied on.
     pub(crate) fn health(&self) -> Health {
         self.running.board.vitals.lock().health()
@@ -175,7 +237,10 @@ impl Subscription {
     /// before the next `Upsert` of it. Call it under the lock under which the sink takes deliveries; without it the
     /// slot is never given to another key.
     pub(crate) fn release(&self, slot: Slot) {
-        self.store.release(self.member.id, slot);
+        if let Some(filter) = &self.filter {
+            filter.released(slot);
+        }
+        self.running.board.store.release(self.member.id, slot);
     }
 }
 
@@ -261,6 +326,31 @@ impl Member {
         self.sink.deliver(Delta::Synced);
         self.synced.store(true, Ordering::Release);
         self.when_synced.notify_waiters();
+    }
+}
+
+/// How often some objects are looked at, whether they can be compressed.
+#[cfg(feature = "compressed")]
+const COOLING: Duration = Duration::from_millis(250);
+
+/// A round over all objects takes so many looks: a minute.
+#[cfg(feature = "compressed")]
+const LOOKS: usize = 240;
+
+/// Compresses what nobody asks for, a few objects at a time.
+#[cfg(feature = "compressed")]
+async fn cool(board: Arc<Board>) {
+    let (mut from, mut tried_with) = (0, 0);
+    loop {
+        tokio::time::sleep(COOLING).await;
+        match board.store.learn(tried_with) {
+            Ok(objects) => tried_with = objects,
+            Err(error) => {
+                tried_with = board.store.len();
+                tracing::debug!(watch = %board.spec, objects = tried_with, %error, "no dictionary can be made yet");
+            }
+        }
+        from = board.store.cool(from, board.store.len() / LOOKS + 64);
     }
 }
 

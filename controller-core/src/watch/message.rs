@@ -70,9 +70,9 @@ fn quoted(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::Flaw;
     use super::super::scan::Unreadable;
     use super::*;
+    use crate::json::Flaw;
 
     fn spec(namespace: Option<&str>) -> WatchSpec {
         WatchSpec {
@@ -81,8 +81,7 @@ mod tests {
             kind: "Foo".into(),
             plural: "foos".into(),
             namespace: namespace.map(Into::into),
-            labels: None,
-            fields: None,
+            ..WatchSpec::default()
         }
     }
 

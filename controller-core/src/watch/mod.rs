@@ -4,10 +4,6 @@
 //! its bytes, `stream` is the state machine that decides what to ask next, and the `hub` shares one watch among all
 //! who need it. Nothing here decodes an object.
 
-mod text;
-mod brackets;
-mod json;
-mod pointer;
 mod frame;
 mod scan;
 mod list;
@@ -17,14 +13,14 @@ mod health;
 mod pump;
 mod message;
 mod source;
-mod hub;
 mod spec;
+mod narrow;
+mod hub;
 #[cfg(test)]
 mod strict;
 
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
-pub(crate) use json::pointer_at;
-pub(crate) use pointer::{Pointer, elements, members};
-pub(crate) use scan::Head;
-pub(crate) use spec::WatchSpec;
+pub(crate) use narrow::Narrow;
+pub(crate) use scan::{Head, PAUSED};
+pub(crate) use spec::{ManagedFields, WatchSpec};

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::WatchSpec;
 use super::frame::{Frame, Line};
-use super::json::Flaw;
 use super::list::Page;
 use super::scan::{self, Event, Object, Refusal, TypeMeta, Unreadable};
+use super::spec::ManagedFields;
 use super::stream::{Action, Input, Relist, Request, Stream, Trouble};
 use crate::cache::{Applied, Entry, ResourceVersion, Seen, Slot, Store};
+use crate::descriptor::Content;
+use crate::json::Flaw;
 
 /// One who is told what the bytes changed.
 pub(super) trait Listener {
@@ -90,6 +92,7 @@ enum Asked {
 struct Intake {
     store: Arc<Store>,
     type_meta: TypeMeta,
+    managed_fields: ManagedFields,
     tally: Arc<Tally>,
 }
 
@@ -101,13 +104,16 @@ impl Tally {
 
 impl Pump {
     pub(super) fn new(spec: &WatchSpec, store: Arc<Store>, tally: Arc<Tally>, rng: fastrand::Rng) -> Self {
-        let type_meta = TypeMeta::new(&spec.api_version(), &spec.kind);
+        let type_meta = match spec.content {
+            Content::Whole => TypeMeta::new(&spec.api_version(), &spec.kind),
+            Content::Metadata => TypeMeta::new("meta.k8s.io/v1", "PartialObjectMetadata"),
+        };
         Self {
             stream: Stream::new(rng),
             body: Body::Nothing,
             asked: Asked::Lines,
             task: Some(Task::Wait(Duration::ZERO)),
-            intake: Intake { store, type_meta, tally },
+            intake: Intake { store, type_meta, managed_fields: spec.managed_fields, tally },
         }
     }
 
@@ -335,7 +341,10 @@ impl Intake {
     /// False if the report is doubtful.
     fn upsert(&self, object: &Object<'_>, seen: Seen<'_>, listener: &mut impl Listener) -> bool {
         Tally::count(&self.tally.reports);
-        let applied = self.store.upsert(&object.head, seen, || object.bytes(&self.type_meta));
+        let applied = self.store.upsert(&object.head, seen, || match self.managed_fields {
+            ManagedFields::Cut => object.bytes(&self.type_meta),
+            ManagedFields::Kept => object.whole(&self.type_meta),
+        });
         self.tell(&applied, listener)
     }
 

@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::json::{Cursor, Flaw};
+use memchr::memmem::Finder;
+
+use crate::json::{Cursor, Flaw};
 
 /// What the engine must know of one version of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +21,15 @@ pub(crate) struct Head<'a> {
     pub(crate) version: Cow<'a, str>,
     pub(crate) generation: Option<i64>,
     pub(crate) deleting: bool,
+    /// Whether the annotation [`PAUSED`] is among its annotations: its value is read by who needs it.
+    pub(crate) says_paused: bool,
 }
+
+/// The annotation with which people pause an object. It is looked for as every API server writes it: a slash is not
+/// escaped.
+pub(crate) const PAUSED: &str = "controller-rs.dev/paused";
+
+static PAUSED_FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(PAUSED));
 
 /// An object in the bytes where it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +98,7 @@ enum Type<'a> {
 
 impl<'a> Type<'a> {
     /// None where the value is no text. Goes behind it in both cases.
+    #[inline]
     fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, Flaw> {
         let Some(raw) = cursor.raw()? else { return Ok(None) };
         Ok(match raw.bytes().as_deref() {
@@ -195,6 +206,7 @@ struct Metadata<'a> {
     version: Text<'a>,
     generation: Option<Result<i64, Flaw>>,
     deletion: Text<'a>,
+    says_paused: bool,
 }
 
 /// Reads the object that stands at the cursor, and goes behind it.
@@ -255,6 +267,13 @@ fn read_metadata<'a>(cursor: &mut Cursor<'a>, cuts: &mut Cuts) -> Result<Metadat
                 };
                 return Ok(());
             }
+            b"annotations" => {
+                keeps_one = true;
+                let start = cursor.at();
+                cursor.skip()?;
+                metadata.says_paused = PAUSED_FINDER.find(cursor.slice(start, cursor.at())).is_some();
+                return Ok(());
+            }
             b"managedFields" => {
                 cursor.skip()?;
                 let end = cursor.at();
@@ -299,10 +318,11 @@ impl<'a> Metadata<'a> {
             };
             Ok((version, uid, deleting, self.generation.clone().transpose()?))
         })();
+        let says_paused = self.says_paused;
         let (namespace, name) = (self.namespace.optional("metadata.namespace"), self.name.required("metadata.name"));
         match (namespace, name, rest) {
             (Ok(namespace), Ok(name), Ok((version, uid, deleting, generation))) => {
-                Ok(Head { namespace, name, uid, version, generation, deleting })
+                Ok(Head { namespace, name, uid, version, generation, deleting, says_paused })
             }
             (Ok(namespace), Ok(name), Err(flaw)) => Err(Unreadable { flaw, namespace, name: Some(name) }),
             (Err(flaw), ..) | (_, Err(flaw), _) => Err(Unreadable::nameless(flaw)),
@@ -321,13 +341,22 @@ impl<'a> Metadata<'a> {
 impl Object<'_> {
     /// A copy without managedFields, with the type that items of a list are sent without.
     pub(super) fn bytes(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
+        self.copied(type_meta, self.cuts.ranges())
+    }
+
+    /// The same with its managedFields.
+    pub(super) fn whole(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
+        self.copied(type_meta, &[])
+    }
+
+    fn copied(&self, type_meta: &TypeMeta, cuts: &[Range<usize>]) -> Arc<[u8]> {
         let lacking: &[u8] = match (self.has_api_version, self.has_kind) {
             (true, true) => b"",
             (false, false) => &type_meta.both,
             (false, true) => &type_meta.api_version,
             (true, false) => &type_meta.kind,
         };
-        match (lacking, self.cuts.ranges()) {
+        match (lacking, cuts) {
             ([], []) => Arc::from(self.span),
             (lacking, [cut]) if lacking.len() <= cut.len() => with_instead(self.span, lacking, cut),
             (lacking, cuts) => {

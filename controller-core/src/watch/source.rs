@@ -15,6 +15,7 @@ use kube::client::Body;
 
 use super::WatchSpec;
 use super::stream::Request;
+use crate::descriptor::Content;
 
 /// No `Status` is longer.
 const LONGEST_REFUSAL: usize = 64 << 10;
@@ -121,11 +122,25 @@ fn build(spec: &WatchSpec, request: &Request) -> Result<http::Request<Body>, Str
         Request::StreamList { seconds } => resource.watch(&watch(*seconds).initial_events(), ""),
         Request::Watch { from, seconds } => resource.watch(&watch(*seconds), &from.to_string()),
     };
+    let accepted = accepted(spec.content, request);
     let mut request = built.map_err(|error| chain(&error))?;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accepted));
     // The bytes are scanned as they come; to pack and unpack them would cost more than a cluster's network does.
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(request.map(Body::from))
+}
+
+/// What a request is to be answered with. A server that can't leave out all but the metadata sends whole objects.
+fn accepted(content: Content, request: &Request) -> &'static str {
+    match (content, request) {
+        (Content::Whole, _) => "application/json",
+        (Content::Metadata, Request::Page { .. } | Request::Probe) => {
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+        }
+        (Content::Metadata, Request::StreamList { .. } | Request::Watch { .. }) => {
+            "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+        }
+    }
 }
 
 async fn send(client: Client, request: http::Request<Body>) -> Answer {
@@ -163,7 +178,6 @@ fn chain(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stream::Request;
     use super::*;
     use crate::cache::ResourceVersion;
 
@@ -176,7 +190,7 @@ mod tests {
             plural: "pods".into(),
             namespace: Some("a".into()),
             labels: Some("app in (x,y)".into()),
-            fields: None,
+            ..WatchSpec::default()
         };
         let check = |request: Request, expect: &[&str]| {
             let built = build(&spec, &request).expect("a request");
@@ -212,5 +226,17 @@ mod tests {
             Request::Watch { from: ResourceVersion::new("77"), seconds: 280 },
             &["allowWatchBookmarks=true", selector, "resourceVersion=77", "timeoutSeconds=280", "watch=true"],
         );
+    }
+
+    #[test]
+    fn metadata_alone_is_asked_for_by_what_is_accepted() {
+        let check = |content, request: Request, expect: &str| {
+            assert!(accepted(content, &request).starts_with(expect), "{request:?}");
+        };
+        let (page, watch) = (|| Request::Probe, || Request::StreamList { seconds: 1 });
+        check(Content::Whole, page(), "application/json");
+        check(Content::Whole, watch(), "application/json");
+        check(Content::Metadata, page(), "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
+        check(Content::Metadata, watch(), "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
     }
 }

@@ -2,8 +2,18 @@
 
 use std::fmt;
 
-/// A kind, a scope and selectors. Two controllers that declare the same share one watch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use crate::descriptor::Content;
+
+/// What becomes of `metadata.managedFields`, a third of most objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) enum ManagedFields {
+    #[default]
+    Cut,
+    Kept,
+}
+
+/// A kind, a scope, selectors, and what is kept of each object. Two controllers that declare the same share one watch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct WatchSpec {
     /// Empty for the core group.
     pub(crate) group: String,
@@ -14,9 +24,22 @@ pub(crate) struct WatchSpec {
     pub(crate) namespace: Option<String>,
     pub(crate) labels: Option<String>,
     pub(crate) fields: Option<String>,
+    pub(crate) content: Content,
+    pub(crate) managed_fields: ManagedFields,
 }
 
 impl WatchSpec {
+    /// Whether this watch shows all that the other one declares, so that it can serve both. The plural says nothing that
+    /// the kind does not, and may not be known yet.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let same_kind = self.group == other.group && self.version == other.version && self.kind == other.kind;
+        let same_bytes = self.content == other.content && self.managed_fields == other.managed_fields;
+        let wider = |own: &Option<String>, other: &Option<String>| own.is_none() || own == other;
+        let scope = wider(&self.namespace, &other.namespace) && wider(&self.labels, &other.labels);
+        // A field selector may ask for what only the server knows of a kind.
+        same_kind && same_bytes && scope && self.fields == other.fields
+    }
+
     /// As objects write it: `v1`, `apps/v1`.
     pub(crate) fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
@@ -40,7 +63,10 @@ impl WatchSpec {
 
 impl fmt::Display for WatchSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.resource())?;
+        match self.content {
+            Content::Whole => f.write_str(&self.resource())?,
+            Content::Metadata => write!(f, "metadata of {}", self.resource())?,
+        }
         match &self.namespace {
             Some(namespace) => write!(f, " in namespace {namespace}")?,
             None => f.write_str(" in all namespaces")?,
@@ -50,6 +76,9 @@ impl fmt::Display for WatchSpec {
         }
         if let Some(fields) = &self.fields {
             write!(f, " with fields {fields}")?;
+        }
+        if self.managed_fields == ManagedFields::Kept {
+            f.write_str(" and their managedFields")?;
         }
         Ok(())
     }
@@ -66,8 +95,7 @@ mod tests {
             kind: "Thing".into(),
             plural: "things".into(),
             namespace: namespace.map(Into::into),
-            labels: None,
-            fields: None,
+            ..WatchSpec::default()
         }
     }
 
@@ -88,5 +116,37 @@ mod tests {
         let chosen = WatchSpec { labels: Some("a=b".into()), ..spec("", None) };
         assert_ne!(chosen, spec("", None));
         assert_eq!(chosen.to_string(), "things in all namespaces with labels a=b");
+    }
+
+    #[test]
+    fn what_is_kept_is_part_of_the_identity() {
+        let metadata = WatchSpec { content: Content::Metadata, ..spec("x.io", Some("a")) };
+        assert_eq!(metadata.to_string(), "metadata of things.x.io in namespace a");
+        let kept = WatchSpec { managed_fields: ManagedFields::Kept, ..spec("", None) };
+        assert_eq!(kept.to_string(), "things in all namespaces and their managedFields");
+        assert!(!spec("", None).covers(&kept) && !kept.covers(&spec("", None)));
+    }
+
+    #[test]
+    fn a_wider_scope_covers_a_narrower_one() {
+        let all = spec("", None);
+        let a = spec("", Some("a"));
+        let labelled = |spec: &WatchSpec| WatchSpec { labels: Some("a=b".into()), ..spec.clone() };
+        let fields = |spec: &WatchSpec| WatchSpec { fields: Some("spec.x=1".into()), ..spec.clone() };
+        let check = |wide: &WatchSpec, narrow: &WatchSpec, expect| {
+            assert_eq!(wide.covers(narrow), expect, "{wide} covers {narrow}");
+        };
+        check(&all, &all, true);
+        check(&all, &a, true);
+        check(&a, &all, false);
+        check(&a, &spec("", Some("b")), false);
+        check(&all, &labelled(&a), true);
+        check(&labelled(&all), &a, false);
+        check(&labelled(&all), &labelled(&a), true);
+        check(&all, &fields(&a), false);
+        check(&fields(&all), &fields(&a), true);
+        check(&all, &spec("x.io", None), false);
+        check(&all, &WatchSpec { content: Content::Metadata, ..a.clone() }, false);
+        check(&all, &WatchSpec { plural: String::new(), ..a }, true);
     }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::json::{Cursor, Flaw};
 use super::scan::{self, Event, Object, TypeMeta, Unreadable};
+use crate::json::{Cursor, Flaw};
 
 /// What the engine must know of an object.
 #[derive(Debug, PartialEq)]

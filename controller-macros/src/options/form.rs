@@ -2,7 +2,7 @@
 
 use syn::parse::Parser;
 
-use super::{BACKOFF_MILLIS, Backoff, Escalation, Given, Limit, Shutdown, read, unknown};
+use super::{BACKOFF_MILLIS, Backoff, Escalation, Given, Limit, RateLimit, Shutdown, read, unknown};
 use crate::duration;
 use crate::entry::{self, Entry, Form, Spanned, Value, ValueKind};
 use crate::errors::{Errors, written};
@@ -199,6 +199,31 @@ pub(super) fn escalate(entry: &Entry, errors: &mut Errors) -> Option<Escalation>
     Some(Escalation { panics: *panics.good()?, within: within.good()?.value })
 }
 
+/// `rate_limit(runs = 10, per = "1s", burst = 20)`; without a burst as many as `runs` may begin at once.
+pub(super) fn rate_limit(entry: &Entry, errors: &mut Errors) -> Option<RateLimit> {
+    const NAMES: [&str; 3] = ["runs", "per", "burst"];
+    let list = entry.list(errors)?;
+    let (mut runs, mut per, mut burst) = (Given::Absent, Given::Absent, Given::Absent);
+    let entries = entry::parse(list.stream(), errors)?;
+    let are_known = entries.iter().all(|entry| NAMES.iter().any(|name| entry.key == name));
+    for entry in entries {
+        match entry.key.to_string().as_str() {
+            "runs" => read(&mut runs, &entry, errors, count),
+            "per" => read(&mut per, &entry, errors, |entry, errors| {
+                entry.value(errors)?.duration("per", "a time from `1ms`", errors)
+            }),
+            "burst" => read(&mut burst, &entry, errors, count),
+            _ => unknown(&entry, &NAMES, errors),
+        }
+    }
+    if are_known && (runs.is_absent() || per.is_absent()) {
+        errors.push(list, Message::HalfRateLimit { option: entry.key.to_string() });
+    }
+    let (runs, per) = (*runs.good()?, per.good()?.value);
+    let burst = if burst.is_absent() { runs } else { *burst.good()? };
+    Some(RateLimit { runs, per, burst })
+}
+
 /// A number from 1.
 fn count(entry: &Entry, errors: &mut Errors) -> Option<u32> {
     let value = entry.value(errors)?;
@@ -229,11 +254,12 @@ pub(super) fn shutdown(entry: &Entry, errors: &mut Errors) -> Option<Shutdown> {
     }
 }
 
-pub(super) fn significant(entry: &Entry, errors: &mut Errors) -> Option<Spanned<()>> {
+/// A word that says everything by itself.
+pub(super) fn word(entry: &Entry, example: &str, errors: &mut Errors) -> Option<Spanned<()>> {
     if matches!(entry.form, Form::Bare) {
         return Some(Spanned { value: (), tokens: proc_macro2::TokenTree::from(entry.key.clone()).into() });
     }
-    errors.push(&entry.key, Message::WantsNothing { option: entry.key.to_string() });
+    errors.push(&entry.key, Message::WantsNothing { option: entry.key.to_string(), example: example.into() });
     None
 }
 

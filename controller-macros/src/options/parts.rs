@@ -4,7 +4,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::Type;
 
-use super::{Part, unknown};
+use super::form::word;
+use super::{Cache, Part, read, unknown};
 use crate::entry::{self, Entry, Form, Spanned, Value};
 use crate::errors::{Errors, written};
 use crate::message::Message;
@@ -37,11 +38,7 @@ pub(super) fn when(entry: &Entry, errors: &mut Errors) -> Option<Spanned<Vec<Par
 
 fn part(entry: &Entry, errors: &mut Errors) -> Option<Part> {
     match entry.key.to_string().as_str() {
-        "generation" if matches!(entry.form, Form::Bare) => Some(Part::Generation),
-        "generation" => {
-            errors.push(&entry.key, Message::GenerationAlone {});
-            None
-        }
+        "generation" => word(entry, "when(generation)", errors).map(|_| Part::Generation),
         "label" => key(entry, errors).map(Part::Label),
         "annotation" => key(entry, errors).map(Part::Annotation),
         "field" => {
@@ -81,6 +78,25 @@ fn argument(entry: &Entry, errors: &mut Errors) -> Option<Spanned<String>> {
             None
         }
     }
+}
+
+/// `cache(metadata, managed_fields, compressed)`
+pub(super) fn cache(entry: &Entry, errors: &mut Errors) -> Option<Cache> {
+    let list = entry.list(errors)?;
+    let mut cache = Cache::default();
+    for entry in entry::parse(list.stream(), errors)? {
+        let (place, example) = match entry.key.to_string().as_str() {
+            "metadata" => (&mut cache.metadata, "cache(metadata)"),
+            "managed_fields" => (&mut cache.managed_fields, "cache(managed_fields)"),
+            "compressed" => (&mut cache.compressed, "cache(compressed)"),
+            _ => {
+                unknown(&entry, &["metadata", "managed_fields", "compressed"], errors);
+                continue;
+            }
+        };
+        read(place, &entry, errors, |entry, errors| word(entry, example, errors));
+    }
+    Some(cache)
 }
 
 /// `reads(ConfigMap, Secret)`, and the same of `writes`.

@@ -101,6 +101,29 @@ fn escalation_has_both_halves() {
 }
 
 #[test]
+fn rate_limits_have_runs_and_a_time_and_perhaps_a_burst() {
+    let limit = |source: &str| good(source).rate_limit.good().copied();
+    let full = RateLimit { runs: 10, per: 1_000, burst: 20 };
+    assert_eq!(limit("rate_limit(runs = 10, per = \"1s\", burst = 20)"), Some(full));
+    assert_eq!(limit("rate_limit(per = 1000, runs = 10)"), Some(RateLimit { burst: 10, ..full }));
+    let each = good("key_rate_limit(runs = 1, per = \"1m\")");
+    assert!(each.rate_limit.is_absent());
+    assert_eq!(each.key_rate_limit.good(), Some(&RateLimit { runs: 1, per: 60_000, burst: 1 }));
+    refused("rate_limit(runs = 10)", &["HalfRateLimit"]);
+    refused("key_rate_limit(per = \"1s\", burst = 2)", &["HalfRateLimit"]);
+    refused("rate_limit(runs = 0, per = \"1s\")", &["WrongValue"]);
+    refused("rate_limit(runs = 1, per = 0, burst = 0)", &["DurationZero", "WrongValue"]);
+    refused("rate_limit(runs = \"1\", per = \"1s\")", &["QuotedNumber"]);
+    refused("rate_limit(runs = 1, per = \"1s\", runs = 2)", &["OptionTwice"]);
+    refused("rate_limit(runs = 1, per = \"1s\", brust = 2)", &["MisspeltOption"]);
+    refused("rate_limit(runs = 1, every = \"1s\")", &["UnknownOption"]);
+    refused("rate_limit(10, \"1s\")", &["NotAnOption"]);
+    refused("rate_limit()", &["EmptyOption"]);
+    refused("rate_limit = 10", &["WantsList"]);
+    refused("qps = 10, throttle = 10, rate_limits(runs = 1)", &["MisspeltOption"; 3]);
+}
+
+#[test]
 fn the_supervisor_and_its_options() {
     let options = good("supervisor(restart = \"transient\", shutdown = brutal_kill, significant)");
     assert_eq!(options.restart.good().map(|restart| restart.value), Some("transient"));
@@ -222,8 +245,8 @@ fn parts_of_objects_are_named() {
     assert_eq!(parts("when(label(\"a\"), label(\"x.io/b\"), annotation(\"a\"), field(\"/spec/a~1b\"))"), Some(4));
     refused("when()", &["EmptyOption"]);
     refused("when = generation", &["WantsList"]);
-    refused("when(generation())", &["GenerationAlone"]);
-    refused("when(generation = 1)", &["GenerationAlone"]);
+    refused("when(generation())", &["WantsNothing"]);
+    refused("when(generation = 1)", &["WantsNothing"]);
     refused("when(generations)", &["MisspeltOption"]);
     refused("when(spec)", &["UnknownOption"]);
     refused("when(label)", &["WantsList"]);
@@ -249,4 +272,21 @@ fn kinds_are_types() {
     refused("writes(&ConfigMap, 7)", &["KindsForm", "KindsForm"]);
     refused("reads(A, A)", &["KindTwice"]);
     refused("reads(A,, B)", &["StrayComma"]);
+}
+
+#[test]
+fn what_is_kept_of_objects_is_named_by_words() {
+    let words = |source: &str| {
+        let cache = good(source).cache;
+        let cache = cache.good().expect("it is given");
+        [&cache.metadata, &cache.managed_fields, &cache.compressed].map(|word| word.good().is_some())
+    };
+    assert_eq!(words("cache(metadata)"), [true, false, false]);
+    assert_eq!(words("cache(compressed, managed_fields,)"), [false, true, true]);
+    refused("cache()", &["EmptyOption"]);
+    refused("cache = metadata", &["WantsList"]);
+    refused("cache(metadata = true, compressed())", &["WantsNothing", "WantsNothing"]);
+    refused("cache(metadata, metadata)", &["OptionTwice"]);
+    refused("cache(bytes)", &["UnknownOption"]);
+    refused("cache(compress)", &["MisspeltOption"]);
 }

@@ -69,6 +69,7 @@ fn every_option() {
         api_version = \"v1\", kind = Pod, plural = \"pods\", name = \"all-options\", namespace = [\"a\", \"b\"],
         labels = \"app=web\", fields = \"status.phase=Running\", reconcile_delay = \"1m30s\", on_start = add,
         concurrency = 4, timeout = 1500, backoff(\"5ms\", \"2m\"), escalate(panics = 3, within = \"1m\"),
+        rate_limit(runs = 10, per = \"1s\", burst = 20), key_rate_limit(runs = 1, per = \"1m\"),
         schema({ \"type\": \"object\" }),
         supervisor(restart = transient, shutdown = infinity, significant), crate = crate::sdk";
     let item = "
@@ -110,6 +111,8 @@ fn every_option() {
                         .timeout(__private::millis(1500))
                         .backoff(__private::millis(5), __private::secs(120))
                         .escalate(3, __private::secs(60))
+                        .rate_limit(10, __private::secs(1), 20)
+                        .key_rate_limit(1, __private::secs(60), 1)
                         .schema("{\"type\":\"object\"}")
                         .restart(__private::Restart::Transient)
                         .shutdown(__private::Shutdown::Infinity)
@@ -186,7 +189,7 @@ fn a_kind_alone() {
 fn filters_and_declared_kinds() {
     let item = "impl Apps { async fn reconcile(&self, app: &App, cx: &Context<Self>) -> Result { Ok(()) } }";
     let options = "api_version = \"x.io/v1\", kind = \"App\", when(generation, label(\"a\"), annotation(\"b\"), \
-                   field(\"/spec\")), reads(ConfigMap, Secret), writes(ConfigMap)";
+                   field(\"/spec\")), reads(ConfigMap, Secret), writes(ConfigMap), cache(metadata, managed_fields, compressed)";
     check(
         options,
         item,
@@ -223,16 +226,23 @@ fn filters_and_declared_kinds() {
                                 __private::Filter::Field("/spec"),
                             ],
                         )
+                        .cache_metadata()
+                        .cache_managed_fields()
                         .on(__private::Callback::Reconcile)
                         .resource(__private::Probe::<App>::RESOURCE);
                     fn declare(declare: &mut __private::Declare<Self>) {
-                        declare.read::<__Kind0>();
-                        declare.read::<__Kind1>();
+                        declare.compress();
+                        declare.read::<__Kind0>(__private::Probe::<__Kind0>::CONTENT);
+                        declare.read::<__Kind1>(__private::Probe::<__Kind1>::CONTENT);
                         declare.write::<__Kind0>();
                     }
                 }
                 __private::same_kind("App", __private::Probe::<App>::GVK);
                 __private::same_version("x.io/v1", __private::Probe::<App>::GVK);
+                __private::is_metadata(
+                    __private::Probe::<App>::CONTENT,
+                    __private::Probe::<App>::RESOURCE,
+                );
             };
         "##]],
     );
@@ -472,7 +482,7 @@ fn a_mistake_leaves_the_item_and_the_impls() {
     assert_eq!(errors.messages().count(), 1);
     expect![[r#"
         ::core::compile_error! {
-            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `when`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `schema`, `reads`, `writes`, `supervisor`, `crate`"
+            "there is no option `kindd`, did you mean `kind`? The options are `api_version`, `kind`, `plural`, `name`, `namespace`, `labels`, `fields`, `when`, `cache`, `reconcile_delay`, `on_start`, `concurrency`, `timeout`, `backoff`, `escalate`, `rate_limit`, `key_rate_limit`, `schema`, `reads`, `writes`, `supervisor`, `crate`"
         }
         impl PodWatcher {
             async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) {}

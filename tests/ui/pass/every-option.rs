@@ -1,7 +1,7 @@
 //! Every option in each of its forms.
 
 use controller_core::prelude::*;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod, Secret};
 
 struct Quoted;
 
@@ -14,14 +14,17 @@ struct Quoted;
     labels = "app in (web, api), tier != db, !legacy",
     fields = "status.phase=Running,spec.nodeName!=node-1",
     when(generation, label("app"), annotation("example.com/size"), field("/spec/nodeName")),
+    cache(managed_fields, compressed),
     reconcile_delay = "1m30s",
     on_start = "add",
     concurrency = 1024,
     timeout = "5m",
     backoff("5ms", "60s"),
     escalate(panics = 3, within = "1m"),
+    rate_limit(runs = 10, per = "1s", burst = 20),
+    key_rate_limit(runs = 1, per = "1m"),
     schema = "ui/schemas/pod.json",
-    reads(ConfigMap, Secret, Pod),
+    reads(ConfigMap, Secret, Pod, PartialObjectMeta<Node>),
     writes(ConfigMap, k8s_openapi::api::core::v1::Service),
     supervisor(restart = "transient", shutdown = "5s", significant),
     crate = ::controller_core,
@@ -32,6 +35,8 @@ impl Quoted {
     async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
         let (settings, secrets) = (cx.get::<ConfigMap>("settings")?, cx.list::<Secret>().owned().to_vec()?);
         if settings.is_none() && secrets.is_empty() && cx.get_in::<Pod>("a", "b")?.is_none() {
+            let nodes = cx.list::<PartialObjectMeta<Node>>().keys()?;
+            tracing::debug!(?nodes);
             cx.apply(&ConfigMap::default()).await?;
             cx.patch::<ConfigMap>("a", &Patch::Merge(serde_json::json!({}))).await?;
             cx.delete::<k8s_openapi::api::core::v1::Service>("a", Preconditions::default()).await?;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cache::{Applied, Seen};
+use crate::cache::{Applied, Seen, Store};
 use crate::context::Selector;
 use crate::watch::Head;
 
@@ -21,7 +21,7 @@ impl Bench {
     fn new() -> Self {
         let store = Arc::new(Store::new());
         let decode: Decode = |bytes| serde_json::from_slice::<Value>(bytes).map(|object| Arc::new(object) as Typed);
-        Self { reader: Reader::new(Arc::clone(&store), decode), store, version: 0 }
+        Self { reader: Reader::new(View::new(Arc::clone(&store), None), decode), store, version: 0 }
     }
 
     fn head(&mut self, key: &Key) -> Head<'static> {
@@ -111,7 +111,7 @@ fn what_does_not_decode_is_named_with_its_field() {
     let decode: Decode = |bytes| {
         serde_json::from_slice::<k8s_openapi::api::core::v1::Pod>(bytes).map(|object| Arc::new(object) as Typed)
     };
-    let mut bench = Bench { reader: Reader::new(Arc::clone(&store), decode), ..Bench::new() };
+    let mut bench = Bench { reader: Reader::new(View::new(Arc::clone(&store), None), decode), ..Bench::new() };
     bench.store = store;
     let key = Key::namespaced("x", "a");
     bench.put(&key, &json!({"metadata": {"name": "a"}, "spec": {"nodeName": 7}}));

@@ -168,7 +168,7 @@ impl Bench {
             url: None,
             clock: clock.clone(),
             chance: chance.clone(),
-            hub: Hub::new(client, clock, chance, None),
+            hub: Hub::new(client, clock, chance, None, Vec::new()),
             live: Arc::new(Live::default()),
             namespaces: None,
             requests: crate::env::Requests::default(),
@@ -209,6 +209,7 @@ impl Bench {
             version: version.to_string().into(),
             generation: None,
             deleting: false,
+            says_paused: false,
         };
         let store = crate::cache::Store::new();
         let bytes: Arc<[u8]> = object.to_string().into_bytes().into();

@@ -36,7 +36,7 @@ impl Bench {
         }
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
         let backoff = Backoff::new((Duration::from_millis(5), Duration::from_secs(60)));
-        let ledger = Ledger::new(routes, backoff, descriptor.resync());
+        let ledger = Ledger::new(routes, backoff, descriptor.resync(), Limits::default());
         Self { ledger, now: Moment::START, rng: fastrand::Rng::with_seed(1) }
     }
 
@@ -79,6 +79,18 @@ impl Bench {
             "found" => self.ledger.found(place(0), object(words[1]), now),
             "seen" => self.ledger.seen(place(0), object(words[1]), now),
             "beside" => self.ledger.changed_beside(place(0), object(words[1]), now),
+            "pause" => {
+                self.ledger.pause(place(0));
+                self.ledger.seen(place(0), object(words[1]), now)
+            }
+            "pause-found" => {
+                self.ledger.pause(place(0));
+                self.ledger.found(place(0), object(words[1]), now)
+            }
+            "resume" => {
+                assert!(self.ledger.resume(place(0)), "it is not paused");
+                self.ledger.resumed(place(0), object(words[1]), now)
+            }
             "gone" => self.ledger.gone(place(0), object(words[1]), now),
             "ask" => self.ledger.asked(place(0), Causes::MANUAL, now),
             "ok" => self.done(0, Verdict::Did(Action::Done)),
@@ -492,6 +504,8 @@ fn settled_means_that_only_resync_ticks_are_left() {
 enum Step {
     Appear(u32),
     Change(u32),
+    Pause(u32),
+    Resume(u32),
     Go(u32),
     Ask(u32),
     Take,
@@ -516,6 +530,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => slot().prop_map(Step::Appear),
         4 => slot().prop_map(Step::Change),
+        1 => slot().prop_map(Step::Pause),
+        1 => slot().prop_map(Step::Resume),
         2 => slot().prop_map(Step::Go),
         1 => slot().prop_map(Step::Ask),
         6 => Just(Step::Take),
@@ -542,6 +558,8 @@ struct Seen {
     last_uid: u32,
     /// The newest version whose run went well or was refused.
     settled: Object,
+    /// The object that is there is paused.
+    paused: bool,
 }
 
 struct World {
@@ -579,8 +597,21 @@ impl World {
                     assert_eq!(freed, None);
                 }
             }
+            Step::Pause(slot) => {
+                let key = self.keys.entry(slot).or_default();
+                if let Some((uid, version)) = key.there.as_mut() {
+                    *version += 1;
+                    assert_eq!(self.bench.ledger.pause(place(slot)), !key.paused);
+                    key.paused = true;
+                    let Freed(freed) = self.bench.ledger.seen(place(slot), (*uid, *version), now);
+                    assert_eq!(freed, None);
+                }
+            }
+            Step::Resume(slot) => self.resume(slot),
             Step::Go(slot) => {
-                if let Some(last) = self.keys.entry(slot).or_default().there.take() {
+                let key = self.keys.entry(slot).or_default();
+                if let Some(last) = key.there.take() {
+                    key.paused = false;
                     let _ = self.bench.ledger.gone(place(slot), last, now);
                 }
             }
@@ -594,6 +625,18 @@ impl World {
                 }
             }
             Step::Pass(millis) => self.bench.pass(Duration::from_millis(millis)),
+        }
+    }
+
+    /// The object that is there is no longer paused.
+    fn resume(&mut self, slot: u32) {
+        let key = self.keys.entry(slot).or_default();
+        assert_eq!(self.bench.ledger.resume(place(slot)), key.paused);
+        if let Some((uid, version)) = key.there.as_mut().filter(|_| key.paused) {
+            *version += 1;
+            key.paused = false;
+            let Freed(freed) = self.bench.ledger.resumed(place(slot), (*uid, *version), self.bench.now);
+            assert_eq!(freed, None);
         }
     }
 
@@ -624,6 +667,7 @@ impl World {
             _ => {}
         }
         if job.callback != Callback::Delete {
+            assert!(!key.paused, "{job:?} is paused");
             assert_eq!(Some(job.object), key.there, "not the newest");
             let owed = key.heard_of.filter(|_| self.written.contains(&Callback::Delete));
             assert!(
@@ -655,8 +699,19 @@ impl World {
         let _ = self.bench.done(slot, verdict);
     }
 
-    /// From here on all goes well. What was owed must come.
+    /// From here on all goes well. What was owed must come, and what is paused once it is resumed.
     fn calm_down(&mut self) {
+        self.run_all();
+        let paused = self.keys.values().filter(|key| key.paused).count();
+        assert!(self.bench.ledger.is_settled(), "{:?}", self.bench.ledger.depth());
+        assert_eq!(self.bench.ledger.depth(), Depth { paused, ..Depth::default() });
+        let slots: Vec<u32> = self.keys.keys().copied().collect();
+        slots.into_iter().for_each(|slot| self.resume(slot));
+        self.run_all();
+        self.check_what_was_owed();
+    }
+
+    fn run_all(&mut self) {
         for _ in 0..200 {
             while self.bench.ledger.has_ready() {
                 self.take();
@@ -669,6 +724,9 @@ impl World {
                 self.bench.pass_to_deadline();
             }
         }
+    }
+
+    fn check_what_was_owed(&self) {
         assert!(self.bench.ledger.is_settled(), "{:?}", self.bench.ledger.depth());
         assert_eq!(self.bench.ledger.depth(), Depth::default());
         assert_eq!(self.bench.ledger.next_deadline(), None);
@@ -759,4 +817,152 @@ fn an_object_that_no_callback_could_see_is_tried_again_with_a_change_that_is_fil
         beside 1.4
         run => nothing",
     );
+}
+
+#[test]
+fn while_an_object_is_paused_nothing_runs_and_one_run_with_the_newest_follows() {
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         ok
+         seen 1.2
+         pause 1.3
+         run => nothing
+         ask
+         seen 1.4
+         wait
+         run => nothing
+         resume 1.5
+         run => modify 1.5 after 1.1 because modified+resync+manual
+         ok
+         run => nothing",
+    );
+    // The end of a pause counts whatever the option `when` asks for, also where it is all that changed.
+    check(
+        &[Callback::Reconcile],
+        "found 1.1
+         run => reconcile 1.1 because found
+         ok
+         pause 1.2
+         beside 1.3
+         resume 1.4
+         run => reconcile 1.4 after 1.1 because modified
+         ok
+         run => nothing",
+    );
+}
+
+#[test]
+fn the_add_of_an_object_that_came_paused_is_its_first_run() {
+    check(
+        ALL,
+        "pause 1.1
+         run => nothing
+         seen 1.2
+         resume 1.3
+         run => add 1.3 because added
+         ok
+         run => nothing",
+    );
+    check(
+        ALL,
+        "pause-found 1.1
+         run => nothing
+         resume 1.2
+         run => reconcile 1.2 because found+modified
+         ok
+         run => nothing",
+    );
+}
+
+#[test]
+fn a_run_under_way_ends_as_it_would_and_its_retry_waits_for_the_end_of_the_pause() {
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         pause 1.2
+         fail
+         wait
+         run => nothing
+         resume 1.3
+         run => add 1.3 because added+retry failed 1
+         ok
+         run => nothing",
+    );
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         seen 1.2
+         pause 1.3
+         ok
+         run => nothing
+         resume 1.4
+         run => modify 1.4 after 1.1 because modified
+         ok
+         run => nothing",
+    );
+    // Paused and resumed while it ran: one more run, as with any change.
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         pause 1.2
+         resume 1.3
+         ok
+         run => modify 1.3 after 1.1 because modified
+         ok
+         run => nothing",
+    );
+}
+
+#[test]
+fn an_object_that_goes_while_it_is_paused_is_deleted_where_a_callback_knew_it() {
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         ok
+         pause 1.2
+         gone 1.3
+         run => delete 1.3 after 1.1 because deleted
+         ok => freed",
+    );
+    check(ALL, "pause 1.1\n gone 1.2 => freed\n run => nothing");
+    check(ALL, "pause-found 1.1\n gone 1.2\n run => delete 1.2 because deleted\n ok => freed");
+    // Who comes back paused keeps the delete of the one before from nothing.
+    check(
+        ALL,
+        "seen 1.1
+         run => add 1.1 because added
+         ok
+         gone 1.2
+         pause 2.1
+         run => delete 1.2 after 1.1 because deleted
+         fail
+         wait
+         run => delete 1.2 after 1.1 because deleted+retry failed 1
+         ok
+         run => nothing
+         resume 2.2
+         run => add 2.2 because added
+         ok",
+    );
+}
+
+#[test]
+fn a_paused_key_is_not_waited_for() {
+    let mut bench = Bench::new(ALL, None);
+    for step in ["found 1.1", "run", "requeue 5", "pause 1.2"] {
+        bench.step(step);
+    }
+    assert!(bench.ledger.is_settled());
+    assert_eq!((bench.ledger.depth().paused, bench.ledger.skipped().paused), (1, 1));
+    bench.step("wait");
+    assert!(bench.ledger.is_settled() && !bench.ledger.has_ready());
+    bench.step("resume 1.3");
+    assert!(!bench.ledger.is_settled());
+    assert_eq!(bench.ledger.depth().paused, 0);
 }

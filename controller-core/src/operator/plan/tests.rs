@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 
 fn controller(descriptor: Descriptor, type_name: &'static str) -> ChildSpec {
     ChildSpec::worker(descriptor.name(), |_: ChildContext| async {}).controller(ControllerFacts {
+        reads: Vec::new(),
         descriptor,
         type_name,
         schema_of_type: false,

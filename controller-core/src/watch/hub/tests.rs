@@ -9,6 +9,10 @@ use kube::api::{DeleteParams, PostParams};
 
 use super::*;
 
+mod scene;
+mod server;
+mod table;
+
 /// Remembers what it was told, and checks it as it comes.
 #[derive(Default)]
 struct Recorder {
@@ -70,8 +74,14 @@ struct Rig {
 }
 
 fn rig() -> Rig {
+    rig_of(Vec::new())
+}
+
+/// A rig of controllers that declare these.
+fn rig_of(declared: Vec<WatchSpec>) -> Rig {
     let cluster = Cluster::builder().world(World::none()).build();
-    let hub = Hub::new(cluster.client(), Clock::system(), Chance::seeded(5), Some("https://cluster.test".into()));
+    let hub =
+        Hub::new(cluster.client(), Clock::system(), Chance::seeded(5), Some("https://cluster.test".into()), declared);
     Rig { faults: cluster.faults(), hand: cluster.steady_client(), hub, cluster }
 }
 
@@ -82,8 +92,7 @@ fn spec(kind: &str) -> WatchSpec {
         kind: kind.into(),
         plural: format!("{}s", kind.to_lowercase()),
         namespace: Some("default".into()),
-        labels: None,
-        fields: None,
+        ..WatchSpec::default()
     }
 }
 
@@ -105,7 +114,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 impl Rig {
     fn subscribe(&self, kind: &str) -> (Arc<Recorder>, Subscription) {
         let recorder = Arc::new(Recorder::default());
-        let subscription = self.hub.subscribe(spec(kind), recorder.clone());
+        let subscription = self.hub.subscribe(&spec(kind), recorder.clone());
         (recorder, subscription)
     }
 
@@ -354,7 +363,7 @@ async fn a_watch_is_shared_and_a_late_subscriber_misses_nothing() {
     rig.settled(&first).await;
     rig.settled(&late).await;
     assert_eq!(rig.faults.open_watches(), 1);
-    assert!(Arc::ptr_eq(&one.store, &two.store));
+    assert!(Arc::ptr_eq(&one.running, &two.running));
     drop(one);
     rig.delete("a").await;
     rig.settled(&late).await;
@@ -450,15 +459,45 @@ async fn a_server_that_says_when_is_not_asked_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_selector_that_an_object_leaves_tells_it_as_gone() {
-    let rig = rig();
-    rig.before().await;
-    let recorder = Arc::new(Recorder::default());
     let chosen = WatchSpec { labels: Some("app=x".into()), ..spec("ConfigMap") };
-    let subscription = rig.hub.subscribe(chosen, recorder.clone());
-    subscription.synced().await;
-    for label in ["x", "y", "x"] {
-        let patch = serde_json::json!({"metadata": {"labels": {"app": label}}});
-        rig.maps().patch("a", &Default::default(), &kube::api::Patch::Merge(patch)).await.expect("patched");
+    let wide = WatchSpec { namespace: None, ..spec("ConfigMap") };
+    // The same is told by a watch of its own, and by a wider one that another controller declares.
+    for declared in [vec![chosen.clone()], vec![chosen.clone(), wide]] {
+        let rig = rig_of(declared);
+        rig.before().await;
+        let recorder = Arc::new(Recorder::default());
+        let subscription = rig.hub.subscribe(&chosen, recorder.clone());
+        subscription.synced().await;
+        for label in ["x", "y", "x"] {
+            let patch = serde_json::json!({"metadata": {"labels": {"app": label}}});
+            rig.maps().patch("a", &Default::default(), &kube::api::Patch::Merge(patch)).await.expect("patched");
+        }
+        until("in, out and in", || recorder.told() == words(&["synced", "+a", "-a", "+a"])).await;
+        let shown: Vec<_> = subscription.view().snapshot().iter().map(|(_, entry)| entry.key.to_string()).collect();
+        assert_eq!(shown, ["default/a"]);
     }
-    until("in, out and in", || recorder.told() == words(&["synced", "+a", "-a", "+a"])).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wider_watch_serves_a_narrower_declaration_whichever_comes_first() {
+    let (narrow, wide) = (spec("ConfigMap"), WatchSpec { namespace: None, ..spec("ConfigMap") });
+    for first in [&narrow, &wide] {
+        let rig = rig_of(vec![narrow.clone(), wide.clone()]);
+        rig.before().await;
+        let recorders = [&narrow, &wide].map(|_| Arc::new(Recorder::default()));
+        let subscribe = |spec: &WatchSpec| {
+            let recorder = &recorders[usize::from(spec == &wide)];
+            rig.hub.subscribe(spec, recorder.clone())
+        };
+        let one = subscribe(first);
+        one.synced().await;
+        let two = subscribe(if first == &narrow { &wide } else { &narrow });
+        two.synced().await;
+        rig.after().await;
+        for recorder in &recorders {
+            rig.settled(recorder).await;
+        }
+        assert_eq!(rig.faults.open_watches(), 1);
+        assert_eq!(one.spec(), &wide);
+    }
 }

@@ -187,7 +187,8 @@ impl Listener for Heard {
             assert!(known.key == entry.key && known.uid == entry.uid, "a slot holds one object");
             assert_ne!(known.version, entry.version, "the same version is not told twice");
         }
-        let text = std::str::from_utf8(&entry.bytes).expect("text");
+        let bytes = entry.bytes();
+        let text = std::str::from_utf8(&bytes).expect("text");
         assert!(
             text.starts_with(r#"{"kind":"Pod","apiVersion":"v1","#)
                 || text.starts_with(r#"{"apiVersion":"v1","kind":"Pod","#)
@@ -233,8 +234,7 @@ impl Rig {
             kind: "Pod".into(),
             plural: "pods".into(),
             namespace: None,
-            labels: None,
-            fields: None,
+            ..WatchSpec::default()
         };
         let pump = Pump::new(&spec, Arc::new(Store::new()), Arc::default(), fastrand::Rng::with_seed(3));
         let now = crate::env::Clock::system().instant().into_std();

@@ -293,6 +293,23 @@ impl Damage {
     }
 }
 
+#[test]
+fn an_object_that_may_be_paused_is_known_by_its_annotations_alone() {
+    let check = |metadata: &str, expect: bool| {
+        let text = format!(r#"{{"metadata":{{"name":"a","resourceVersion":"1",{metadata}}}}}"#);
+        let object = read(text.as_bytes()).expect("an object");
+        assert_eq!(object.head.says_paused, expect, "{metadata}");
+        same(&text);
+    };
+    check(r#""annotations":{"controller-rs.dev/paused":"true"}"#, true);
+    check(r#""annotations":{"a":"b","controller-rs.dev/paused":""},"managedFields":[]"#, true);
+    check(r#""labels":{"controller-rs.dev/paused":"true"}"#, false);
+    check(r#""annotations":{"controller-rs.dev/pause":"true"}"#, false);
+    check(r#""annotations":null"#, false);
+    check(r#""annotations":{"controller-rs.dev/paused":"true"},"annotations":{}"#, false);
+    check(r#""managedFields":[{"f:annotations":{"f:controller-rs.dev/paused":{}}}]"#, false);
+}
+
 fn damage() -> impl Strategy<Value = Damage> {
     let byte = || prop_oneof![4 => proptest::sample::select(&b"{}[]\",:\\ 0-.eun\n\0"[..]), 1 => any::<u8>()];
     let at = any::<prop::sample::Index>;

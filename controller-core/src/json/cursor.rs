@@ -30,42 +30,42 @@ pub(crate) enum Flaw {
 
 /// A place in some bytes.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
 }
 
 /// One `key: value` of an object, the cursor standing before the value.
-pub(super) struct Member<'a> {
-    pub(super) key: Cow<'a, [u8]>,
+pub(crate) struct Member<'a> {
+    pub(crate) key: Cow<'a, [u8]>,
     /// Where the key begins.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// The comma before it.
-    pub(super) comma: Option<usize>,
+    pub(crate) comma: Option<usize>,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, depth: 0 }
     }
 
     /// The same bytes from another place on.
-    pub(super) fn from(&self, at: usize) -> Self {
+    pub(crate) fn from(&self, at: usize) -> Self {
         Self { at, ..self.clone() }
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
+    pub(crate) fn slice(&self, from: usize, to: usize) -> &'a [u8] {
         self.bytes.get(from..to).unwrap_or_default()
     }
 
     /// The next byte that is no white space. It stays where it is.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<u8, Flaw> {
+    pub(crate) fn peek(&mut self) -> Result<u8, Flaw> {
         match self.bytes.get(self.at) {
             Some(byte) if *byte > b' ' => Ok(*byte),
             _ => self.peek_behind_space(),
@@ -84,12 +84,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.at += 1;
     }
 
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> Result<(), Flaw> {
+    pub(crate) fn take(&mut self, byte: u8) -> Result<(), Flaw> {
         if self.peek()? != byte {
             return Err(self.syntax());
         }
@@ -97,12 +97,12 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    pub(super) fn syntax(&self) -> Flaw {
+    pub(crate) fn syntax(&self) -> Flaw {
         Flaw::Syntax { at: self.at }
     }
 
     /// Nothing but white space follows.
-    pub(super) fn end(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn end(&mut self) -> Result<(), Flaw> {
         match self.peek() {
             Err(Flaw::Truncated) => Ok(()),
             _ => Err(self.syntax()),
@@ -119,7 +119,7 @@ impl<'a> Cursor<'a> {
 
     /// A key without its escapes. Goes before its value.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<Cow<'a, [u8]>, Flaw> {
+    pub(crate) fn key(&mut self) -> Result<Cow<'a, [u8]>, Flaw> {
         let key = self.bytes.get(self.at..).and_then(Raw::short_key);
         if let Some(key) = key {
             self.at += key.len() + r#""":"#.len();
@@ -137,7 +137,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Each member of an object in turn. `each` leaves the cursor behind the value.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, Member<'a>) -> Result<(), Flaw>,
     ) -> Result<(), Flaw> {
@@ -164,7 +164,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Each element of an array in turn. `each` leaves the cursor behind the element.
-    pub(super) fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
+    pub(crate) fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
         self.take(b'[')?;
         self.deeper()?;
         if self.peek()? != b']' {
@@ -189,12 +189,12 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes behind the value.
-    pub(super) fn skip(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn skip(&mut self) -> Result<(), Flaw> {
         self.skip_within(DEEPEST.saturating_sub(self.depth))
     }
 
     /// Goes behind the value however deep it is: for what is going to be refused anyway.
-    pub(super) fn skip_any(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn skip_any(&mut self) -> Result<(), Flaw> {
         self.skip_within(usize::MAX)
     }
 
@@ -214,7 +214,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number, `true`, `false` or `null` as it is written.
-    pub(super) fn scalar(&mut self) -> Result<&'a [u8], Flaw> {
+    pub(crate) fn scalar(&mut self) -> Result<&'a [u8], Flaw> {
         self.peek()?;
         let from = self.at;
         let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
@@ -231,7 +231,7 @@ impl<'a> Cursor<'a> {
 
     /// A string as it is written, or none where the value is another one. Goes behind the value in both cases.
     #[inline]
-    pub(super) fn raw(&mut self) -> Result<Option<Raw<'a>>, Flaw> {
+    pub(crate) fn raw(&mut self) -> Result<Option<Raw<'a>>, Flaw> {
         if self.peek()? != b'"' {
             self.skip()?;
             return Ok(None);
@@ -241,12 +241,12 @@ impl<'a> Cursor<'a> {
 
     /// The text of a string, or none where the value is another one. Goes behind the value in both cases.
     #[inline]
-    pub(super) fn text(&mut self) -> Result<Option<Cow<'a, str>>, Flaw> {
+    pub(crate) fn text(&mut self) -> Result<Option<Cow<'a, str>>, Flaw> {
         Ok(self.raw()?.and_then(Raw::text))
     }
 
     /// Whether the value is an integer, and which. Goes behind the value in both cases.
-    pub(super) fn integer(&mut self) -> Result<Option<i64>, Flaw> {
+    pub(crate) fn integer(&mut self) -> Result<Option<i64>, Flaw> {
         if !matches!(self.peek()?, b'-' | b'0'..=b'9') {
             self.skip()?;
             return Ok(None);

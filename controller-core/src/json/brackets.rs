@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, i8x64, u8x64};
 
-use super::json::Flaw;
+use super::cursor::Flaw;
 
 /// How many bytes are looked at together.
 const BLOCK: usize = 64;
@@ -20,12 +20,12 @@ const BLOCK: usize = 64;
 static LEVEL: LazyLock<Level> = LazyLock::new(Level::new);
 
 /// The index behind the bracket that closes the array whose inside begins at `at`.
-pub(super) fn end_of_array(bytes: &[u8], at: usize, deepest: usize) -> Result<usize, Flaw> {
+pub(crate) fn end_of_array(bytes: &[u8], at: usize, deepest: usize) -> Result<usize, Flaw> {
     dispatch!(*LEVEL, simd => end::<_, Array>(simd, bytes, at, deepest))
 }
 
 /// The index behind the brace that closes the object whose inside begins at `at`.
-pub(super) fn end_of_object(bytes: &[u8], at: usize, deepest: usize) -> Result<usize, Flaw> {
+pub(crate) fn end_of_object(bytes: &[u8], at: usize, deepest: usize) -> Result<usize, Flaw> {
     dispatch!(*LEVEL, simd => end::<_, Object>(simd, bytes, at, deepest))
 }
 

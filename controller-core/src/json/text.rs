@@ -10,7 +10,7 @@ const BLOCK: usize = 16;
 
 /// The inside of a string as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Raw<'a> {
+pub(crate) struct Raw<'a> {
     bytes: &'a [u8],
     has_escapes: bool,
     /// Characters that JSON would have escaped.
@@ -20,7 +20,7 @@ pub(super) struct Raw<'a> {
 impl<'a> Raw<'a> {
     /// The string whose inside begins at `from`, and the index of its closing quote. None if it is cut off.
     #[inline]
-    pub(super) fn at(bytes: &'a [u8], from: usize) -> Option<(Self, usize)> {
+    pub(crate) fn at(bytes: &'a [u8], from: usize) -> Option<(Self, usize)> {
         let (mut has_escapes, mut has_controls) = (false, false);
         let mut at = from;
         loop {
@@ -47,7 +47,7 @@ impl<'a> Raw<'a> {
     /// The inside of a key that stands at the beginning with all around it as API servers write it: no escapes, and
     /// no white space before the value. None if there is anything to look at more closely.
     #[inline]
-    pub(super) fn short_key(rest: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn short_key(rest: &'a [u8]) -> Option<&'a [u8]> {
         // A quote, a part of the key, the quote, the colon, and the value's first byte.
         let [b'"', block @ .., _, _] = rest.first_chunk::<{ BLOCK + 3 }>()? else { return None };
         // Where the block has no mark, one may stand behind it.
@@ -60,7 +60,7 @@ impl<'a> Raw<'a> {
 
     /// Without its escapes, as bytes. None if an escape is no escape.
     #[inline]
-    pub(super) fn bytes(self) -> Option<Cow<'a, [u8]>> {
+    pub(crate) fn bytes(self) -> Option<Cow<'a, [u8]>> {
         if self.has_escapes {
             return unescape(self.bytes).map(|text| Cow::Owned(text.into_bytes()));
         }
@@ -69,7 +69,7 @@ impl<'a> Raw<'a> {
 
     /// Without its escapes. None if it is no text.
     #[inline]
-    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         if self.has_controls {
             return None;
         }
