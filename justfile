@@ -7,13 +7,15 @@ default:
     @just --list
 
 # What .ci/run calls after the tests.
-ci: fmt clippy doc features deny smoke
+ci: fmt clippy doc features deny smoke (gates "--required")
 
 fmt:
     cargo fmt --all --check
+    cargo fmt --check --manifest-path benches/gates/Cargo.toml
 
 clippy:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --locked --manifest-path benches/gates/Cargo.toml --target-dir target/gates -- -D warnings
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -38,6 +40,10 @@ smoke:
 # Runs 200 seeds in two threads and a second process each, and compares their traces.
 determinism:
     DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
+
+# How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
+gates *arguments:
+    benches/gates/run.sh {{arguments}}
 
 # Figures for docs/performance.md: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`.
 bench *arguments:

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 /// The rooms of controller-core from the lowest layer up. A room may name its own layer and those below.
 const LAYERS: &[&[&str]] = &[
     &["env"],
-    &["error", "key", "outcome", "context", "descriptor", "controller", "erased"],
+    &["json"],
+    &["error", "key", "outcome", "raw", "context", "descriptor", "controller", "erased"],
     &["watch", "cache"],
     &["queue", "schema", "status"],
     &["dispatch"],
@@ -25,8 +26,8 @@ const ACCEPTED: &[(&str, &str, &str)] =
 
 /// Files that decide and do nothing else: no runtime, no client, no log, no file, no lock.
 const PURE: &[&str] = &[
+    "controller-core/src/json",
     "controller-core/src/watch/frame.rs",
-    "controller-core/src/watch/json.rs",
     "controller-core/src/watch/scan.rs",
     "controller-core/src/watch/list.rs",
     "controller-core/src/watch/stream.rs",

@@ -29,16 +29,17 @@
 
 // The modules stand in the order in which the data meets them; arrows point up this list.
 pub mod env;
+mod json;
 mod error;
 mod key;
 mod outcome;
+mod raw;
 mod context;
 mod descriptor;
 mod controller;
+mod erased;
 mod watch;
 mod cache;
-mod raw;
-mod erased;
 mod queue;
 mod schema;
 mod status;

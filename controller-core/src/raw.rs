@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::cache::place_of;
 use crate::error::Error;
-use crate::watch::Pointer;
+use crate::json::{Pointer, place_of};
 
 /// An object as the JSON that the cache holds: nothing of it is decoded until it is asked for.
 ///

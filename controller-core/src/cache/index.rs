@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Slot};
-use crate::watch::{Pointer, elements};
+use crate::json::{Pointer, elements};
 
 /// What an index is over.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

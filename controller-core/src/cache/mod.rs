@@ -9,7 +9,6 @@ mod body;
 #[cfg(feature = "compressed")]
 mod tier;
 mod entry;
-mod place;
 mod rows;
 mod store;
 mod version;
@@ -22,7 +21,6 @@ mod reader;
 pub(crate) use body::Body;
 pub(crate) use entry::{Entry, Uid};
 pub(crate) use index::label;
-pub(crate) use place::place_of;
 pub(crate) use reader::Reader;
 pub(crate) use store::{Applied, Seen, Slot, Store, SubscriberId};
 #[cfg(feature = "compressed")]

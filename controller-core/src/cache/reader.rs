@@ -6,13 +6,12 @@ use parking_lot::Mutex;
 
 use super::index::{By, Indexes, label};
 use super::memo::Memo;
-use super::place::place_of;
 use super::store::Found;
 use super::{Entry, Slot, View};
 use crate::context::{Decode, Query, Typed};
 use crate::error::Error;
+use crate::json::{Pointer, place_of};
 use crate::key::Key;
-use crate::watch::Pointer;
 
 /// The objects of one store, as callbacks read them. Whoever follows the watch of the store tells it of each change.
 pub(crate) struct Reader {

@@ -2,7 +2,7 @@
 
 use crate::cache::Entry;
 use crate::descriptor::{Filter, FilterError};
-use crate::watch::{Pointer, members};
+use crate::json::{Pointer, members};
 
 /// The filters of one controller, taken apart once.
 #[derive(Debug, Clone, Default)]

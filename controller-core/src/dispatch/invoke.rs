@@ -15,11 +15,11 @@ use super::counters::Counters;
 use super::reach::RunReach;
 use super::run::Ended;
 use super::watchdog::Seat;
-use crate::cache::place_of;
 use crate::context::RunFacts;
 use crate::descriptor::Callback;
 use crate::env::panic_report;
 use crate::erased::{Called, ErasedController};
+use crate::json::place_of;
 use crate::schema::Schema;
 
 /// What a call needs besides its object.

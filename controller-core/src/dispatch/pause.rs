@@ -1,7 +1,8 @@
 //! Owns the pause of one object: what its annotation says to which controller.
 
 use crate::cache::Entry;
-use crate::watch::{PAUSED, Pointer};
+use crate::json::Pointer;
+use crate::watch::PAUSED;
 
 /// Whether the object is paused for the controller of this name. Nearly no object has the annotation, and of those
 /// that have none nothing is read.

@@ -19,9 +19,10 @@ use crate::descriptor::{Callback, Content};
 use crate::dispatch::Readers;
 use crate::erased::{Called, Erased, ErasedController};
 use crate::error::{Error, Result};
+use crate::json::Pointer;
 use crate::key::Key;
 use crate::outcome::Action;
-use crate::watch::{Head, Pointer};
+use crate::watch::Head;
 
 /// A [`Context`] for calling a callback by hand. It notes what the callback does to the outside.
 ///

@@ -3,8 +3,8 @@
 //! Items are handed on once enough bytes stand there, so at most a few hundred kilobytes, or one item, are held. The
 //! keys of the list may come in any order.
 
-use super::json::{Cursor, Flaw};
 use super::scan::{Object, Unreadable, object};
+use crate::json::{Cursor, Flaw};
 
 /// An item that is cut off at the end of the bytes is read again when more are there: rarely, with this much at once.
 const AT_ONCE: usize = 256 << 10;

@@ -70,9 +70,9 @@ fn quoted(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::Flaw;
     use super::super::scan::Unreadable;
     use super::*;
+    use crate::json::Flaw;
 
     fn spec(namespace: Option<&str>) -> WatchSpec {
         WatchSpec {

@@ -4,8 +4,6 @@
 //! its bytes, `stream` is the state machine that decides what to ask next, and the `hub` shares one watch among all
 //! who need it. Nothing here decodes an object.
 
-mod json;
-mod pointer;
 mod frame;
 mod scan;
 mod list;
@@ -18,11 +16,11 @@ mod source;
 mod spec;
 mod narrow;
 mod hub;
+#[cfg(test)]
+mod strict;
 
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};
-pub(crate) use json::pointer_at;
 pub(crate) use narrow::Narrow;
-pub(crate) use pointer::{Pointer, elements, members};
 pub(crate) use scan::{Head, PAUSED};
 pub(crate) use spec::{ManagedFields, WatchSpec};

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::WatchSpec;
 use super::frame::{Frame, Line};
-use super::json::Flaw;
 use super::list::Page;
 use super::scan::{self, Event, Object, Refusal, TypeMeta, Unreadable};
 use super::spec::ManagedFields;
 use super::stream::{Action, Input, Relist, Request, Stream, Trouble};
 use crate::cache::{Applied, Entry, ResourceVersion, Seen, Slot, Store};
 use crate::descriptor::Content;
+use crate::json::Flaw;
 
 /// One who is told what the bytes changed.
 pub(super) trait Listener {

@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
 
-use super::json::{Cursor, Flaw};
+use crate::json::{Cursor, Flaw};
 
 /// What the engine must know of one version of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,13 +87,18 @@ impl<'a> Unreadable<'a> {
     }
 }
 
+/// The types of events that tell of an object.
+fn tells_of_object(kind: &str) -> bool {
+    matches!(kind, "MODIFIED" | "ADDED" | "DELETED")
+}
+
 /// Reads one line of a watch.
 pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Unreadable<'_>> {
     let mut cursor = Cursor::new(line);
     let mut kind: Option<Cow<'_, str>> = None;
     let mut object_at = None;
     // Servers write the type first, so that one pass does.
-    let mut early: Option<(Cow<'_, str>, Result<Object<'_>, Unreadable<'_>>)> = None;
+    let mut early: Option<Result<Object<'_>, Unreadable<'_>>> = None;
     let walked = cursor.object(|cursor, member| match &*member.key {
         b"type" => {
             kind = cursor.text()?;
@@ -102,32 +107,28 @@ pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Unreadable<'_>> {
         b"object" => {
             object_at = Some(cursor.at());
             early = None;
-            match kind.as_deref() {
-                Some(name @ ("ADDED" | "MODIFIED" | "DELETED")) => {
-                    let mut inner = cursor.clone();
-                    let found = object(&mut inner);
-                    let broken = match &found {
-                        Err(Unreadable { flaw: Flaw::Deep | Flaw::Repeated { .. }, .. }) => cursor.skip_any(),
-                        Err(Unreadable { flaw: flaw @ (Flaw::Truncated | Flaw::Syntax { .. }), .. }) => {
-                            Err(flaw.clone())
-                        }
-                        _ => {
-                            *cursor = inner;
-                            Ok(())
-                        }
-                    };
-                    early = Some((Cow::Owned(name.to_owned()), found));
-                    broken
-                }
-                _ => cursor.skip_any(),
+            if !kind.as_deref().is_some_and(tells_of_object) {
+                return cursor.skip_any();
             }
+            let mut inner = cursor.clone();
+            let found = object(&mut inner);
+            let walked = match &found {
+                Err(Unreadable { flaw: Flaw::Deep | Flaw::Repeated { .. }, .. }) => cursor.skip_any(),
+                Err(Unreadable { flaw: flaw @ (Flaw::Truncated | Flaw::Syntax { .. }), .. }) => Err(flaw.clone()),
+                _ => {
+                    *cursor = inner;
+                    Ok(())
+                }
+            };
+            early = Some(found);
+            walked
         }
         _ => cursor.skip_any(),
     });
     if let Err(flaw) = walked.and_then(|()| cursor.end()) {
         return Err(match early {
             // It is the object that broke off, and its name may be known.
-            Some((_, Err(unreadable))) => unreadable,
+            Some(Err(unreadable)) => unreadable,
             _ => Unreadable::nameless(flaw),
         });
     }
@@ -136,11 +137,8 @@ pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Unreadable<'_>> {
     let at = object_at.ok_or_else(|| missing("object"))?;
     let mut there = cursor.from(at);
     match &*kind {
-        "ADDED" | "MODIFIED" | "DELETED" => {
-            let object = match early {
-                Some((read_as, found)) if read_as == kind => found?,
-                _ => object(&mut there)?,
-            };
+        kind if tells_of_object(kind) => {
+            let object = early.unwrap_or_else(|| object(&mut there))?;
             Ok(if kind == "DELETED" { Event::Delete(object) } else { Event::Upsert(object) })
         }
         "BOOKMARK" => bookmark(&mut there).map_err(Unreadable::nameless),
@@ -343,7 +341,7 @@ impl Object<'_> {
         };
         match (lacking, cuts) {
             ([], []) => Arc::from(self.span),
-            ([], [cut]) => without(self.span, cut),
+            (lacking, [cut]) if lacking.len() <= cut.len() => with_instead(self.span, lacking, cut),
             (lacking, cuts) => {
                 let mut copy = Vec::with_capacity(self.span.len() + lacking.len());
                 copy.push(b'{');
@@ -360,12 +358,17 @@ impl Object<'_> {
     }
 }
 
-/// The bytes less the cut, in one allocation: a copy that is as long as the result, its end then overwritten.
-fn without(span: &[u8], cut: &Range<usize>) -> Arc<[u8]> {
-    let tail = span.get(cut.end..).unwrap_or_default();
-    let mut copy: Arc<[u8]> = Arc::from(span.get(..cut.start + tail.len()).unwrap_or_default());
-    if let Some(end) = Arc::get_mut(&mut copy).and_then(|copy| copy.get_mut(cut.start..)) {
-        end.copy_from_slice(tail);
+/// The bytes less the cut, with what they lack behind their brace, in one allocation: a copy of the end that is as
+/// long as the result, whose beginning is then written anew. managedFields stand near the beginning.
+fn with_instead(span: &[u8], lacking: &[u8], cut: &Range<usize>) -> Arc<[u8]> {
+    let mut copy: Arc<[u8]> = Arc::from(span.get(cut.len() - lacking.len()..).unwrap_or_default());
+    let (brace, rest) = span.get(..cut.start).and_then(|before| before.split_at_checked(1)).unwrap_or_default();
+    if let Some(mut begin) = Arc::get_mut(&mut copy) {
+        for part in [brace, lacking, rest] {
+            if let Some(place) = begin.split_off_mut(..part.len()) {
+                place.copy_from_slice(part);
+            }
+        }
     }
     copy
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::json::{Cursor, Flaw};
+use super::cursor::{Cursor, Flaw};
 
 /// A JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)), taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

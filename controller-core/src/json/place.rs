@@ -1,6 +1,6 @@
 //! Finds the field of an object that did not decode, so that a message can name it.
 
-use crate::watch::pointer_at;
+use super::cursor::pointer_at;
 
 /// The JSON pointer of the field where a decoder gave up. None where the bytes are no JSON up to there.
 ///

@@ -38,29 +38,6 @@ fn what_is_no_value_is_named() {
     check(&"[".repeat(129), Flaw::Deep);
 }
 
-#[test]
-fn escapes_are_read_as_a_strict_parser_reads_them() {
-    for raw in [
-        "plain",
-        r"a\nb\t\/\\\u0041",
-        r"\ud83d\ude00",
-        r"\ud83d",
-        r"\ude00",
-        r"\ud83dx",
-        r"\ud83d\u0041",
-        r"\x",
-        r"\u12",
-        r"\u+123",
-        r"\",
-        "über",
-        "a\u{1}b",
-    ] {
-        let strict = serde_json::from_str::<String>(&format!("\"{raw}\"")).ok();
-        assert_eq!(text_of(raw.as_bytes()).map(Cow::into_owned), strict, "{raw}");
-    }
-    assert_eq!(text_of(b"\xff"), None);
-}
-
 proptest! {
     #[test]
     fn any_text_is_found_again(text in any::<String>(), rest in any::<String>()) {
