@@ -41,7 +41,13 @@ smoke:
 
 # Runs 200 seeds in two threads and a second process each, and compares their traces.
 determinism:
-    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
+    #!/usr/bin/env bash
+    set -euo pipefail
+    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture | tee /dev/stderr | grep ' of 200$'
+
+# Plays 100,000 schedules of each kind of a controller's workers, its watch, its loop and its end.
+explore:
+    SCHEDULES=100000 cargo test --release -p controller-core --lib crew:: -- --nocapture
 
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
