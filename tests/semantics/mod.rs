@@ -6,6 +6,7 @@ mod callbacks;
 mod cluster;
 mod crowds;
 mod filters;
+mod loops;
 mod observability;
 mod pause;
 mod rates;

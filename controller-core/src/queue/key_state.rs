@@ -102,6 +102,8 @@ pub(super) struct Flight<T> {
     pub(super) refreshed: bool,
     /// The key was asked for while its `add` ran.
     pub(super) poked: Causes,
+    /// Versions that came in while the run was under way.
+    pub(super) arrived: u32,
 }
 
 /// One key. What few keys have stands behind a pointer: there is one of these for each object and controller.

@@ -18,5 +18,4 @@ pub(crate) use causes::Causes;
 pub(crate) use gate::Limits;
 pub(crate) use key_state::{History, Place, Standing};
 pub(crate) use moment::Moment;
-pub(crate) use rate::Rate;
 pub(crate) use state::{After, Depth, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};

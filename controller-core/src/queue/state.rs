@@ -182,6 +182,9 @@ impl<T: Clone> Queue<T> {
         let gone = match shift {
             Shift::Seen(object) => {
                 key.object = Some(object);
+                if let Some(flight) = key.rare.as_mut().and_then(|rare| rare.flight.as_mut()) {
+                    flight.arrived = flight.arrived.saturating_add(1);
+                }
                 None
             }
             Shift::Gone(last) => Some(last),
@@ -297,6 +300,7 @@ impl<T: Clone> Queue<T> {
             changed: false,
             refreshed: false,
             poked: Causes::NONE,
+            arrived: 0,
         });
         self.depth.running += 1;
         Some(Job { place, callback, object, accepted, causes, failures, waited })
@@ -306,6 +310,15 @@ impl<T: Clone> Queue<T> {
     pub(crate) fn flight(&self, place: Place) -> Option<(Callback, Standing)> {
         let flight = self.key(place)?.rare.as_ref()?.flight.as_ref()?;
         Some((flight.callback, flight.from))
+    }
+
+    /// The newest version, and how many came in since the run that is under way began. None where no run is, or its
+    /// object is gone.
+    pub(crate) fn arrived(&self, place: Place) -> Option<(&T, u32)> {
+        let key = self.key(place)?;
+        let flight = key.rare.as_ref()?.flight.as_ref()?;
+        let there = !flight.stale && flight.callback != Callback::Delete;
+        key.object.as_ref().filter(|_| there).map(|newest| (newest, flight.arrived))
     }
 
     /// Takes in how a run ended. What came in meanwhile and depends on it is given back to be decided on.
@@ -364,6 +377,25 @@ impl<T: Clone> Queue<T> {
     /// The object says no longer that it is paused. Gives whether it did.
     pub(crate) fn resume(&mut self, place: Place) -> bool {
         self.key_mut(place).is_some_and(|key| std::mem::take(&mut key.paused))
+    }
+
+    /// Keeps the key from running until then, unless it is sped up before. A `delete` is not kept.
+    pub(crate) fn slow(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
+        let Some(key) = self.key_mut(place).filter(|key| key.standing != Standing::Absent) else { return Freed(None) };
+        key.rare().slowed_until = Some(until);
+        self.refresh(place, now)
+    }
+
+    /// The key is slowed no longer.
+    pub(crate) fn speed_up(&mut self, place: Place, now: Moment) -> Freed {
+        let Some(rare) = self.key_mut(place).and_then(|key| key.rare.as_mut()) else { return Freed(None) };
+        rare.slowed_until = None;
+        self.refresh(place, now)
+    }
+
+    /// Whether a callback is to run for what is there.
+    pub(crate) fn is_pending(&self, place: Place) -> bool {
+        self.key(place).is_some_and(|key| !key.work.is_empty())
     }
 
     /// Makes ready what is due. Gives the slots that are no longer needed.
