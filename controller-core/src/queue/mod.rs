@@ -12,6 +12,7 @@ mod moment;
 mod priority;
 mod rate;
 mod state;
+mod wheel;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use causes::Causes;
