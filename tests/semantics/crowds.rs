@@ -8,6 +8,8 @@ use controller_core::prelude::*;
 use super::stage::{Answer, Hand, Play, pass, player, quiet_cluster};
 
 player!(One(reconcile_delay = off) add modify delete reconcile);
+player!(Thousands(reconcile_delay = off, concurrency = 2000) reconcile);
+player!(Ticking(reconcile_delay = "100s") reconcile);
 
 /// How many run at once, in all and for each key.
 #[derive(Default)]
@@ -64,6 +66,46 @@ async fn keys_run_side_by_side_up_to_the_concurrency_and_each_one_at_a_time() {
     // Eight had begun when the changes came: those run once more, the others once.
     assert_eq!(runs, 28);
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_run_side_by_side_where_the_controller_asks_for_it() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..3_000 {
+        hand.create(&format!("k{nth}"), "1").await;
+    }
+    let play = Play::new(|_| Answer::After(secs(1), Ok(Action::Done)));
+    let operator = Operator::new("test").client(cluster.client()).controller(Thousands(play.clone())).spawn();
+    pass(millis(900)).await;
+    let text = operator.handle().metrics();
+    let busy = r#"controller_runtime_active_workers{controller="thousands"} 2000.0"#;
+    assert!(text.lines().any(|line| line == busy), "{text}");
+    pass(millis(1_200)).await;
+    assert_eq!(play.take().iter().filter(|line| line.ends_with("ends")).count(), 3_000);
+    operator.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn resync_ticks_of_objects_found_together_are_spread_over_the_period() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..500 {
+        hand.create(&format!("k{nth}"), "1").await;
+    }
+    let play = Play::well();
+    let operator = Operator::new("test").client(cluster.client()).controller(Ticking(play.clone())).spawn();
+    pass(secs(300)).await;
+    let ticks = play.calls().into_iter().filter(|(_, call)| call.cause == Cause::Resync);
+    let mut by_second: BTreeMap<u64, usize> = BTreeMap::new();
+    ticks.for_each(|(at, _)| *by_second.entry(at.as_secs()).or_default() += 1);
+    // Five a second on the average: from half of a period on there is no second without one, and none is a burst.
+    let busy: Vec<usize> = (60..300).map(|second| by_second.get(&second).copied().unwrap_or_default()).collect();
+    let (least, most) = (busy.iter().min().copied(), busy.iter().max().copied());
+    assert!(most <= Some(20), "{most:?} ticks in a second: {busy:?}");
+    assert!(least >= Some(0) && busy.iter().filter(|ticks| **ticks == 0).count() <= 12, "{busy:?}");
+    assert!((1_000..=1_400).contains(&busy.iter().sum::<usize>()), "{}", busy.iter().sum::<usize>());
+    operator.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

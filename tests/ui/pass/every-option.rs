@@ -16,7 +16,7 @@ struct Quoted;
     when(generation, label("app"), annotation("example.com/size"), field("/spec/nodeName")),
     reconcile_delay = "1m30s",
     on_start = "add",
-    concurrency = 1024,
+    concurrency = 10_000,
     timeout = "5m",
     backoff("5ms", "60s"),
     escalate(panics = 3, within = "1m"),
