@@ -45,15 +45,16 @@ impl Restless {
 
     async fn write(&self, obj: &Data, cx: &Context<Self>) -> Result {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        // Nothing slows it, so no time would pass until its end.
-        let ends = count > 300;
-        let count = count.to_string();
-        let patch = json!({"metadata": {"annotations": {"example.com/count": count}}});
+        let text = count.to_string();
+        let patch = json!({"metadata": {"annotations": {"example.com/count": text}}});
         let name = cx.key().name().to_owned();
         let mut whole = map(&name, obj.v());
-        let annotations: std::collections::BTreeMap<_, _> = [("example.com/count".to_owned(), count)].into();
+        let annotations: std::collections::BTreeMap<_, _> = [("example.com/count".to_owned(), text)].into();
         let way = *self.way.lock().expect("no writer panics");
+        // As long as nothing slows it no time passes, so a loop that nobody slows ends by itself.
+        let most = if way == Way::Elsewhere { 300 } else { 3_000 };
         match way {
+            _ if count > most => {}
             Way::Patch => drop(cx.patch::<ConfigMap>(&name, &Patch::Merge(patch)).await?),
             Way::Apply => {
                 whole.metadata.annotations = Some(annotations);
@@ -63,7 +64,6 @@ impl Restless {
                 let patch = Patch::Merge(patch);
                 cx.run(Operation::patch::<ConfigMap>(cx.key(), &PatchParams::default(), &patch)).await?;
             }
-            Way::Elsewhere if ends => {}
             Way::Client | Way::Elsewhere => {
                 let maps: Api<ConfigMap> = Api::namespaced(cx.client(), "default");
                 let write = async move { maps.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await };

@@ -19,4 +19,6 @@ pub(crate) use causes::Causes;
 pub(crate) use gate::Limits;
 pub(crate) use key_state::{History, Place, Standing};
 pub(crate) use moment::Moment;
+#[cfg(test)]
+pub(crate) use rate::Rate;
 pub(crate) use state::{After, Depth, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};

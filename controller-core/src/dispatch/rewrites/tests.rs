@@ -226,6 +226,25 @@ fn a_write_without_an_answer_may_have_made_one_version() {
 }
 
 #[test]
+fn own_versions_that_no_run_follows_from_are_forgotten() {
+    // As with a status that `when(generation)` does not ask for: it comes in after the run, or while it goes on.
+    let mut bench = Bench::default();
+    bench.see(1);
+    bench.begin();
+    assert_eq!(bench.end(vec![OwnWrite::At(version(2))]), None);
+    bench.rewrites.settle(PLACE, || false);
+    assert!(!bench.rewrites.is_empty(), "it has not come in yet");
+    assert!(!bench.rewrites.shown(PLACE, &version(2)));
+    bench.rewrites.settle(PLACE, || false);
+    assert!(bench.rewrites.is_empty());
+    (bench.newest, bench.pending) = (2, false);
+    bench.begin();
+    (bench.newest, bench.arrived) = (3, 1);
+    assert_eq!(bench.end(vec![OwnWrite::At(version(3))]), None);
+    assert!(bench.rewrites.is_empty());
+}
+
+#[test]
 fn a_hot_loop_waits_longer_each_time_until_it_is_mended() {
     let mut bench = Bench::default();
     bench.see(1);

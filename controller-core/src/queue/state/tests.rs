@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::queue::rate::Rate;
+use crate::queue::Rate;
 
 const CLASSES: [Class; 3] = [Class::Event, Class::Again, Class::Start];
 
