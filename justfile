@@ -7,15 +7,17 @@ default:
     @just --list
 
 # What .ci/run calls after the tests.
-ci: fmt clippy doc features deny smoke (gates "--required")
+ci: fmt clippy doc features deny smoke (gates "--required") fuzz-corpus
 
 fmt:
     cargo fmt --all --check
     cargo fmt --check --manifest-path benches/gates/Cargo.toml
+    cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 clippy:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --locked --manifest-path benches/gates/Cargo.toml --target-dir target/gates -- -D warnings
+    cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -50,6 +52,14 @@ explore:
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
     benches/gates/run.sh {{arguments}}
+
+# Bad input for a minute each against what reads the wire: a nightly run. `just fuzz 600` takes longer.
+fuzz *seconds:
+    fuzz/run.sh {{seconds}}
+
+# The same questions put to the corpus, and to what is too large for it.
+fuzz-corpus:
+    cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
 # Figures for docs/performance.md: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`.
 bench *arguments:

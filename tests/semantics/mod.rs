@@ -12,6 +12,7 @@ mod deletes;
 mod events;
 mod filters;
 mod heritage;
+mod loops;
 mod observability;
 mod pause;
 mod rates;

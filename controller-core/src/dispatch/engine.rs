@@ -31,15 +31,16 @@ use super::probe::Probe;
 use super::reach::RunReach;
 use super::reads::{Found, ReadCache};
 use super::resolve::Resource;
+use super::rewrites::{OwnWrite, Rewrites};
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use super::writes::{Question, Write};
 use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
-use crate::descriptor::{Callback, Descriptor, RateLimit};
+use crate::descriptor::Callback;
 use crate::erased::ErasedController;
 use crate::key::Key;
-use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place, Rate};
+use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
 use crate::watch::{Subscription, WatchSpec};
@@ -74,6 +75,8 @@ pub(super) struct State {
     pub(super) reads_synced: usize,
     /// Which keys wait for the caches to show what they wrote.
     pub(super) barrier: Barrier,
+    /// Which keys keep on rewriting themselves.
+    pub(super) rewrites: Rewrites,
     /// Writes that the controller's loop is to ask the server about.
     pub(super) questions: Vec<Question>,
     rng: fastrand::Rng,
@@ -119,7 +122,7 @@ impl Engine {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
         let ledger =
-            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), limits_of(descriptor));
+            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), Limits::of(descriptor));
         let reporter: Arc<str> = descriptor.name().into();
         let instance = Arc::clone(&scope.operator);
         let state = State {
@@ -129,6 +132,7 @@ impl Engine {
             reads: Vec::new(),
             reads_synced: 0,
             barrier: Barrier::default(),
+            rewrites: Rewrites::default(),
             questions: Vec::new(),
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
@@ -233,9 +237,9 @@ impl Engine {
         let mut state = self.state.lock();
         let (may_begin, armed) = (state.can_read(), state.armed);
         let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
-        if let Take::Job(job) = &taken
-            && state.barrier.give_up(job.place)
-        {
+        let Take::Job(job) = &taken else { return taken };
+        state.run_begins(job);
+        if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
@@ -247,7 +251,8 @@ impl Engine {
         let began = self.now();
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
-        let key = job.object.key.clone();
+        let object = Arc::clone(&job.object);
+        let key = &object.key;
         let callback = job.callback;
         let span = tracing::info_span!(
             "run",
@@ -264,28 +269,37 @@ impl Engine {
         });
         let median = self.state.lock().paces.get(&callback).and_then(Pace::median);
         seat.begin(key.clone(), callback.name(), median);
-        let (verdict, writes) = self.run_in_span(job, seat).instrument(span).await;
+        let (verdict, writes, own) = self.run_in_span(job, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
             let retried = matches!(verdict, Verdict::Failed(_));
-            Probe::Ended { controller: self.name(), key, callback, retried }
+            Probe::Ended { controller: self.name(), key: key.clone(), callback, retried }
         });
         let now = self.now();
         self.counters.work_seconds.observe(now.since(began).as_secs_f64());
-        let mut state = self.state.lock();
-        state.paces.entry(callback).or_default().note(took);
-        self.wrote(&mut state, place, writes, now);
-        let State { ledger, rng, .. } = &mut *state;
-        let freed = ledger.done(place, verdict, now, rng);
-        self.after(&mut state, freed);
+        let heat = {
+            let mut state = self.state.lock();
+            state.paces.entry(callback).or_default().note(took);
+            self.wrote(&mut state, place, writes, now);
+            let heat = state.run_ends(place, &object.version, own, now);
+            let State { ledger, rng, .. } = &mut *state;
+            let freed = ledger.done(place, verdict, now, rng);
+            state.run_ended(place);
+            self.after(&mut state, freed);
+            heat
+        };
+        if let Some(heat) = heat {
+            self.tell_of_loop(&object, callback, heat).await;
+        }
     }
 
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> (Verdict, Vec<Write>) {
+    /// Gives what is said of the run, what it wrote, and what of that to its own object.
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> (Verdict, Vec<Write>, Vec<OwnWrite>) {
         let began = self.now();
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
-        let reach = RunReach::new(Arc::clone(self), object.uid.clone());
+        let reach = RunReach::new(Arc::clone(self), object.key.clone(), object.uid.clone());
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
@@ -315,8 +329,8 @@ impl Engine {
             }
         }
         self.counters.reconcile_seconds.observe(self.now().since(began).as_secs_f64());
-        let writes = reach.take_writes();
-        let Some(ended) = ended else { return (Verdict::Unreached, writes) };
+        let (writes, own) = (reach.take_writes(), reach.take_trail());
+        let Some(ended) = ended else { return (Verdict::Unreached, writes, own) };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
         if warning.is_some() {
@@ -331,7 +345,7 @@ impl Engine {
         let mut events = reach.take_events();
         events.extend(warning.filter(|_| self.warns(place, &object.version)));
         self.write(&object, callback, events).await;
-        (verdict, writes)
+        (verdict, writes, own)
     }
 
     fn count(&self, ended: &Ended, tally: Tally) {
@@ -389,7 +403,7 @@ impl Engine {
         }
     }
 
-    async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
+    pub(super) async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
@@ -500,6 +514,7 @@ impl Engine {
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
             limited: state.ledger.limited(),
+            hot: state.rewrites.hot(),
             oldest: state.ledger.oldest(now).unwrap_or_default(),
             skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
@@ -526,15 +541,13 @@ impl Engine {
         state.subscriptions().map(|(spec, subscription)| (spec.clone(), subscription.view().clone())).collect()
     }
 
+    pub(super) fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
     }
-}
-
-fn limits_of(descriptor: &Descriptor) -> Limits {
-    let [all, each] =
-        descriptor.rate_limits().map(|limit| limit.map(|RateLimit { runs, per, burst }| Rate::new(runs, per, burst)));
-    Limits { all, each }
 }
 
 /// The time after which an unanswered question of the start is asked again, at most.

@@ -229,13 +229,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text of a string, or none where the value is another one. Goes behind the value in both cases.
-    pub(crate) fn text(&mut self) -> Result<Option<Cow<'a, str>>, Flaw> {
+    /// A string as it is written, or none where the value is another one. Goes behind the value in both cases.
+    #[inline]
+    pub(crate) fn raw(&mut self) -> Result<Option<Raw<'a>>, Flaw> {
         if self.peek()? != b'"' {
             self.skip()?;
             return Ok(None);
         }
-        Ok(self.string()?.text())
+        self.string().map(Some)
+    }
+
+    /// The text of a string, or none where the value is another one. Goes behind the value in both cases.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Option<Cow<'a, str>>, Flaw> {
+        Ok(self.raw()?.and_then(Raw::text))
     }
 
     /// Whether the value is an integer, and which. Goes behind the value in both cases.

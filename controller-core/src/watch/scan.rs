@@ -87,27 +87,46 @@ impl<'a> Unreadable<'a> {
     }
 }
 
-/// The types of events that tell of an object.
-fn tells_of_object(kind: &str) -> bool {
-    matches!(kind, "MODIFIED" | "ADDED" | "DELETED")
+/// What an event tells of.
+enum Type<'a> {
+    Upsert,
+    Delete,
+    Bookmark,
+    Error,
+    Unknown(Cow<'a, str>),
+}
+
+impl<'a> Type<'a> {
+    /// None where the value is no text. Goes behind it in both cases.
+    #[inline]
+    fn read(cursor: &mut Cursor<'a>) -> Result<Option<Self>, Flaw> {
+        let Some(raw) = cursor.raw()? else { return Ok(None) };
+        Ok(match raw.bytes().as_deref() {
+            Some(b"MODIFIED" | b"ADDED") => Some(Self::Upsert),
+            Some(b"DELETED") => Some(Self::Delete),
+            Some(b"BOOKMARK") => Some(Self::Bookmark),
+            Some(b"ERROR") => Some(Self::Error),
+            _ => raw.text().map(Self::Unknown),
+        })
+    }
 }
 
 /// Reads one line of a watch.
 pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Unreadable<'_>> {
     let mut cursor = Cursor::new(line);
-    let mut kind: Option<Cow<'_, str>> = None;
+    let mut kind = None;
     let mut object_at = None;
     // Servers write the type first, so that one pass does.
     let mut early: Option<Result<Object<'_>, Unreadable<'_>>> = None;
     let walked = cursor.object(|cursor, member| match &*member.key {
         b"type" => {
-            kind = cursor.text()?;
+            kind = Type::read(cursor)?;
             Ok(())
         }
         b"object" => {
             object_at = Some(cursor.at());
             early = None;
-            if !kind.as_deref().is_some_and(tells_of_object) {
+            if !matches!(kind, Some(Type::Upsert | Type::Delete)) {
                 return cursor.skip_any();
             }
             let mut inner = cursor.clone();
@@ -136,15 +155,13 @@ pub(super) fn event(line: &[u8]) -> Result<Event<'_>, Unreadable<'_>> {
     let kind = kind.ok_or_else(|| missing("type"))?;
     let at = object_at.ok_or_else(|| missing("object"))?;
     let mut there = cursor.from(at);
-    match &*kind {
-        kind if tells_of_object(kind) => {
-            let object = early.unwrap_or_else(|| object(&mut there))?;
-            Ok(if kind == "DELETED" { Event::Delete(object) } else { Event::Upsert(object) })
-        }
-        "BOOKMARK" => bookmark(&mut there).map_err(Unreadable::nameless),
-        "ERROR" => status_at(&mut there).map(Event::Error).map_err(Unreadable::nameless),
-        _ => Ok(Event::Unknown(kind)),
-    }
+    Ok(match kind {
+        Type::Upsert => Event::Upsert(early.unwrap_or_else(|| object(&mut there))?),
+        Type::Delete => Event::Delete(early.unwrap_or_else(|| object(&mut there))?),
+        Type::Bookmark => bookmark(&mut there).map_err(Unreadable::nameless)?,
+        Type::Error => Event::Error(status_at(&mut there).map_err(Unreadable::nameless)?),
+        Type::Unknown(kind) => Event::Unknown(kind),
+    })
 }
 
 /// A field that is a text: the last one counts, and one that is no text counts too.

@@ -76,8 +76,9 @@ pub(super) fn agree(line: &[u8]) -> Result<(), String> {
             _ => Ok(()),
         };
     };
+    let generation = value.pointer("/object/metadata/generation").and_then(Value::as_f64);
     // -0 is an integer for Go and for us, and none for serde_json.
-    if is_repeated(&found) || value.pointer("/object/metadata/generation").is_some_and(|it| it.to_string() == "-0.0") {
+    if is_repeated(&found) || generation.is_some_and(|generation| generation == 0.0 && generation.is_sign_negative()) {
         return Ok(());
     }
     let kind = value.get("type").and_then(Value::as_str);
@@ -132,7 +133,13 @@ fn skeleton(cursor: &mut Cursor<'_>, inside: &[&str], out: &mut Vec<u8>) -> Resu
         if let Some((_, inside)) = entered
             && cursor.peek()? == b'{'
         {
-            return skeleton(cursor, inside, out);
+            let (mut inner, length) = (cursor.clone(), out.len());
+            if skeleton(&mut inner, inside, out).is_ok() {
+                *cursor = inner;
+                return Ok(());
+            }
+            // Of two that bear the name only the last one is looked at.
+            out.truncate(length);
         }
         cursor.peek()?;
         let start = cursor.at();

@@ -634,3 +634,5 @@ fn a_list_that_is_no_list_is_asked_for_again() {
         assert!(rig.heard.notes.iter().any(|note| note.contains("Unreachable")), "{:?}", rig.heard.notes);
     }
 }
+
+mod bad_input;
