@@ -175,7 +175,7 @@ impl Series {
     /// Whether this subject has a part in it.
     pub fn takes(self, contender: Contender, quick: bool) -> bool {
         match self {
-            Self::Main { corpus, .. } => corpus != Corpus::ConfigMap || !quick || contender != Contender::GoJson,
+            Self::Main { .. } => true,
             Self::Sleep { .. } => matches!(contender, Contender::Lazy | Contender::Kube | Contender::Go),
             Self::Lookups { .. } => contender != Contender::Lazy && contender != Contender::LazyJemalloc,
             Self::Resync { .. } if quick => contender == Contender::Lazy,
@@ -186,9 +186,12 @@ impl Series {
         }
     }
 
-    /// Whether one round is enough: what takes minutes and hardly spreads.
-    pub fn is_long(self) -> bool {
-        matches!(self, Self::Resync { .. } | Self::Scale { .. } | Self::Main { objects: 100_000.., .. })
+    /// Whether one round is enough: what takes minutes and hardly spreads, or what no goal is about.
+    pub fn is_once(self, contender: Contender, quick: bool) -> bool {
+        let beside =
+            !matches!(self, Self::Main { corpus: Corpus::PodLarge, objects: ..100_000, .. } | Self::Lookups { .. });
+        let variant = matches!(contender, Contender::LazyJemalloc | Contender::TypedJemalloc | Contender::GoJson);
+        beside || (quick && variant)
     }
 
     /// Measures one subject.
@@ -268,7 +271,7 @@ fn main(
 
 /// Events of a firehose: enough for the fastest subject to use CPU time that can be measured.
 fn events(bench: &Bench) -> u32 {
-    if bench.quick() { 30_000 } else { 50_000 }
+    if bench.quick() { 20_000 } else { 50_000 }
 }
 
 fn firehose(
@@ -301,7 +304,7 @@ fn note_firehose(bench: &mut Bench, contender: Contender, name: &str, case: &str
 
 fn rated(bench: &mut Bench, contender: Contender, session: &mut Session, objects: u32) -> anyhow::Result<()> {
     let rates: &[u32] = if bench.quick() { &[1000, 20_000] } else { &[500, 1000, 2000, 5000, 20_000] };
-    let time = Duration::from_secs(if bench.quick() { 3 } else { 4 });
+    let time = Duration::from_secs(if bench.quick() { 2 } else { 4 });
     session.rated(500, Duration::from_millis(500), objects)?;
     for &rate in rates {
         let case = format!("{rate} a second");

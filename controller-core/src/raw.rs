@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::json::{Pointer, place_of};
+use crate::json::{self, Pointer, place_of};
 
 /// An object as the JSON that the cache holds: nothing of it is decoded until it is asked for.
 ///
@@ -77,7 +77,7 @@ impl Raw {
     /// An [invalid](Error::invalid) object: the field does not decode, and which one that is.
     pub fn get<T: DeserializeOwned + 'static>(&self, pointer: &str) -> Result<Option<T>, Error> {
         let Some(field) = Pointer::parse(pointer).and_then(|pointer| pointer.find(&self.0)) else { return Ok(None) };
-        read(field).map(Some).map_err(|error| {
+        json::decode(field).map(Some).map_err(|error| {
             let place = place_of(field, &error).unwrap_or_default();
             Error::invalid(format!("{pointer}{place}"), error.to_string())
         })
@@ -105,15 +105,7 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &Arc<[u8]>) -> serde_
             return Ok(same);
         }
     }
-    read(bytes)
-}
-
-/// A text that is known to be one decodes a third faster than bytes that are looked at string by string.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(bytes),
-    }
+    json::decode(bytes)
 }
 
 #[cfg(test)]

@@ -141,8 +141,7 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut each: impl FnMut(&mut Self, Member<'a>) -> Result<(), Flaw>,
     ) -> Result<(), Flaw> {
-        self.take(b'{')?;
-        self.deeper()?;
+        self.enter(b'{')?;
         let mut comma = None;
         if self.peek()? != b'}' {
             loop {
@@ -158,15 +157,13 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
             }
         }
-        self.at += 1;
-        self.depth -= 1;
+        self.leave();
         Ok(())
     }
 
     /// Each element of an array in turn. `each` leaves the cursor behind the element.
     pub(crate) fn array(&mut self, mut each: impl FnMut(&mut Self) -> Result<(), Flaw>) -> Result<(), Flaw> {
-        self.take(b'[')?;
-        self.deeper()?;
+        self.enter(b'[')?;
         if self.peek()? != b']' {
             loop {
                 self.peek()?;
@@ -178,14 +175,23 @@ impl<'a> Cursor<'a> {
                 }
             }
         }
-        self.at += 1;
-        self.depth -= 1;
+        self.leave();
         Ok(())
     }
 
-    fn deeper(&mut self) -> Result<(), Flaw> {
+    /// Goes into an object or an array.
+    #[inline]
+    pub(crate) fn enter(&mut self, open: u8) -> Result<(), Flaw> {
+        self.take(open)?;
         self.depth += 1;
         if self.depth > DEEPEST { Err(Flaw::Deep) } else { Ok(()) }
+    }
+
+    /// Goes behind the bracket that stands next.
+    #[inline]
+    pub(crate) fn leave(&mut self) {
+        self.at += 1;
+        self.depth -= 1;
     }
 
     /// Goes behind the value.

@@ -58,6 +58,11 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Whether it says what is written.
+    pub(crate) fn is_plain(self) -> bool {
+        !self.has_escapes && !self.has_controls
+    }
+
     /// Without its escapes, as bytes. None if an escape is no escape.
     #[inline]
     pub(crate) fn bytes(self) -> Option<Cow<'a, [u8]>> {
