@@ -98,27 +98,14 @@ const BANNED: &[(&str, &str)] = &[
 struct Source {
     path: String,
     text: String,
-    /// The whole file is a module of tests.
-    test: bool,
 }
 
 impl Source {
     /// Lines of code with their numbers: comments, and what stands below `#[cfg(test)]`, are left out.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let test = self.test || self.path.ends_with("tests.rs") || self.path.contains("/tests/");
+        let test = self.path.ends_with("tests.rs") || self.path.contains("/tests/");
         let lines = self.text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         lines.take_while(move |(_, line)| !test && *line != "#[cfg(test)]").filter(|(_, line)| !line.starts_with("//"))
-    }
-
-    /// The files of the modules that it declares for its tests alone.
-    fn test_modules(&self) -> Vec<String> {
-        let path = Path::new(&self.path);
-        let beside = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| path.ends_with(name));
-        let folder = if beside { path.parent().unwrap_or(path).to_owned() } else { path.with_extension("") };
-        let lines: Vec<&str> = self.text.lines().map(str::trim).collect();
-        let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
-        let named = declared.filter_map(|pair| pair[1].strip_prefix("mod ")?.strip_suffix(';'));
-        named.map(|name| folder.join(name).with_extension("rs").display().to_string()).collect()
     }
 
     fn at(&self, line: usize, what: &str) -> String {
@@ -136,10 +123,6 @@ fn sources(folders: &[&str]) -> Vec<Source> {
         collect(&root().join(folder), &mut found);
     }
     assert!(found.len() >= folders.len(), "no sources found in {folders:?}");
-    let tests: Vec<String> = found.iter().flat_map(Source::test_modules).collect();
-    for source in &mut found {
-        source.test = tests.contains(&source.path);
-    }
     found
 }
 
@@ -152,7 +135,7 @@ fn collect(folder: &Path, found: &mut Vec<Source>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("a source file is text");
             let path = path.strip_prefix(root()).expect("it is inside the workspace").display().to_string();
-            found.push(Source { path, text, test: false });
+            found.push(Source { path, text });
         }
     }
 }
