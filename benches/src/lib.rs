@@ -14,6 +14,7 @@ pub mod machine;
 pub mod mock;
 pub mod plot;
 pub mod process;
+pub mod profile;
 pub mod report;
 pub mod session;
 pub mod subject;

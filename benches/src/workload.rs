@@ -125,8 +125,10 @@ pub enum Series {
     Lookups { reads: u32 },
     /// W9 with a tick of 30 seconds.
     Resync { objects: u32, seconds: u32 },
-    /// The scale.
+    /// The scale of caches.
     Scale { objects: u32 },
+    /// The scale of keys that wait.
+    Waiting,
 }
 
 use Workload::{Firehose, Hot, Idle, Rated, Relist, Small, Storm, Sync};
@@ -157,6 +159,7 @@ pub fn series(quick: bool) -> Vec<Series> {
     all.extend([1, 4, 16].map(|reads| Series::Lookups { reads }));
     all.push(Series::Resync { objects: 100_000, seconds: 60 });
     all.extend([1000, 10_000, 100_000, 1_000_000].map(|objects| Series::Scale { objects }));
+    all.push(Series::Waiting);
     all
 }
 
@@ -168,7 +171,7 @@ impl Series {
             Self::Sleep { .. } => &[Workload::Sleep],
             Self::Lookups { .. } => &[Workload::Lookups],
             Self::Resync { .. } => &[Workload::Idle],
-            Self::Scale { .. } => &[Workload::Scale],
+            Self::Scale { .. } | Self::Waiting => &[Workload::Scale],
         }
     }
 
@@ -182,7 +185,7 @@ impl Series {
             Self::Resync { .. } => {
                 matches!(contender, Contender::Lazy | Contender::Typed | Contender::KubeTuned | Contender::Go)
             }
-            Self::Scale { .. } => contender == Contender::Lazy,
+            Self::Scale { .. } | Self::Waiting => contender == Contender::Lazy,
         }
     }
 
@@ -202,12 +205,13 @@ impl Series {
             Self::Lookups { reads } => lookups(bench, contender, reads),
             Self::Resync { objects, seconds } => resync(bench, contender, objects, seconds),
             Self::Scale { objects } => scale(bench, contender, objects),
+            Self::Waiting => waiting(bench, contender),
         }
     }
 }
 
-/// Both modes are one program.
-fn options(contender: Contender) -> Options {
+/// Our modes are one program.
+pub fn options(contender: Contender) -> Options {
     let lazy = matches!(contender, Contender::Lazy | Contender::LazyJemalloc);
     Options { mode: if lazy { Mode::Lazy } else { Mode::Typed }, ..Options::default() }
 }
@@ -403,21 +407,31 @@ fn resync(bench: &mut Bench, contender: Contender, objects: u32, seconds: u32) -
     Ok(())
 }
 
+/// How long the only worker is held while keys wait.
+const HOLD: Duration = Duration::from_secs(4);
+
+/// Changes of the scale: small objects take little time.
+const SCALED: u32 = 200_000;
+
 fn scale(bench: &mut Bench, contender: Contender, objects: u32) -> anyhow::Result<()> {
     let mut session = start(bench, contender, Corpus::ConfigMap, objects, &options(contender))?;
     session.sync(objects)?;
-    let events = 200_000;
-    session.firehose(events / 4, objects)?;
-    let mut note = |session: &mut Session, case: &str, keys: u32| -> anyhow::Result<()> {
-        let phase = session.firehose(events, keys)?;
-        note_firehose(bench, contender, Workload::Scale.name(), case, events, &phase);
-        Ok(())
-    };
-    note(&mut session, &format!("{objects} cached"), objects.min(10_000))?;
-    if objects == 10_000 {
-        for keys in [1, 10, 100, 1000, 10_000] {
-            note(&mut session, &format!("{keys} keys"), keys)?;
-        }
+    session.firehose(SCALED / 4, objects)?;
+    // The same keys in caches of all sizes: with more of them fewer changes would meet a key that waits.
+    let phase = session.firehose(SCALED, 1000)?;
+    note_firehose(bench, contender, Workload::Scale.name(), &format!("{objects} cached"), SCALED, &phase);
+    Ok(())
+}
+
+fn waiting(bench: &mut Bench, contender: Contender) -> anyhow::Result<()> {
+    let objects = 10_000;
+    let options = Options { sleep: HOLD, hold: true, ..options(contender) };
+    let mut session = start(bench, contender, Corpus::ConfigMap, objects, &options)?;
+    session.sync(objects)?;
+    session.firehose(SCALED / 4, objects)?;
+    for keys in [1, 10, 100, 1000, objects] {
+        let phase = session.held(SCALED, keys)?;
+        note_firehose(bench, contender, Workload::Scale.name(), &format!("{keys} waiting"), SCALED, &phase);
     }
     Ok(())
 }
