@@ -16,6 +16,7 @@ pub mod plot;
 pub mod process;
 pub mod profile;
 pub mod report;
+pub mod series;
 pub mod session;
 pub mod subject;
 pub mod tally;

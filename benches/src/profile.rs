@@ -10,8 +10,8 @@ use anyhow::{Context, ensure};
 
 use crate::contender::Contender;
 use crate::corpus::Corpus;
+use crate::series;
 use crate::session::Session;
-use crate::workload;
 
 /// What symbols are part of, by words in them; the first that fits counts. What fits none is the rest.
 const PARTS: &[(&str, &[&str])] = &[
@@ -58,7 +58,7 @@ pub fn run(contenders: &[Contender], folder: &Path) -> anyhow::Result<String> {
 fn samples(contender: Contender, folder: &Path) -> anyhow::Result<String> {
     std::fs::create_dir_all(folder)?;
     let data = folder.join(format!("{}.perf", contender.name()));
-    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, &workload::options(contender))?;
+    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, &series::options(contender))?;
     session.sync(OBJECTS)?;
     session.firehose(EVENTS / 10, OBJECTS)?;
     let mut perf = Command::new("perf")
