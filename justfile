@@ -73,6 +73,10 @@ bench *arguments: peers
 bench-report *arguments:
     cargo run --release -p benches -- report {{arguments}}
 
+# Where the time of a subject goes in the firehose, by `perf`: `just bench-profile lazy typed`.
+bench-profile *arguments:
+    cargo run --release -p benches -- profile {{arguments}}
+
 # What the engine is measured beside. A peer whose toolchain is missing is left out, and the report is without it.
 peers:
     cargo build --release -p benches --features jemalloc --bin bench-jemalloc

@@ -12,7 +12,8 @@ use crate::contender::Contender;
 use crate::corpus::Corpus;
 use crate::figure::{Figure, Figures};
 use crate::machine::Machine;
-use crate::workload::{self, Workload};
+use crate::series;
+use crate::workload::Workload;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ impl Bench {
     fn rounds(&mut self, contenders: &[Contender]) -> anyhow::Result<()> {
         for round in 0..self.plan.rounds {
             self.round = round;
-            for series in workload::series(self.plan.quick) {
+            for series in series::all(self.plan.quick) {
                 let wanted = series.workloads().iter().any(|workload| self.wants(*workload));
                 if !wanted {
                     continue;

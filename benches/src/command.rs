@@ -12,11 +12,12 @@ use crate::corpus::Corpus;
 use crate::figure::Figures;
 use crate::subject::{Mode, Options};
 use crate::workload::Workload;
-use crate::{docs, goal, mock, plot, report, subject};
+use crate::{docs, goal, mock, plot, profile, report, subject};
 
 const USAGE: &str = "\
 Usage: bench [WORKLOAD..] [--only SUBJECT].. [--rounds N] [--quick] [--append] [--out FOLDER] [--write-docs]
        bench report [--out FOLDER] [--write-docs]
+       bench profile SUBJECT.. [--out FOLDER]
 
   WORKLOAD        w1 first sync, w2 firehose, w3 hot keys, w4 latency, w5 relist, w6 delete storm, w7 slow callbacks,
                   w8 lookups, w9 idle, w10 small objects, scale; all of them if none is named
@@ -27,11 +28,12 @@ Usage: bench [WORKLOAD..] [--only SUBJECT].. [--rounds N] [--quick] [--append] [
   --append        keeps the figures that are there, and adds to them
   --out FOLDER    where figures.jsonl, report.md and plot.svg go (target/bench)
   --write-docs    writes the figures into docs/performance.md, and the plot beside it
+  profile         where the time of a subject goes in the firehose, by `perf`; the report takes it up
   report          measures nothing: makes the report of the figures that are there
 ";
 
 /// The blocks of docs/performance.md.
-pub const BLOCKS: [&str; 3] = ["machine", "goals", "figures"];
+pub const BLOCKS: [&str; 4] = ["machine", "goals", "figures", "profile"];
 
 /// What the command line asks for.
 enum Asked {
@@ -39,6 +41,7 @@ enum Asked {
     Bench { plan: Plan, measure: bool, write_docs: bool },
     Mock(mock::Options),
     Subject(Options),
+    Profile(Vec<Contender>, PathBuf),
 }
 
 /// Does what the command line asks for.
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
             Ok(())
         }
         Ok(Asked::Bench { plan, measure, write_docs }) => bench(plan, measure, write_docs),
+        Ok(Asked::Profile(contenders, folder)) => profile::run(&contenders, &folder).map(|table| print!("{table}")),
         Ok(Asked::Mock(options)) => mock::run(&options),
         Ok(Asked::Subject(options)) => subject::run(options),
         Err(error) => {
@@ -77,7 +81,8 @@ fn bench(plan: Plan, measure: bool, write_docs: bool) -> anyhow::Result<()> {
     std::fs::write(folder.join("report.md"), format!("{heading}{tables}\n### Goals\n\n{goals}"))?;
     std::fs::write(folder.join("plot.svg"), &plot)?;
     if write_docs {
-        let blocks: Vec<_> = BLOCKS.into_iter().zip([&*heading, &goals, &tables]).collect();
+        let profile = std::fs::read_to_string(folder.join(profile::FILE)).unwrap_or_else(|_| "Not taken.".to_owned());
+        let blocks: Vec<_> = BLOCKS.into_iter().zip([&*heading, &goals, &tables, &profile]).collect();
         docs::write(Path::new("."), &blocks, &plot)?;
     }
     print!("{heading}{tables}\n### Goals\n\n{goals}\n{}\n", goal::line(&verdicts));
@@ -90,6 +95,7 @@ fn asked() -> Result<Asked, lexopt::Error> {
     match first.as_deref() {
         Some("mock") => mock_options(parser).map(Asked::Mock),
         Some("subject") => subject_options(parser).map(Asked::Subject),
+        Some("profile") => profile_of(parser),
         Some("report") => {
             parser.next()?;
             plan(parser, false)
@@ -116,10 +122,7 @@ fn plan(mut parser: lexopt::Parser, measure: bool) -> Result<Asked, lexopt::Erro
             Long("append") => plan.append = true,
             Long("write-docs") => write_docs = true,
             Long("out") => plan.folder = parser.value()?.into(),
-            Long("only") => {
-                let name = parser.value()?.string()?;
-                plan.contenders.push(Contender::named(&name).ok_or_else(|| format!("no subject is named {name}"))?);
-            }
+            Long("only") => plan.contenders.push(contender(parser.value()?)?),
             Value(value) => {
                 let name = value.string()?;
                 plan.workloads.push(Workload::named(&name).ok_or_else(|| format!("no workload is named {name}"))?);
@@ -131,6 +134,27 @@ fn plan(mut parser: lexopt::Parser, measure: bool) -> Result<Asked, lexopt::Erro
         plan.rounds = if plan.quick { 2 } else { 3 };
     }
     Ok(Asked::Bench { plan, measure, write_docs })
+}
+
+fn profile_of(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
+    let (mut contenders, mut folder) = (Vec::new(), PathBuf::from("target/bench"));
+    parser.next()?;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("out") => folder = parser.value()?.into(),
+            Value(value) => contenders.push(contender(value)?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    if contenders.is_empty() {
+        return Err("name a subject".into());
+    }
+    Ok(Asked::Profile(contenders, folder))
+}
+
+fn contender(name: std::ffi::OsString) -> Result<Contender, lexopt::Error> {
+    let name = name.string()?;
+    Contender::named(&name).ok_or_else(|| format!("no subject is named {name}").into())
 }
 
 fn mock_options(mut parser: lexopt::Parser) -> Result<mock::Options, lexopt::Error> {
@@ -165,6 +189,7 @@ fn subject_options(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error>
             }
             Long("configmaps") => options.configmaps = true,
             Long("resync") => options.resync = true,
+            Long("hold") => options.hold = true,
             Long("concurrency") => options.concurrency = parser.value()?.parse()?,
             Long("sleep-ms") => options.sleep = Duration::from_millis(parser.value()?.parse()?),
             Long("lookups") => options.lookups = parser.value()?.parse()?,

@@ -95,7 +95,7 @@ pub fn judge(figures: &Figures) -> Vec<Verdict> {
         verdict(
             "P11",
             "cost per event within 20 % from 1,000 to 1,000,000 cached objects, and from 1 to 10,000 keys",
-            vec![flat(figures, "cached"), flat(figures, "keys")],
+            vec![flat(figures, "cached"), flat(figures, "waiting")],
         ),
         verdict(
             "P12",
@@ -284,7 +284,7 @@ mod tests {
         check("P12", &[("w9", "100000 pod-large, tick of 30 s", LAZY, what::CPU_SHARE, 4.0)], Some(true));
         check("P12", &[("w9", "100000 pod-large, no tick", LAZY, what::CPU_SHARE, 4.0)], None);
         let scale = |case, value| ("scale", case, LAZY, what::CPU_EVENT, value);
-        let keys = [scale("1 keys", 4.0), scale("10000 keys", 4.5)];
+        let keys = [scale("1 waiting", 4.0), scale("10000 waiting", 4.5)];
         let at = |million| [&keys[..], &[scale("1000 cached", 4.0), scale("1000000 cached", million)]].concat();
         check("P11", &at(4.7), Some(true));
         check("P11", &at(4.9), Some(false));

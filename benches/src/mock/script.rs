@@ -66,12 +66,11 @@ pub(super) async fn perform(shared: &Shared, command: Command) -> Done {
             }
         }
         Command::Burst { keys } => {
-            let mut number = 0;
+            let (mut number, at) = (0, unix_now());
             while number < keys {
                 let upto = keys.min(number + per_batch(shared));
                 let faces = {
                     let mut cluster = shared.lock();
-                    let at = unix_now();
                     (number..upto).map(|number| cluster.change(number, at)).collect()
                 };
                 number = upto;
