@@ -46,7 +46,7 @@ smoke:
 determinism:
     #!/usr/bin/env bash
     set -euo pipefail
-    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture | tee /dev/stderr | grep ' of 200$'
+    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture | tee >(cat >&2) | grep ' of 200$'
 
 # Plays 100,000 schedules of each kind of a controller's workers, its watch, its loop and its end.
 explore:
