@@ -64,29 +64,32 @@ impl Uid {
 /// Where the dashes of a UUID stand.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
+/// Where the two digits of each of its bytes stand.
+const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// No digit.
+const NONE: u8 = 0xff;
+
+/// What each character is as a digit of a UUID in lower case.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
+
+/// One is read for each report of an object.
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 36 {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let digits = DIGITS.map(|at| (VALUES[usize::from(text[at])], VALUES[usize::from(text[at + 1])]));
+    let none = digits.iter().fold(0, |all, (high, low)| all | high | low) > 0xf;
+    if none || DASHES.iter().any(|at| text[*at] != b'-') {
         return None;
     }
-    let mut bytes = [0_u8; 16];
-    let mut nibbles = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if DASHES.contains(&at) {
-            if byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let nibble = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        let slot = bytes.get_mut(nibbles / 2)?;
-        *slot = *slot << 4 | nibble;
-        nibbles += 1;
-    }
-    Some(bytes)
+    Some(digits.map(|(high, low)| high << 4 | low))
 }
 
 impl fmt::Display for Uid {

@@ -94,6 +94,21 @@ pub(super) struct Watch {
     pub(super) subscription: Subscription,
 }
 
+/// A job that begins.
+struct Taken {
+    job: Job<Arc<Entry>>,
+    at: Moment,
+    /// How long its callback usually takes.
+    median: Option<Duration>,
+}
+
+/// A job that ended.
+struct Done {
+    verdict: Verdict,
+    writes: Vec<Write>,
+    at: Moment,
+}
+
 impl State {
     /// Whether each cache that callbacks read is complete.
     fn can_read(&self) -> bool {
@@ -225,26 +240,29 @@ impl Engine {
     pub(super) async fn work(self: Arc<Self>) {
         let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
         self.seats.lock().push(Arc::clone(&seat));
-        self.crew.work(|| self.take(), |job| self.run(job, &seat)).await;
+        self.crew.work(|| self.take(), |taken| self.run(taken, &seat)).await;
     }
 
-    fn take(&self) -> Take<Job<Arc<Entry>>> {
+    fn take(&self) -> Take<Taken> {
         let now = self.now();
         let mut state = self.state.lock();
         let (may_begin, armed) = (state.can_read(), state.armed);
-        let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
-        if let Take::Job(job) = &taken
-            && state.barrier.give_up(job.place)
-        {
+        let job = match self.crew.take(&mut state.ledger, may_begin, now, armed) {
+            Take::Job(job) => job,
+            Take::Nothing => return Take::Nothing,
+            Take::Closed => return Take::Closed,
+        };
+        if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
-        taken
+        let median = state.paces.get(&job.callback).and_then(Pace::median);
+        Take::Job(Taken { job, at: now, median })
     }
 
-    async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) {
-        let began = self.now();
+    async fn run(self: &Arc<Self>, taken: Taken, seat: &Seat) {
+        let Taken { job, at: began, median } = taken;
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
         let key = job.object.key.clone();
@@ -262,16 +280,14 @@ impl Engine {
             let version = job.object.version.to_string();
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
-        let median = self.state.lock().paces.get(&callback).and_then(Pace::median);
         seat.begin(key.clone(), callback.name(), median);
-        let (verdict, writes) = self.run_in_span(job, seat).instrument(span).await;
+        let Done { verdict, writes, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
             let retried = matches!(verdict, Verdict::Failed(_));
             Probe::Ended { controller: self.name(), key, callback, retried }
         });
-        let now = self.now();
         self.counters.work_seconds.observe(now.since(began).as_secs_f64());
         let mut state = self.state.lock();
         state.paces.entry(callback).or_default().note(took);
@@ -281,8 +297,7 @@ impl Engine {
         self.after(&mut state, freed);
     }
 
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> (Verdict, Vec<Write>) {
-        let began = self.now();
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, began: Moment, seat: &Seat) -> Done {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self), object.uid.clone());
@@ -314,9 +329,10 @@ impl Engine {
                 break;
             }
         }
-        self.counters.reconcile_seconds.observe(self.now().since(began).as_secs_f64());
+        let at = self.now();
+        self.counters.reconcile_seconds.observe(at.since(began).as_secs_f64());
         let writes = reach.take_writes();
-        let Some(ended) = ended else { return (Verdict::Unreached, writes) };
+        let Some(ended) = ended else { return Done { verdict: Verdict::Unreached, writes, at } };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
         if warning.is_some() {
@@ -330,8 +346,11 @@ impl Engine {
         }
         let mut events = reach.take_events();
         events.extend(warning.filter(|_| self.warns(place, &object.version)));
+        if events.is_empty() {
+            return Done { verdict, writes, at };
+        }
         self.write(&object, callback, events).await;
-        (verdict, writes)
+        Done { verdict, writes, at: self.now() }
     }
 
     fn count(&self, ended: &Ended, tally: Tally) {
@@ -390,9 +409,6 @@ impl Engine {
     }
 
     async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
-        if events.is_empty() {
-            return;
-        }
         let subject = Subject {
             api_version: self.resource.api_version.clone(),
             kind: self.resource.kind.clone(),

@@ -1,7 +1,7 @@
 //! Owns what a callback reaches while it runs: the engine's side of [`Context`](crate::context::Context).
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -20,7 +20,8 @@ use crate::queue::Causes;
 pub(super) struct RunReach {
     engine: Arc<Engine>,
     uid: Option<Uid>,
-    time_is_up: CancellationToken,
+    /// Made for the first one who asks for it.
+    time_is_up: OnceLock<CancellationToken>,
     events: Mutex<Vec<Event>>,
     /// What was sent, in order.
     writes: Mutex<Vec<Write>>,
@@ -28,18 +29,16 @@ pub(super) struct RunReach {
 
 impl RunReach {
     pub(super) fn new(engine: Arc<Engine>, uid: Option<Uid>) -> Arc<Self> {
-        Arc::new(Self {
-            engine,
-            uid,
-            time_is_up: CancellationToken::new(),
-            events: Mutex::default(),
-            writes: Mutex::default(),
-        })
+        Arc::new(Self { engine, uid, time_is_up: OnceLock::new(), events: Mutex::default(), writes: Mutex::default() })
     }
 
     /// Tells the callback that its time is up.
     pub(super) fn cancel(&self) {
-        self.time_is_up.cancel();
+        self.time_is_up().cancel();
+    }
+
+    fn time_is_up(&self) -> &CancellationToken {
+        self.time_is_up.get_or_init(CancellationToken::new)
     }
 
     /// What the callback wrote, also one that failed or panicked. A write without an answer may have taken place.
@@ -63,7 +62,7 @@ impl Reach for RunReach {
     }
 
     fn cancelled(&self) -> BoxFuture<'static, ()> {
-        let (stop, time_is_up) = (self.engine.stopping(), self.time_is_up.clone());
+        let (stop, time_is_up) = (self.engine.stopping(), self.time_is_up().clone());
         Box::pin(async move {
             tokio::select! {
                 biased;
