@@ -141,4 +141,27 @@ mod tests {
         let most = if cfg!(feature = "compressed") { 120 } else { 112 };
         assert!(size_of::<Entry>() <= most, "an entry takes {} bytes", size_of::<Entry>());
     }
+
+    /// What an allocation takes of glibc's heap: eight bytes beside it, in steps of sixteen.
+    fn block(bytes: usize) -> usize {
+        (bytes + 8).next_multiple_of(16).max(32)
+    }
+
+    /// Counted from sizes and not measured, so that an allocator's mood changes nothing.
+    #[test]
+    fn an_object_costs_little_beyond_its_bytes() {
+        const COUNTS: usize = 2 * size_of::<usize>();
+        let (name, json) = ("web-5d4f8c7b9-x2x4k", 5_545);
+        let entry = block(COUNTS + size_of::<Entry>());
+        let name = block(COUNTS + name.len());
+        let header = block(COUNTS + json) - json;
+        let row = size_of::<super::super::rows::Row>();
+        // A slot and a tag in a table that is, after it grew, a little less than half full.
+        let index = (size_of::<crate::cache::Slot>() + 1) * 16 / 7;
+        // One controller: see the size that its queue's own test holds the state of a key to.
+        let state = 64;
+        let beyond = entry + name + header + row + index + state;
+        let most = if cfg!(feature = "compressed") { 340 } else { 320 };
+        assert!(beyond <= most, "{entry} + {name} + {header} + {row} + {index} + {state} = {beyond} bytes");
+    }
 }

@@ -17,6 +17,7 @@ mod spec;
 mod narrow;
 mod hub;
 #[cfg(test)]
+#[path = "tests/strict.rs"]
 mod strict;
 
 pub(crate) use health::Health;
