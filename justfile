@@ -3,6 +3,9 @@
 # A venv for tools that come as prebuilt wheels.
 tools := justfile_directory() / "target/tools"
 
+# Where cargo builds.
+target := env("CARGO_TARGET_DIR", justfile_directory() / "target")
+
 default:
     @just --list
 
@@ -41,7 +44,13 @@ smoke:
 
 # Runs 200 seeds in two threads and a second process each, and compares their traces.
 determinism:
-    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture
+    #!/usr/bin/env bash
+    set -euo pipefail
+    DETERMINISM_RUNS=200 cargo test --release -p tests determinism:: -- --nocapture | tee /dev/stderr | grep ' of 200$'
+
+# Plays 100,000 schedules of each kind of a controller's workers, its watch, its loop and its end.
+explore:
+    SCHEDULES=100000 cargo test --release -p controller-core --lib crew:: -- --nocapture
 
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
@@ -55,9 +64,24 @@ fuzz *seconds:
 fuzz-corpus:
     cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
-# Figures for docs/performance.md: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`.
-bench *arguments:
+# Figures of the engine beside its peers: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`, and
+# `just bench --write-docs` for docs/performance.md. `just bench --help` tells more.
+bench *arguments: peers
     cargo run --release -p benches -- {{arguments}}
+
+# The report of the figures that are there: `just bench-report --write-docs`.
+bench-report *arguments:
+    cargo run --release -p benches -- report {{arguments}}
+
+# Where the time of a subject goes in the firehose, by `perf`: `just bench-profile lazy typed`.
+bench-profile *arguments:
+    cargo run --release -p benches -- profile {{arguments}}
+
+# What the engine is measured beside. A peer whose toolchain is missing is left out, and the report is without it.
+peers:
+    cargo build --release -p benches --features jemalloc --bin bench-jemalloc
+    cargo build --release --locked --manifest-path benches/peers/kube-runtime/Cargo.toml --target-dir "{{target}}" || echo "kube-runtime can't be built: it is left out"
+    if command -v go >/dev/null; then cd benches/peers/controller-runtime && go build -o "{{target}}/release/peer-controller-runtime" . || echo "controller-runtime can't be built: it is left out"; else echo "go is not installed: controller-runtime is left out"; fi
 
 # What each crate costs to build: the table of docs/dependencies.md.
 build-costs:

@@ -1,11 +1,11 @@
 //! Owns what a test sees of the log: the messages of one thread, in order.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// The messages logged by this thread while it lives. A test on a current-thread runtime sees all of its operator's.
@@ -14,9 +14,14 @@ pub struct Log {
     _guard: DefaultGuard,
 }
 
+/// While there is but one listener in the process, tracing asks the thread that comes first to a line of the log whether
+/// anybody listens, and remembers a no for all others. With a second one it asks all.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 impl Log {
     /// Starts listening.
     pub fn listen() -> Self {
+        LazyLock::force(&SECOND);
         let lines = Arc::new(Mutex::new(Vec::new()));
         let subscriber = tracing_subscriber::registry().with(Tape(Arc::clone(&lines)));
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }

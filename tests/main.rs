@@ -4,6 +4,7 @@ mod determinism;
 mod end_to_end;
 mod examples;
 mod log;
+mod promises;
 mod quickstart;
 mod semantics;
 mod tidy;

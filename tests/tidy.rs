@@ -37,6 +37,7 @@ const PURE: &[&str] = &[
     "controller-core/src/dispatch/decide.rs",
     "controller-core/src/dispatch/ledger.rs",
     "controller-core/src/dispatch/pause.rs",
+    "controller-core/src/dispatch/rewrites.rs",
     "controller-core/src/dispatch/run.rs",
     "controller-core/src/schema/report.rs",
     "controller-core/src/supervisor/rule.rs",

@@ -12,7 +12,8 @@ use crate::contender::Contender;
 use crate::corpus::Corpus;
 use crate::figure::{Figure, Figures};
 use crate::machine::Machine;
-use crate::workload::{self, Workload};
+use crate::series;
+use crate::workload::Workload;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Plan {
     pub rounds: u32,
     /// All subjects, fewer objects.
     pub quick: bool,
+    /// Keep the figures that are there.
+    pub append: bool,
     /// Where the figures go.
     pub folder: PathBuf,
 }
@@ -40,11 +43,12 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Runs the plan, and gives its figures.
-    pub fn run(plan: Plan) -> anyhow::Result<Figures> {
+    /// Runs the plan, and leaves its figures in a file.
+    pub fn run(plan: Plan) -> anyhow::Result<()> {
         fs::create_dir_all(&plan.folder)?;
-        let lines = plan.folder.join("figures.jsonl");
-        let lines = File::create(&lines).with_context(|| format!("{} can't be written", lines.display()))?;
+        let path = plan.folder.join(Figures::FILE);
+        let lines = File::options().create(true).write(true).append(plan.append).truncate(!plan.append).open(&path);
+        let lines = lines.with_context(|| format!("{} can't be written", path.display()))?;
         let mut bench = Self { plan, figures: Figures::default(), lines, round: 0, protobuf: BTreeMap::new() };
         bench.line(&Machine::now())?;
         let chosen = &bench.plan.contenders;
@@ -62,23 +66,26 @@ impl Bench {
             bench.encode(*go)?;
         }
         bench.rounds(&built)?;
+        // The load at the end.
         bench.line(&Machine::now())?;
-        Ok(bench.figures)
+        Ok(())
     }
 
     fn rounds(&mut self, contenders: &[Contender]) -> anyhow::Result<()> {
         for round in 0..self.plan.rounds {
             self.round = round;
-            for series in workload::series(self.plan.quick) {
+            for series in series::all(self.plan.quick) {
                 let wanted = series.workloads().iter().any(|workload| self.wants(*workload));
-                if !wanted || (round > 0 && series.is_long()) {
+                if !wanted {
                     continue;
                 }
                 let mut contenders = contenders.to_vec();
                 if round % 2 == 1 {
                     contenders.reverse();
                 }
-                contenders.retain(|contender| series.takes(*contender, self.plan.quick));
+                let quick = self.plan.quick;
+                contenders.retain(|contender| series.takes(*contender, quick));
+                contenders.retain(|contender| round == 0 || !series.is_once(*contender, quick));
                 for contender in contenders {
                     eprintln!("bench: round {}, {series:?}, {}", round + 1, contender.name());
                     // One subject that fails leaves the others their figures.
@@ -94,7 +101,8 @@ impl Bench {
     /// The objects in protobuf come from the Go peer, which has Kubernetes' own types.
     fn encode(&mut self, go: Contender) -> anyhow::Result<()> {
         let program = go.program().context("the Go peer is built")?;
-        for corpus in Corpus::ALL.into_iter().filter(|corpus| *corpus != Corpus::Widget) {
+        let kinds = ["Pod", "ConfigMap"];
+        for corpus in Corpus::ALL.into_iter().filter(|corpus| kinds.contains(&corpus.kind())) {
             let path = self.plan.folder.join(format!("{}.protobuf", corpus.name()));
             let mut encoder = Command::new(&program)
                 .args(["--encode", corpus.kind()])

@@ -114,7 +114,9 @@ impl Contender {
                 command.args([flag, &value.to_string()]);
             }
         }
-        for (flag, given) in [("--configmaps", options.configmaps), ("--resync", options.resync)] {
+        for (flag, given) in
+            [("--configmaps", options.configmaps), ("--resync", options.resync), ("--hold", options.hold)]
+        {
             if given {
                 command.arg(flag);
             }

@@ -1,6 +1,11 @@
 //! Figures: one a line in the file that a run leaves, and what is made of several.
 
+use std::path::Path;
+
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
 
 /// One figure of one round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +58,37 @@ pub fn permille(sorted: &[u64], permille: usize) -> Option<u64> {
 #[derive(Debug, Clone, Default)]
 pub struct Figures(pub Vec<Figure>);
 
+/// A line of the file.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Figure(Figure),
+    Machine(Machine),
+}
+
 impl Figures {
+    /// The file in a folder of a bench.
+    pub const FILE: &str = "figures.jsonl";
+
+    /// Reads what runs have left: the figures, and the machine as it was at the start.
+    pub fn read(folder: &Path) -> anyhow::Result<(Machine, Self)> {
+        let path = folder.join(Self::FILE);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{} can't be read", path.display()))?;
+        let (mut machine, mut figures) = (None, Self::default());
+        for line in text.lines() {
+            match serde_json::from_str(line).with_context(|| format!("{} has the line {line:?}", path.display()))? {
+                Line::Figure(figure) => figures.0.push(figure),
+                Line::Machine(found) => drop(machine.get_or_insert(found)),
+            }
+        }
+        Ok((machine.with_context(|| format!("{} does not say where it was made", path.display()))?, figures))
+    }
+
+    /// How many rounds there were of what has the most.
+    pub fn rounds(&self) -> u32 {
+        self.0.iter().map(|figure| figure.round + 1).max().unwrap_or(0)
+    }
+
     /// One figure over its rounds.
     pub fn spread(&self, workload: &str, case: &str, subject: &str, what: &str) -> Option<Spread> {
         let same = |f: &&Figure| f.workload == workload && f.case == case && f.subject == subject && f.what == what;

@@ -50,8 +50,40 @@ fn versions() -> Vec<String> {
         let output = Command::new(program).arg(argument).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|said| !said.is_empty())
     };
-    [Some(format!("controller-core {}", env!("CARGO_PKG_VERSION"))), said("rustc", "--version"), said("go", "version")]
-        .into_iter()
-        .flatten()
-        .collect()
+    let locked = |text: &str, name: &str| {
+        let (_, package) = text.split_once(&format!("name = \"{name}\"\n"))?;
+        let version = package.lines().next()?.trim_start_matches("version = ").trim_matches('"').to_owned();
+        Some(format!("{name} {version}"))
+    };
+    let module = |name: &str| {
+        let text = include_str!("../peers/controller-runtime/go.mod");
+        let line = text.lines().find(|line| line.contains(&format!("{name} v")))?;
+        line.split_whitespace().last().map(|version| format!("{} {version}", name.rsplit('/').next().unwrap_or(name)))
+    };
+    let peer = include_str!("../peers/kube-runtime/Cargo.lock");
+    [
+        Some(format!("controller-core {}", env!("CARGO_PKG_VERSION"))),
+        locked(peer, "kube-runtime"),
+        module("sigs.k8s.io/controller-runtime"),
+        module("k8s.io/client-go"),
+        said("rustc", "--version"),
+        said("go", "version"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_versions_of_the_peers_are_those_that_are_built() {
+        let versions = versions();
+        let says = |name: &str| versions.iter().any(|version| version.starts_with(name) && version.contains('.'));
+        for name in ["controller-core ", "kube-runtime ", "controller-runtime v", "client-go v", "rustc "] {
+            assert!(says(name), "{name}: {versions:?}");
+        }
+    }
 }

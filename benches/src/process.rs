@@ -41,6 +41,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, input, lines: BufReader::new(output).lines() })
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Writes a line.
     pub fn say(&mut self, line: &str) -> anyhow::Result<()> {
         writeln!(self.input, "{line}")
@@ -91,7 +96,7 @@ impl Process {
     }
 
     fn proc(&self, file: &str) -> String {
-        format!("/proc/{}/{file}", self.child.id())
+        format!("/proc/{}/{file}", self.id())
     }
 }
 

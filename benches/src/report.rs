@@ -8,14 +8,15 @@ use crate::machine::Machine;
 use crate::workload::Workload;
 
 /// What was measured on, and with what.
-pub fn heading(machine: &Machine, rounds: u32) -> String {
+pub fn heading(machine: &Machine, figures: &Figures) -> String {
     let mut out = format!(
-        "{} ({} CPUs), {} GB, Linux {}, load {} at the start; medians of {rounds} rounds. {}.\n\n",
+        "{} ({} CPUs), {} GB, Linux {}, load {} at the start; medians of {} rounds. {}.\n\n",
         machine.cpu,
         machine.cores,
         machine.memory_gb,
         machine.kernel,
         machine.load,
+        figures.rounds(),
         machine.versions.join(", ")
     );
     let corpora = Corpus::ALL.map(|corpus| {

@@ -97,6 +97,11 @@ impl Session {
         self.baseline
     }
 
+    /// The process of the subject.
+    pub fn subject_id(&self) -> u32 {
+        self.subject.id()
+    }
+
     /// The memory of the subject now.
     pub fn memory(&self) -> anyhow::Result<Memory> {
         self.subject.memory()
@@ -129,6 +134,14 @@ impl Session {
     /// Changes as fast as the subject reads them.
     pub fn firehose(&mut self, events: u32, keys: u32) -> anyhow::Result<Phase> {
         self.changes(Command::Firehose { events, keys })
+    }
+
+    /// A firehose while one change holds the only worker, so that all keys wait. Its callbacks come at the end.
+    pub fn held(&mut self, events: u32, keys: u32) -> anyhow::Result<Phase> {
+        self.mock.ask::<Done>(&Command::Burst { keys: 1 })?;
+        // The worker takes it.
+        std::thread::sleep(POLL);
+        self.firehose(events, keys)
     }
 
     /// One change for each of the keys.

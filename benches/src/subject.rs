@@ -26,6 +26,8 @@ pub struct Options {
     pub concurrency: u32,
     /// How long a callback sleeps.
     pub sleep: Duration,
+    /// Only callbacks of rated changes sleep: one such change holds the only worker.
+    pub hold: bool,
     /// How many other pods a callback reads from the cache, as `Pod`.
     pub lookups: u32,
     /// How many objects there are: where the lookups are drawn from.
@@ -64,34 +66,41 @@ struct StampAnnotations {
     event: Option<String>,
 }
 
-/// An object that has the annotations of the bench.
+/// An object that has the annotations of the bench: when it was changed, and by which change.
 trait Stamped {
-    fn note(&self);
+    fn stamps(&self) -> (Option<&str>, Option<&str>);
+
+    fn is_rated(&self) -> bool {
+        self.stamps().0.is_some_and(|at| at.bytes().any(|digit| digit != b'0'))
+    }
+
+    fn note(&self) {
+        let (at, event) = self.stamps();
+        TALLY.note(at, event);
+    }
 }
 
 impl Stamped for Stamp {
-    fn note(&self) {
+    fn stamps(&self) -> (Option<&str>, Option<&str>) {
         let annotations = self.metadata.annotations.as_ref();
-        TALLY.note(annotations.and_then(|a| a.at.as_deref()), annotations.and_then(|a| a.event.as_deref()));
+        (annotations.and_then(|a| a.at.as_deref()), annotations.and_then(|a| a.event.as_deref()))
     }
 }
 
-impl Stamped for ObjectMeta {
-    fn note(&self) {
-        let annotation = |key| self.annotations.as_ref()?.get(key).map(String::as_str);
-        TALLY.note(annotation("bench/at"), annotation("bench/event"));
-    }
+fn stamps_of(metadata: &ObjectMeta) -> (Option<&str>, Option<&str>) {
+    let annotation = |key| metadata.annotations.as_ref()?.get(key).map(String::as_str);
+    (annotation("bench/at"), annotation("bench/event"))
 }
 
 impl Stamped for Pod {
-    fn note(&self) {
-        self.metadata.note();
+    fn stamps(&self) -> (Option<&str>, Option<&str>) {
+        stamps_of(&self.metadata)
     }
 }
 
 impl Stamped for ConfigMap {
-    fn note(&self) {
-        self.metadata.note();
+    fn stamps(&self) -> (Option<&str>, Option<&str>) {
+        stamps_of(&self.metadata)
     }
 }
 
@@ -103,7 +112,7 @@ macro_rules! counting {
         #[controller(api_version = "v1", kind = $kind, plural = $plural, $($option)*)]
         impl $name {
             async fn reconcile(&self, object: &$object, _cx: &Context<Self>) {
-                if !self.0.sleep.is_zero() {
+                if !self.0.sleep.is_zero() && (!self.0.hold || object.is_rated()) {
                     tokio::time::sleep(self.0.sleep).await;
                 }
                 object.note();

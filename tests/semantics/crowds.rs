@@ -8,6 +8,7 @@ use controller_core::prelude::*;
 use super::stage::{Answer, Hand, Play, pass, player, quiet_cluster};
 
 player!(One(reconcile_delay = off) add modify delete reconcile);
+player!(Thousands(reconcile_delay = off, concurrency = 2000) reconcile);
 
 /// How many run at once, in all and for each key.
 #[derive(Default)]
@@ -89,6 +90,24 @@ async fn while_a_worker_is_free_no_key_waits_for_one_that_is_busy() {
         }
         drop(operator);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_run_side_by_side_where_the_controller_asks_for_it() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for nth in 0..3_000 {
+        hand.create(&format!("k{nth}"), "1").await;
+    }
+    let play = Play::new(|_| Answer::After(secs(1), Ok(Action::Done)));
+    let operator = Operator::new("test").client(cluster.client()).controller(Thousands(play.clone())).spawn();
+    pass(millis(900)).await;
+    let text = operator.handle().metrics();
+    let busy = r#"controller_runtime_active_workers{controller="thousands"} 2000.0"#;
+    assert!(text.lines().any(|line| line == busy), "{text}");
+    pass(millis(1_200)).await;
+    assert_eq!(play.take().iter().filter(|line| line.ends_with("ends")).count(), 3_000);
+    operator.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use controller_core::prelude::*;
 
-use super::stage::{Answer, Hand, Play, pass, player, quiet_cluster};
+use super::stage::{Answer, Data, Hand, Play, pass, player, quiet_cluster};
 
 player!(Slow(reconcile_delay = off, concurrency = 100, supervisor(shutdown = "20s")) reconcile);
 player!(Killed(reconcile_delay = off, supervisor(shutdown = brutal_kill)) reconcile);
@@ -29,6 +29,41 @@ async fn a_stop_lets_a_hundred_running_callbacks_end_and_starts_no_more() {
     pass(secs(100)).await;
     assert_eq!(play.take(), [""; 0]);
     assert_eq!(cluster.faults().open_watches(), 0);
+}
+
+/// Works for an hour, unless it is told that the operator stops.
+struct Polite(Play);
+
+#[controller(api_version = "v1", kind = "ConfigMap", reconcile_delay = off, concurrency = 2)]
+impl Polite {
+    async fn reconcile(&self, _: &Data, cx: &Context<Self>) -> Result {
+        self.0.say(format!("{} begins", cx.key()));
+        tokio::select! {
+            biased;
+            () = cx.cancelled() => self.0.say(format!("{} is told", cx.key())),
+            () = tokio::time::sleep(secs(3_600)) => {}
+        }
+        pass(secs(1)).await;
+        self.0.say(format!("{} ends", cx.key()));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_told_to_running_callbacks_which_may_end_in_their_own_way() {
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    for name in ["a", "b", "c"] {
+        hand.create(name, "1").await;
+    }
+    let play = Play::well();
+    let operator = Operator::new("test").client(cluster.client()).controller(Polite(play.clone())).spawn();
+    pass(secs(5)).await;
+    assert_eq!(play.take(), ["default/a begins", "default/b begins"]);
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    assert_eq!(began.elapsed().as_secs(), 1);
+    assert_eq!(play.take(), ["default/a is told", "default/b is told", "default/a ends", "default/b ends"]);
 }
 
 /// How long a stop takes where a callback hangs.

@@ -92,6 +92,11 @@ impl Cluster {
         &self.watchers
     }
 
+    /// Whether each watcher takes another batch at once.
+    pub(super) fn has_room(&self) -> bool {
+        self.watchers.iter().all(|watcher| watcher.batches.capacity() > 0)
+    }
+
     /// The objects from this number on that are there, and the number behind the last one.
     pub(super) fn page(&self, from: usize, limit: usize) -> (Vec<Face>, usize) {
         let mut faces = Vec::new();

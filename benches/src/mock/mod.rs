@@ -14,3 +14,6 @@ mod wire;
 
 pub use script::{Command, Done};
 pub use server::{Options, run};
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,8 @@ use crate::template::{Face, mixed};
 /// Events are sent in batches of about this many bytes.
 const BATCH: usize = 128 << 10;
 
-/// A rated change that is sent later than this after its turn carries the time of its turn: else a server that waits
-/// for a slow client would hide the client's delay.
+/// While the server makes up for time in which a client did not read, a rated change that is later than this after its
+/// turn carries the time of its turn: else the server, which waits, would hide the client's delay.
 const LATE: Duration = Duration::from_millis(5);
 
 /// A request on standard input.
@@ -66,12 +66,11 @@ pub(super) async fn perform(shared: &Shared, command: Command) -> Done {
             }
         }
         Command::Burst { keys } => {
-            let mut number = 0;
+            let (mut number, at) = (0, unix_now());
             while number < keys {
                 let upto = keys.min(number + per_batch(shared));
                 let faces = {
                     let mut cluster = shared.lock();
-                    let at = unix_now();
                     (number..upto).map(|number| cluster.change(number, at)).collect()
                 };
                 number = upto;
@@ -124,26 +123,30 @@ async fn rated(shared: &Shared, per_second: u32, milliseconds: u32, keys: u32) -
     let begin = Instant::now();
     let mut ticks = tokio::time::interval(Duration::from_millis(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut sent, mut late) = (0, 0);
+    let (mut sent, mut late, mut held_up) = (0, 0, false);
     while sent < total {
         ticks.tick().await;
         let passed = begin.elapsed();
         let due = total.min(passed.as_micros() as u64 * u64::from(per_second) / 1_000_000);
         while sent < due {
             let count = (due - sent).min(u64::from(per_batch(shared)));
+            let behind = begin.elapsed().saturating_sub(turn(sent, per_second));
+            held_up = behind > LATE && (held_up || !shared.lock().has_room());
             let now = unix_now();
-            let times = (sent..sent + count).map(|turn| {
-                let turn = Duration::from_micros(turn * 1_000_000 / u64::from(per_second));
-                let behind = begin.elapsed().saturating_sub(turn);
-                if behind > LATE { now - behind.as_nanos() as u64 } else { now }
-            });
-            let times: Vec<_> = times.collect();
-            late += times.iter().filter(|at| **at < now).count() as u32;
+            let behind = |of| begin.elapsed().saturating_sub(turn(of, per_second)).as_nanos() as u64;
+            let times: Vec<_> =
+                (sent..sent + count).map(|of| if held_up { now.saturating_sub(behind(of)) } else { now }).collect();
+            late += if held_up { count as u32 } else { 0 };
             send(shared, Kind::Modified, draw(shared, keys, times.into_iter())).await;
             sent += count;
         }
     }
     late
+}
+
+/// When this change is due, from the first one on.
+fn turn(of: u64, per_second: u32) -> Duration {
+    Duration::from_micros(of * 1_000_000 / u64::from(per_second))
 }
 
 fn per_batch(shared: &Shared) -> u32 {

@@ -49,6 +49,11 @@ pub struct Options {
 pub(super) struct Shared(Arc<Mutex<Cluster>>);
 
 impl Shared {
+    pub(super) fn new(corpus: Corpus, objects: u32, protobuf: Option<&[u8]>) -> anyhow::Result<Self> {
+        let cluster = Cluster::new(Wire::new(corpus, protobuf)?, objects);
+        Ok(Self(Arc::new(Mutex::new(cluster))))
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Cluster> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,8 +62,7 @@ impl Shared {
 /// Serves until standard input ends. The first line of output is the URL.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let protobuf = options.protobuf.as_ref().map(std::fs::read).transpose().context("the protobuf can't be read")?;
-    let cluster = Cluster::new(Wire::new(options.corpus, protobuf.as_deref())?, options.objects);
-    let shared = Shared(Arc::new(Mutex::new(cluster)));
+    let shared = Shared::new(options.corpus, options.objects, protobuf.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -94,7 +98,7 @@ fn commands() -> mpsc::UnboundedReceiver<anyhow::Result<Command>> {
     receiver
 }
 
-async fn accept(listener: TcpListener, shared: Shared) {
+pub(super) async fn accept(listener: TcpListener, shared: Shared) {
     while let Ok((socket, _)) = listener.accept().await {
         let shared = shared.clone();
         tokio::spawn(async move {

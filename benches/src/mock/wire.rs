@@ -1,6 +1,6 @@
 //! How an object and its events look on the wire, in both formats.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use hyper::body::Bytes;
 
 use super::protobuf;
@@ -70,6 +70,10 @@ impl Wire {
             events: Kind::ALL
                 .map(|kind| Template::new(protobuf::event(kind.name(), corpus.api_version(), corpus.kind(), object))),
         });
+        if let Some(protobuf) = &protobuf {
+            // A length or a tag beside a hole can look like a part of it.
+            ensure!(protobuf.item.holes() == json.item.holes(), "the protobuf has other holes than the JSON");
+        }
         Ok(Self { corpus, json, protobuf })
     }
 

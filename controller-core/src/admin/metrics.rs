@@ -349,6 +349,16 @@ impl Page<'_> {
             "How long the object that is ready to run longest has been so",
             shown(|figures| figures.oldest.as_secs_f64()),
         )?;
+        self.counter(
+            "controller_rs_hot_loops",
+            "Objects that were found to be rewritten by their own runs without end",
+            counted(|figures| figures.counters.hot_loops.get()),
+        )?;
+        self.gauge(
+            "controller_rs_hot_keys",
+            "Objects that are slowed because their runs rewrite them without end",
+            shown(|figures| figures.hot as f64),
+        )?;
         self.gauge(
             "controller_rs_paused_keys",
             "Objects that are paused by their annotation",

@@ -65,6 +65,8 @@ pub(crate) struct Counters {
     pub(crate) stale: Count,
     /// Runs that did not yield for a second.
     pub(crate) blocked: Count,
+    /// Objects that were found to be rewritten by their own runs without end.
+    pub(crate) hot_loops: Count,
     /// Runs that took more than ten times their callback's median.
     pub(crate) unusual: Count,
     /// `controller_runtime_reconcile_time_seconds`: the callback.
@@ -88,6 +90,7 @@ impl Default for Counters {
             invalid: Count::default(),
             stale: Count::default(),
             blocked: Count::default(),
+            hot_loops: Count::default(),
             unusual: Count::default(),
             reconcile_seconds: histogram(RECONCILE_SECONDS),
             queue_seconds: histogram(workqueue_seconds()),

@@ -45,20 +45,26 @@ impl Sink for Ear {
             Delta::Upsert { slot, entry, before, initial } => {
                 // Another object under the same name is the end of the one before it.
                 if let Some(before) = before.filter(|before| before.uid != entry.uid) {
+                    state.rewrites.forget(place(slot));
                     let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
                 }
-                let (place, entry) = (place(slot), Arc::clone(entry));
+                let (place, version, entry) = (place(slot), &entry.version, Arc::clone(entry));
                 let ledger = &mut state.ledger;
                 let news = if paused { ledger.pause(place) } else { ledger.resume(place) };
                 turned = news.then(|| (entry.key.clone(), paused));
-                match (passes, initial) {
+                let freed = match (passes, initial) {
                     _ if news && !paused => ledger.resumed(place, entry, now),
                     (false, _) => ledger.changed_beside(place, entry, now),
                     (true, true) => ledger.found(place, entry, now),
                     (true, false) => ledger.seen(place, entry, now),
-                }
+                };
+                state.version_came(place, version, now);
+                freed
             }
-            Delta::Remove { slot, entry } => state.ledger.gone(place(slot), Arc::clone(entry), now),
+            Delta::Remove { slot, entry } => {
+                state.rewrites.forget(place(slot));
+                state.ledger.gone(place(slot), Arc::clone(entry), now)
+            }
             Delta::Synced => {
                 state.synced += 1;
                 Freed(None)

@@ -31,15 +31,16 @@ use super::probe::Probe;
 use super::reach::RunReach;
 use super::reads::{Found, ReadCache};
 use super::resolve::Resource;
+use super::rewrites::{OwnWrite, Rewrites};
 use super::run::{Conclusion, Ended, Tally, conclude, reached, versions};
 use super::watchdog::Seat;
 use super::writes::{Question, Write};
 use crate::cache::{Entry, ResourceVersion, View};
 use crate::context::{Cache, Event, RunFacts};
-use crate::descriptor::{Callback, Descriptor, RateLimit};
+use crate::descriptor::Callback;
 use crate::erased::ErasedController;
 use crate::key::Key;
-use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place, Rate};
+use crate::queue::{Backoff, Causes, Freed, Job, Limits, Moment, Place};
 use crate::schema::Schema;
 use crate::status::{Recorder, Subject};
 use crate::watch::{Subscription, WatchSpec};
@@ -74,6 +75,8 @@ pub(super) struct State {
     pub(super) reads_synced: usize,
     /// Which keys wait for the caches to show what they wrote.
     pub(super) barrier: Barrier,
+    /// Which keys keep on rewriting themselves.
+    pub(super) rewrites: Rewrites,
     /// Writes that the controller's loop is to ask the server about.
     pub(super) questions: Vec<Question>,
     rng: fastrand::Rng,
@@ -106,6 +109,8 @@ struct Taken {
 struct Done {
     verdict: Verdict,
     writes: Vec<Write>,
+    /// What it wrote to its own object.
+    own: Vec<OwnWrite>,
     at: Moment,
 }
 
@@ -134,7 +139,7 @@ impl Engine {
         let descriptor = controller.descriptor();
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
         let ledger =
-            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), limits_of(descriptor));
+            Ledger::new(routes, Backoff::new(descriptor.backoff_bounds()), descriptor.resync(), Limits::of(descriptor));
         let reporter: Arc<str> = descriptor.name().into();
         let instance = Arc::clone(&scope.operator);
         let state = State {
@@ -144,6 +149,7 @@ impl Engine {
             reads: Vec::new(),
             reads_synced: 0,
             barrier: Barrier::default(),
+            rewrites: Rewrites::default(),
             questions: Vec::new(),
             rng: scope.chance.rng(descriptor.name()),
             armed: Moment::NEVER,
@@ -252,6 +258,7 @@ impl Engine {
             Take::Nothing => return Take::Nothing,
             Take::Closed => return Take::Closed,
         };
+        state.run_begins(&job);
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
@@ -265,7 +272,8 @@ impl Engine {
         let Taken { job, at: began, median } = taken;
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
-        let key = job.object.key.clone();
+        let object = Arc::clone(&job.object);
+        let key = &object.key;
         let callback = job.callback;
         let span = tracing::info_span!(
             "run",
@@ -281,26 +289,35 @@ impl Engine {
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
         seat.begin(key.clone(), callback.name(), median);
-        let Done { verdict, writes, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
+        let Done { verdict, writes, own, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
             let retried = matches!(verdict, Verdict::Failed(_));
-            Probe::Ended { controller: self.name(), key, callback, retried }
+            Probe::Ended { controller: self.name(), key: key.clone(), callback, retried }
         });
         self.counters.work_seconds.observe(now.since(began).as_secs_f64());
-        let mut state = self.state.lock();
-        state.paces.entry(callback).or_default().note(took);
-        self.wrote(&mut state, place, writes, now);
-        let State { ledger, rng, .. } = &mut *state;
-        let freed = ledger.done(place, verdict, now, rng);
-        self.after(&mut state, freed);
+        let heat = {
+            let mut state = self.state.lock();
+            state.paces.entry(callback).or_default().note(took);
+            self.wrote(&mut state, place, writes, now);
+            let heat = state.run_ends(place, &object.version, own, now);
+            let State { ledger, rng, .. } = &mut *state;
+            let freed = ledger.done(place, verdict, now, rng);
+            state.run_ended(place);
+            self.after(&mut state, freed);
+            heat
+        };
+        if let Some(heat) = heat {
+            self.tell_of_loop(&object, callback, heat).await;
+        }
     }
 
+    /// Gives what is said of the run, what it wrote, and what of that to its own object.
     async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, began: Moment, seat: &Seat) -> Done {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
-        let reach = RunReach::new(Arc::clone(self), object.uid.clone());
+        let reach = RunReach::new(Arc::clone(self), object.key.clone(), object.uid.clone());
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
         for version in versions(callback, Arc::clone(&object), accepted) {
@@ -331,8 +348,8 @@ impl Engine {
         }
         let at = self.now();
         self.counters.reconcile_seconds.observe(at.since(began).as_secs_f64());
-        let writes = reach.take_writes();
-        let Some(ended) = ended else { return Done { verdict: Verdict::Unreached, writes, at } };
+        let (writes, own) = (reach.take_writes(), reach.take_trail());
+        let Some(ended) = ended else { return Done { verdict: Verdict::Unreached, writes, own, at } };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
         if warning.is_some() {
@@ -347,10 +364,10 @@ impl Engine {
         let mut events = reach.take_events();
         events.extend(warning.filter(|_| self.warns(place, &object.version)));
         if events.is_empty() {
-            return Done { verdict, writes, at };
+            return Done { verdict, writes, own, at };
         }
         self.write(&object, callback, events).await;
-        Done { verdict, writes, at: self.now() }
+        Done { verdict, writes, own, at: self.now() }
     }
 
     fn count(&self, ended: &Ended, tally: Tally) {
@@ -408,7 +425,10 @@ impl Engine {
         }
     }
 
-    async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
+    pub(super) async fn write(&self, object: &Entry, callback: Callback, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
         let subject = Subject {
             api_version: self.resource.api_version.clone(),
             kind: self.resource.kind.clone(),
@@ -516,6 +536,7 @@ impl Engine {
             adds: state.ledger.adds(),
             delays: state.ledger.delays(),
             limited: state.ledger.limited(),
+            hot: state.rewrites.hot(),
             oldest: state.ledger.oldest(now).unwrap_or_default(),
             skipped: state.ledger.skipped(),
             unfinished: ages.iter().sum(),
@@ -542,15 +563,13 @@ impl Engine {
         state.subscriptions().map(|(spec, subscription)| (spec.clone(), subscription.view().clone())).collect()
     }
 
+    pub(super) fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
     pub(super) fn name(&self) -> &'static str {
         self.controller.descriptor().name()
     }
-}
-
-fn limits_of(descriptor: &Descriptor) -> Limits {
-    let [all, each] =
-        descriptor.rate_limits().map(|limit| limit.map(|RateLimit { runs, per, burst }| Rate::new(runs, per, burst)));
-    Limits { all, each }
 }
 
 /// The time after which an unanswered question of the start is asked again, at most.

@@ -24,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) limited: u64,
     /// How long the key that is ready longest has been so.
     pub(crate) oldest: Duration,
+    /// Keys that are slowed because they rewrite themselves.
+    pub(crate) hot: usize,
     /// Events that no callback ran for.
     pub(crate) skipped: Skipped,
     /// The time that the runs under way took so far, added up.

@@ -17,7 +17,7 @@ use super::run::Ended;
 use super::watchdog::Seat;
 use crate::context::RunFacts;
 use crate::descriptor::Callback;
-use crate::env::panic_report;
+use crate::env::{panic_report, polled_for};
 use crate::erased::{Called, ErasedController};
 use crate::json::place_of;
 use crate::schema::Schema;
@@ -46,9 +46,10 @@ pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> End
     let bytes = object.clone();
     let ended = |answer| ended(answer, &bytes);
     let mut call = controller.call(callback, object, facts, reach.clone());
+    let tracer = reach.clone();
     let call = std::future::poll_fn(move |cx| {
         seat.polls();
-        let answer = call.as_mut().poll(cx);
+        let answer = polled_for(tracer.clone(), || call.as_mut().poll(cx));
         seat.polled();
         answer
     });

@@ -114,6 +114,32 @@ impl<T: Clone> Ledger<T> {
         self.queue.release(place, now)
     }
 
+    /// Whether a callback runs for the key.
+    pub(crate) fn is_running(&self, place: Place) -> bool {
+        self.queue.flight(place).is_some()
+    }
+
+    /// The newest version, and how many came in since the run that is under way began. None where no run is, or its
+    /// object is gone.
+    pub(crate) fn arrived(&self, place: Place) -> Option<(&T, u32)> {
+        self.queue.arrived(place)
+    }
+
+    /// Keeps the key from running until then, unless it is sped up before. A `delete` is not kept.
+    pub(crate) fn slow(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
+        self.queue.slow(place, until, now)
+    }
+
+    /// The key is slowed no longer.
+    pub(crate) fn speed_up(&mut self, place: Place, now: Moment) -> Freed {
+        self.queue.speed_up(place, now)
+    }
+
+    /// Whether a callback is to run for what is there.
+    pub(crate) fn is_pending(&self, place: Place) -> bool {
+        self.queue.is_pending(place)
+    }
+
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
         self.queue.next_deadline().filter(|_| !self.closed)
     }

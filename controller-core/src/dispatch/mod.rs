@@ -7,6 +7,7 @@
 mod decide;
 mod filter;
 mod pause;
+mod rewrites;
 mod ledger;
 mod run;
 mod counters;
@@ -20,12 +21,14 @@ mod probe;
 mod live;
 mod resolve;
 mod reach;
+mod trail;
 mod invoke;
 mod ear;
 mod reads;
 mod barrier;
 mod writes;
 mod crew;
+mod breaker;
 mod engine;
 mod controller;
 

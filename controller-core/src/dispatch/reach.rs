@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
+use super::resolve::Resource;
+use super::rewrites::OwnWrite;
 use super::writes::Write;
 use crate::cache::Uid;
 use crate::context::{Cache, Event, Reach, Target, WriteId, Written};
@@ -19,17 +21,45 @@ use crate::queue::Causes;
 /// One run's way to the outside.
 pub(super) struct RunReach {
     engine: Arc<Engine>,
+    key: Key,
     uid: Option<Uid>,
     /// Made for the first one who asks for it.
     time_is_up: OnceLock<CancellationToken>,
     events: Mutex<Vec<Event>>,
     /// What was sent, in order.
     writes: Mutex<Vec<Write>>,
+    /// What was sent to the run's own object, also past the context; none where it made no version.
+    trail: Mutex<Vec<Option<OwnWrite>>>,
 }
 
 impl RunReach {
-    pub(super) fn new(engine: Arc<Engine>, uid: Option<Uid>) -> Arc<Self> {
-        Arc::new(Self { engine, uid, time_is_up: OnceLock::new(), events: Mutex::default(), writes: Mutex::default() })
+    pub(super) fn new(engine: Arc<Engine>, key: Key, uid: Option<Uid>) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            key,
+            uid,
+            time_is_up: OnceLock::new(),
+            events: Mutex::default(),
+            writes: Mutex::default(),
+            trail: Mutex::default(),
+        })
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    pub(super) fn resource(&self) -> &Resource {
+        self.engine.resource()
+    }
+
+    pub(super) fn trail(&self) -> &Mutex<Vec<Option<OwnWrite>>> {
+        &self.trail
+    }
+
+    /// What the callback wrote to its own object.
+    pub(super) fn take_trail(&self) -> Vec<OwnWrite> {
+        std::mem::take(&mut *self.trail.lock()).into_iter().flatten().collect()
     }
 
     /// Tells the callback that its time is up.

@@ -114,15 +114,18 @@ impl Engine {
         let Question { place, target, key } = question;
         let backoff = Backoff::new(BETWEEN);
         let mut rng = self.scope.chance.rng(&format!("{} asks for {key}", self.name()));
-        let mut tries = 0;
+        let (mut tries, mut told) = (0, false);
         let until = loop {
-            match self.ask_for(&target, &key).await {
-                Some(until) => break until,
-                None => {
-                    tries += 1;
-                    tokio::time::sleep(backoff.delay(tries, &mut rng)).await;
-                }
+            let refusal = match self.ask_for(&target, &key).await {
+                Ok(until) => break until,
+                Err(refusal) => refusal,
+            };
+            if refusal.is_some() && !told {
+                self.complain_of_silence(&target, &key, refusal);
+                told = true;
             }
+            tries += 1;
+            tokio::time::sleep(backoff.delay(tries, &mut rng)).await;
         };
         let now = self.now();
         let mut state = self.state.lock();
@@ -132,20 +135,36 @@ impl Engine {
         self.after(&mut state, freed);
     }
 
-    /// How an object stands now: a read without a version is consistent. None where there was no answer.
-    async fn ask_for(&self, target: &Target, key: &Key) -> Option<Until> {
-        let request = Request::new(target.path.clone()).get(key.name(), &GetParams::default()).ok()?;
+    /// How an object stands now: a read without a version is consistent. An error where there was no answer, with the
+    /// status where a person has to mend it.
+    async fn ask_for(&self, target: &Target, key: &Key) -> Result<Until, Option<u16>> {
+        let request = Request::new(target.path.clone()).get(key.name(), &GetParams::default()).map_err(|_| None)?;
         match self.client().request::<Value>(request).await {
             Ok(object) => {
-                let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str)?;
-                Some(Until::At(ResourceVersion::new(version)))
+                let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).ok_or(None)?;
+                Ok(Until::At(ResourceVersion::new(version)))
             }
-            Err(kube::Error::Api(status)) if status.code == 404 => Some(Until::Gone(None)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Until::Gone(None)),
             Err(error) => {
+                let refusal = match &error {
+                    kube::Error::Api(status) if matches!(status.code, 401 | 403 | 405) => Some(status.code),
+                    _ => None,
+                };
                 let error = crate::error::chain(&error);
                 tracing::debug!(controller = self.name(), %key, error, "could not ask whether a write took place");
-                None
+                Err(refusal)
             }
         }
+    }
+
+    /// The key waits for an answer that the server refuses to give.
+    fn complain_of_silence(&self, target: &Target, key: &Key, refusal: Option<u16>) {
+        let (controller, code) = (self.name(), refusal.unwrap_or_default());
+        let Target { path, plural, .. } = target;
+        tracing::warn!(
+            controller,
+            "may not ask whether a write of {plural} {key} took place (GET {path}/{}: {code}): grant get on {plural}; the key that wrote it waits for the answer",
+            key.name()
+        );
     }
 }

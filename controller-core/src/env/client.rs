@@ -33,11 +33,53 @@ pub(crate) struct FromEnvironment {
 
 /// Follows kube's order: `KUBECONFIG`, `~/.kube/config`, then the pod's service account.
 pub(crate) async fn from_environment() -> Result<FromEnvironment, FromEnvironmentError> {
-    let mut config = Config::infer().await.map_err(|e| FromEnvironmentError::Infer(Box::new(e)))?;
+    let config = Config::infer().await.map_err(|e| FromEnvironmentError::Infer(Box::new(e)))?;
+    from_config(config)
+}
+
+fn from_config(mut config: Config) -> Result<FromEnvironment, FromEnvironmentError> {
     config.default_retry = false;
     let url = config.cluster_url.to_string();
     match Client::try_from(config) {
         Ok(client) => Ok(FromEnvironment { client, url }),
         Err(source) => Err(FromEnvironmentError::Build { url, source: Box::new(source) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Request;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that is busy answers each request, and is asked once for each call.
+    #[tokio::test]
+    async fn a_refusal_is_told_to_who_asked_and_not_asked_again() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = server.local_addr().expect("it is bound");
+        let asked = async {
+            let (mut stream, _) = server.accept().await.expect("a connection");
+            let mut asked = 0;
+            let mut bytes = [0; 4096];
+            while stream.read(&mut bytes).await.expect("a request") > 0 {
+                asked += 1;
+                let answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer.as_bytes()).await.expect("answered");
+            }
+            asked
+        };
+        let calls = async {
+            let config = Config::new(format!("http://{address}").parse().expect("a URL"));
+            let made = from_config(config).expect("a client");
+            assert_eq!(made.url, format!("http://{address}/"));
+            for _ in 0..3 {
+                let request = Request::new("/api/v1/pods").get("a", &Default::default()).expect("a request");
+                let answer = made.client.request::<serde_json::Value>(request).await;
+                assert!(matches!(&answer, Err(kube::Error::Api(status)) if status.code == 503), "{answer:?}");
+            }
+        };
+        assert_eq!(tokio::join!(asked, calls), (3, ()));
     }
 }

@@ -9,6 +9,7 @@ mod panics;
 mod requests;
 mod tasks;
 mod thread;
+mod trace;
 
 pub use chance::Chance;
 pub use client::FromEnvironmentError;
@@ -18,3 +19,4 @@ pub(crate) use panics::{panic_report, record_panic_locations};
 pub(crate) use requests::{Asked, Requests};
 pub(crate) use tasks::{Ended, Task, panic_message, spawn};
 pub(crate) use thread::{Stopwatch, Thread};
+pub(crate) use trace::{Tracer, Wrote, polled_for};

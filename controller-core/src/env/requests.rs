@@ -1,4 +1,4 @@
-//! Owns the count of requests: `rest_client_requests_total`.
+//! Owns the count of requests: `rest_client_requests_total`. The same place tells a run what it wrote.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use kube::Client;
 use kube::client::Body;
 use parking_lot::Mutex;
 use tower::service_fn;
+
+use super::trace::trace;
 
 /// What is counted apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,11 +47,15 @@ impl Requests {
             let (client, requests) = (inner.clone(), requests.clone());
             async move {
                 let method = request.method().to_string();
+                let traced = trace(&request);
                 let answer = client.send(request).await;
                 let code =
                     answer.as_ref().map_or_else(|_| "<error>".to_owned(), |answer| answer.status().as_str().to_owned());
                 requests.count(Asked { code, method });
-                answer
+                match traced {
+                    Some(traced) => traced.answered(answer).await,
+                    None => answer,
+                }
             }
         });
         Client::new(service, client.default_namespace()).with_valid_until(*client.valid_until())

@@ -43,6 +43,11 @@ impl Causes {
         self.0 & cause.0 != 0
     }
 
+    /// Whether something about the object itself is among them.
+    pub(crate) fn has_change(self) -> bool {
+        self.has(Self::FOUND.and(Self::ADDED).and(Self::MODIFIED))
+    }
+
     #[must_use]
     pub(crate) fn and(self, more: Self) -> Self {
         Self(self.0 | more.0)

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::key_state::Place;
 use super::moment::Moment;
 use super::rate::{Bucket, Rate};
+use crate::descriptor::{Descriptor, RateLimit};
 
 /// The limits that a controller sets; without one there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -13,6 +14,15 @@ pub(crate) struct Limits {
     pub(crate) all: Option<Rate>,
     /// For each key.
     pub(crate) each: Option<Rate>,
+}
+
+impl Limits {
+    /// What the options `rate_limit` and `key_rate_limit` say.
+    pub(crate) fn of(descriptor: &Descriptor) -> Self {
+        let rate = |RateLimit { runs, per, burst }| Rate::new(runs, per, burst);
+        let [all, each] = descriptor.rate_limits().map(|limit| limit.map(rate));
+        Self { all, each }
+    }
 }
 
 /// Buckets that are kept before the full ones are looked for.

@@ -8,6 +8,7 @@ use super::causes::Causes;
 use super::moment::Moment;
 use super::priority::{Class, Ticket};
 use super::state::Next;
+use super::wheel::Peg;
 use crate::descriptor::Callback;
 
 /// Where a key lives: a slot of one of the controller's stores.
@@ -102,6 +103,8 @@ pub(super) struct Flight<T> {
     pub(super) refreshed: bool,
     /// The key was asked for while its `add` ran.
     pub(super) poked: Causes,
+    /// Versions that came in while the run was under way.
+    pub(super) arrived: u32,
 }
 
 /// One key. What few keys have stands behind a pointer: there is one of these for each object and controller.
@@ -114,7 +117,7 @@ pub(super) struct KeyState<T> {
     pub(super) rare: Option<Box<Rare<T>>>,
     /// When the resync tick or the requeue is due.
     pub(super) due_at: Moment,
-    /// The deadline that stands in the queue's list for this key. It may be early: it is then put right when it comes.
+    /// The deadline that stands in the queue's wheel for this key. It may be early: it is then put right when it comes.
     pub(super) armed_at: Moment,
     pub(super) ready_since: Moment,
     pub(super) standing: Standing,
@@ -126,21 +129,58 @@ pub(super) struct KeyState<T> {
     pub(super) ready: bool,
     pub(super) line: Class,
     pub(super) number: u16,
-    /// Whether the key is counted among those that wait for a retry.
-    pub(super) retrying: bool,
-    /// Whether the key is counted among those on hold.
-    pub(super) on_hold: bool,
+    /// Where its deadline stands in the wheel.
+    pub(super) peg: Peg,
+    pub(super) marks: Marks,
     /// Whether the object that is there says that it is paused.
     pub(super) paused: bool,
-    /// Whether the key is counted among those that are paused.
-    pub(super) counted_paused: bool,
     /// What `due_at` will ask for; none where it is the resync tick.
     pub(super) requeued: Option<Callback>,
     pub(super) requeued_before_tick: bool,
-    /// Whether the last run ended before its callback saw the object.
-    pub(super) unheard: bool,
-    /// Whether the key has had a resync tick: the first one is spread over the whole period.
-    pub(super) ticked: bool,
+}
+
+/// What is true of a key, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Marks(u8);
+
+impl Marks {
+    /// The key is counted among those that wait for a retry.
+    pub(super) const RETRYING: Self = Self(1);
+    /// The key is counted among those on hold.
+    pub(super) const HELD: Self = Self(1 << 1);
+    /// The key is counted among those that are paused.
+    pub(super) const PAUSED: Self = Self(1 << 2);
+    /// The last run ended before its callback saw the object.
+    pub(super) const UNHEARD: Self = Self(1 << 3);
+    /// The key has had a resync tick: the first one is spread over the whole period.
+    pub(super) const TICKED: Self = Self(1 << 4);
+
+    pub(super) fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
+
+    pub(super) fn set(&mut self, mark: Self) {
+        self.0 |= mark.0;
+    }
+
+    pub(super) fn clear(&mut self, mark: Self) {
+        self.0 &= !mark.0;
+    }
+
+    /// Brings a count up to date with whether the key belongs to it.
+    pub(super) fn count(&mut self, mark: Self, belongs: bool, count: &mut usize) {
+        match (self.has(mark), belongs) {
+            (false, true) => {
+                self.set(mark);
+                *count += 1;
+            }
+            (true, false) => {
+                self.clear(mark);
+                *count -= 1;
+            }
+            _ => {}
+        }
+    }
 }
 
 /// An object that is gone.
@@ -201,14 +241,11 @@ impl<T> Default for KeyState<T> {
             ready: false,
             line: Class::Start,
             number: 0,
-            retrying: false,
-            on_hold: false,
+            peg: Peg::NONE,
+            marks: Marks::default(),
             paused: false,
-            counted_paused: false,
             requeued: None,
             requeued_before_tick: false,
-            unheard: false,
-            ticked: false,
         }
     }
 }
@@ -272,7 +309,7 @@ impl<T> KeyState<T> {
         History {
             standing: self.standing,
             running: rare.and_then(|rare| rare.flight.as_ref()).is_some_and(|flight| !flight.stale),
-            unheard: self.unheard,
+            unheard: self.marks.has(Marks::UNHEARD),
             paused: self.paused,
         }
     }
@@ -321,8 +358,9 @@ impl<T> KeyState<T> {
         self.object = None;
         self.accepted = None;
         self.standing = Standing::Absent;
-        (self.due_at, self.requeued, self.ticked) = (Moment::NEVER, None, false);
-        (self.unheard, self.paused) = (false, false);
+        (self.due_at, self.requeued, self.paused) = (Moment::NEVER, None, false);
+        self.marks.clear(Marks::TICKED);
+        self.marks.clear(Marks::UNHEARD);
         self.work = if delete_pending { Work::of(Callback::Delete) } else { Work::NONE };
         if !delete_pending {
             (self.causes, self.class) = (Causes::NONE, Class::Start);
@@ -415,8 +453,9 @@ impl<T> KeyState<T> {
             Next::Tick => {
                 self.forgive();
                 if self.requeued.is_none() {
-                    self.due_at = pace.resync.map_or(Moment::NEVER, |period| now.after(tick(period, self.ticked, rng)));
-                    self.ticked = true;
+                    let ticked = self.marks.has(Marks::TICKED);
+                    self.due_at = pace.resync.map_or(Moment::NEVER, |period| now.after(tick(period, ticked, rng)));
+                    self.marks.set(Marks::TICKED);
                 }
             }
             Next::Await => {

@@ -12,11 +12,13 @@ mod moment;
 mod priority;
 mod rate;
 mod state;
+mod wheel;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use causes::Causes;
 pub(crate) use gate::Limits;
 pub(crate) use key_state::{History, Place, Standing};
 pub(crate) use moment::Moment;
+#[cfg(test)]
 pub(crate) use rate::Rate;
 pub(crate) use state::{After, Depth, Freed, Job, Meanwhile, Next, Plan, Queue, Shift};

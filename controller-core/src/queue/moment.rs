@@ -29,6 +29,11 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The nanoseconds since the start.
+    pub(super) fn nanos(self) -> u64 {
+        self.0
+    }
+
     pub(crate) fn is_never(self) -> bool {
         self == Self::NEVER
     }

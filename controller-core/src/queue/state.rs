@@ -7,15 +7,15 @@
 //! are handed out in the order in which they came; a change that comes while a key runs leads to one more run;
 //! work that was owed is never forgotten while its object is there.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::causes::Causes;
 use super::gate::{Gate, Limits};
-use super::key_state::{Flight, Gone, History, KeyState, Pace, Place, Standing};
+use super::key_state::{Flight, Gone, History, KeyState, Marks, Pace, Place, Standing};
 use super::moment::Moment;
 use super::priority::{Class, Ready, Turn};
+use super::wheel::Wheel;
 use crate::descriptor::Callback;
 
 /// What came in for a key.
@@ -123,7 +123,7 @@ pub(crate) struct Depth {
 pub(crate) struct Queue<T> {
     keys: Vec<Vec<KeyState<T>>>,
     ready: Ready,
-    deadlines: BTreeSet<(Moment, Place)>,
+    wheel: Wheel,
     gate: Gate,
     depth: Depth,
     backoff: Backoff,
@@ -139,7 +139,7 @@ impl<T: Clone> Queue<T> {
         Self {
             keys: Vec::new(),
             ready: Ready::default(),
-            deadlines: BTreeSet::new(),
+            wheel: Wheel::default(),
             gate: Gate::new(limits),
             depth: Depth::default(),
             backoff,
@@ -182,6 +182,9 @@ impl<T: Clone> Queue<T> {
         let gone = match shift {
             Shift::Seen(object) => {
                 key.object = Some(object);
+                if let Some(flight) = key.rare.as_mut().and_then(|rare| rare.flight.as_mut()) {
+                    flight.arrived = flight.arrived.saturating_add(1);
+                }
                 None
             }
             Shift::Gone(last) => Some(last),
@@ -279,7 +282,7 @@ impl<T: Clone> Queue<T> {
             (key.object.clone()?, key.accepted.clone())
         };
         if !delete {
-            key.unheard = false;
+            key.marks.clear(Marks::UNHEARD);
             key.standing = match from {
                 Standing::New => Standing::Adding,
                 Standing::Found => Standing::Known,
@@ -297,6 +300,7 @@ impl<T: Clone> Queue<T> {
             changed: false,
             refreshed: false,
             poked: Causes::NONE,
+            arrived: 0,
         });
         self.depth.running += 1;
         Some(Job { place, callback, object, accepted, causes, failures, waited })
@@ -306,6 +310,15 @@ impl<T: Clone> Queue<T> {
     pub(crate) fn flight(&self, place: Place) -> Option<(Callback, Standing)> {
         let flight = self.key(place)?.rare.as_ref()?.flight.as_ref()?;
         Some((flight.callback, flight.from))
+    }
+
+    /// The newest version, and how many came in since the run that is under way began. None where no run is, or its
+    /// object is gone.
+    pub(crate) fn arrived(&self, place: Place) -> Option<(&T, u32)> {
+        let key = self.key(place)?;
+        let flight = key.rare.as_ref()?.flight.as_ref()?;
+        let there = !flight.stale && flight.callback != Callback::Delete;
+        key.object.as_ref().filter(|_| there).map(|newest| (newest, flight.arrived))
     }
 
     /// Takes in how a run ended. What came in meanwhile and depends on it is given back to be decided on.
@@ -331,7 +344,9 @@ impl<T: Clone> Queue<T> {
             let mended = flight.refreshed && !after.reached;
             meanwhile = Meanwhile { changed: flight.changed || mended, asked: flight.poked };
             key.standing = after.standing;
-            key.unheard = !after.reached;
+            if !after.reached {
+                key.marks.set(Marks::UNHEARD);
+            }
             if after.accepted {
                 key.accepted = Some(flight.object);
             }
@@ -366,16 +381,31 @@ impl<T: Clone> Queue<T> {
         self.key_mut(place).is_some_and(|key| std::mem::take(&mut key.paused))
     }
 
+    /// Keeps the key from running until then, unless it is sped up before. A `delete` is not kept.
+    pub(crate) fn slow(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
+        let Some(key) = self.key_mut(place).filter(|key| key.standing != Standing::Absent) else { return Freed(None) };
+        key.rare().slowed_until = Some(until);
+        self.refresh(place, now)
+    }
+
+    /// The key is slowed no longer.
+    pub(crate) fn speed_up(&mut self, place: Place, now: Moment) -> Freed {
+        let Some(rare) = self.key_mut(place).and_then(|key| key.rare.as_mut()) else { return Freed(None) };
+        rare.slowed_until = None;
+        self.refresh(place, now)
+    }
+
+    /// Whether a callback is to run for what is there.
+    pub(crate) fn is_pending(&self, place: Place) -> bool {
+        self.key(place).is_some_and(|key| !key.work.is_empty())
+    }
+
     /// Makes ready what is due. Gives the slots that are no longer needed.
     #[must_use = "the store keeps a slot until it is given back"]
     pub(crate) fn advance(&mut self, now: Moment) -> Vec<Place> {
         self.gate.advance(now);
         let mut freed = Vec::new();
-        while let Some(&(at, place)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop_first();
+        while let Some(place) = self.wheel.pop(now) {
             let Some(key) = self.key_mut(place) else { continue };
             key.armed_at = Moment::NEVER;
             if key.due_at <= now {
@@ -420,8 +450,7 @@ impl<T: Clone> Queue<T> {
 
     /// The next time at which [`advance`](Self::advance) has something to do.
     pub(crate) fn next_deadline(&self) -> Option<Moment> {
-        let due = self.deadlines.first().map(|(at, _)| *at);
-        due.into_iter().chain(self.gate.deadline()).min()
+        self.wheel.first().into_iter().chain(self.gate.deadline()).min()
     }
 
     /// Whether nothing is ready, running or waiting for a retry, and no requeue comes before the next resync. What is
@@ -480,28 +509,19 @@ impl<T: Clone> Queue<T> {
         }
         let still = key.is_still();
         let retrying = !still && key.rare.as_ref().is_some_and(|rare| !rare.owed.is_empty());
-        if retrying != key.retrying {
-            key.retrying = retrying;
-            self.depth.retrying = if retrying { self.depth.retrying + 1 } else { self.depth.retrying - 1 };
-        }
         let held = !still && key.is_held();
-        if held != key.on_hold {
-            key.on_hold = held;
-            self.depth.held = if held { self.depth.held + 1 } else { self.depth.held - 1 };
-        }
-        if key.paused != key.counted_paused {
-            key.counted_paused = key.paused;
-            self.depth.paused = if key.paused { self.depth.paused + 1 } else { self.depth.paused - 1 };
-        }
+        key.marks.count(Marks::RETRYING, retrying, &mut self.depth.retrying);
+        key.marks.count(Marks::HELD, held, &mut self.depth.held);
+        key.marks.count(Marks::PAUSED, key.paused, &mut self.depth.paused);
         let vacant = key.is_vacant();
         let deadline = if vacant { Moment::NEVER } else { key.deadline() };
-        // A deadline that moved on stays in the list and is put right when it comes: so a busy key costs nothing here.
+        // A deadline that moved on stays in the wheel and is put right when it comes: so a busy key costs nothing here.
         if deadline < key.armed_at || vacant {
             if !key.armed_at.is_never() {
-                self.deadlines.remove(&(key.armed_at, place));
+                self.wheel.remove(key.peg);
             }
             if !deadline.is_never() {
-                self.deadlines.insert((deadline, place));
+                key.peg = self.wheel.insert(deadline, place);
             }
             key.armed_at = deadline;
         }

@@ -60,6 +60,18 @@ fn what_is_not_json_is_invalid() {
 }
 
 #[test]
+fn rules_in_cel_are_not_evaluated() {
+    let rules = json!([{"rule": "self.size < 3", "message": "too large"}]);
+    let schema = json!({"properties": {"spec": {
+        "properties": {"size": {"maximum": 5}},
+        "x-kubernetes-validations": rules,
+    }}});
+    let schema = Schema::compile(&schema).expect("it is a schema");
+    let check = |size: u32| schema.check_bytes(json!({"spec": {"size": size}}).to_string().as_bytes()).is_ok();
+    assert_eq!([check(2), check(4), check(6)], [true, true, false], "what stands beside them is");
+}
+
+#[test]
 fn a_verdict_is_remembered_and_the_oldest_makes_room() {
     let mut verdicts = Verdicts::with_room_for(2);
     let prints: Vec<_> = [&b"a"[..], b"b", b"c"].into_iter().map(fingerprint).collect();

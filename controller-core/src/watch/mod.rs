@@ -16,9 +16,6 @@ mod source;
 mod spec;
 mod narrow;
 mod hub;
-#[cfg(test)]
-#[path = "tests/strict.rs"]
-mod strict;
 
 pub(crate) use health::Health;
 pub(crate) use hub::{Delta, Hub, Sink, Subscription};

@@ -117,7 +117,7 @@ pub(super) fn limit(entry: &Entry, errors: &mut Errors) -> Option<Spanned<Limit>
 pub(super) fn concurrency(entry: &Entry, errors: &mut Errors) -> Option<Spanned<u64>> {
     let value = entry.value(errors)?;
     let message = match &value.kind {
-        ValueKind::Int(count @ 1..=1024) => return Some(Spanned { value: *count, tokens: value.tokens.clone() }),
+        ValueKind::Int(count @ 1..=10_000) => return Some(Spanned { value: *count, tokens: value.tokens.clone() }),
         ValueKind::Text(text) if text.parse::<u64>().is_ok() => {
             Message::QuotedNumber { option: "concurrency".into(), written: text.clone() }
         }

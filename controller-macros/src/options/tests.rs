@@ -154,9 +154,9 @@ fn the_supervisor_and_its_options() {
 
 #[test]
 fn numbers_are_in_range_and_unquoted() {
-    assert_eq!(good("concurrency = 1024").concurrency.good().map(|count| count.value), Some(1024));
+    assert_eq!(good("concurrency = 10000").concurrency.good().map(|count| count.value), Some(10_000));
     refused("concurrency = 0", &["ConcurrencyRange"]);
-    refused("concurrency = 1025", &["ConcurrencyRange"]);
+    refused("concurrency = 10001", &["ConcurrencyRange"]);
     refused("concurrency = -1", &["ConcurrencyRange"]);
     refused("concurrency = \"4\"", &["QuotedNumber"]);
     refused("concurrency = many", &["ConcurrencyRange"]);

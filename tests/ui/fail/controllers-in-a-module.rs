@@ -13,7 +13,7 @@ mod watchers {
 
     pub struct Two;
 
-    #[controller(api_version = "v1", kind = "Pod", concurrency = 5000)] //~ mistake
+    #[controller(api_version = "v1", kind = "Pod", concurrency = 50000)] //~ mistake
     impl Two {
         async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
     }

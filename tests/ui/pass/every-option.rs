@@ -17,7 +17,7 @@ struct Quoted;
     cache(managed_fields, compressed),
     reconcile_delay = "1m30s",
     on_start = "add",
-    concurrency = 1024,
+    concurrency = 10_000,
     timeout = "5m",
     backoff("5ms", "60s"),
     escalate(panics = 3, within = "1m"),

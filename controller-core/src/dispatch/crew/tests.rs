@@ -26,7 +26,7 @@ use crate::queue::{Backoff, Causes, Freed, Limits, Place};
 /// Its uid and its version.
 type Object = (u32, u32);
 
-/// How many keys there are. The first run of key 0 is slow.
+/// How many keys there are. The runs of key 0 are slow, but for its deletes.
 const KEYS: u32 = 3;
 
 /// What is known of one key, kept in the most naive way.
@@ -50,6 +50,8 @@ struct State {
     now: Moment,
     rng: fastrand::Rng,
     keys: BTreeMap<u32, Truth>,
+    /// The caches that callbacks read are complete.
+    may_begin: bool,
     /// Those who tell what happens and have not ended.
     tellers: u32,
     /// The loop's deadline, where it sleeps.
@@ -94,6 +96,7 @@ impl Stage {
             now: Moment::START,
             rng: fastrand::Rng::with_seed(1),
             keys: BTreeMap::new(),
+            may_begin: false,
             tellers,
             sleeper: None,
             slow: false,
@@ -106,7 +109,7 @@ impl Stage {
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state.lock().expect("nobody panics under it");
         let changed = change(&mut state);
-        self.crew.changed(&state.ledger, true, state.armed);
+        self.crew.changed(&state.ledger, state.may_begin, state.armed);
         drop(state);
         self.moved.notify_waiters();
         changed
@@ -163,8 +166,8 @@ impl Stage {
 
     fn take(&self) -> Take<Job<Object>> {
         let mut state = self.state.lock().expect("nobody panics under it");
-        let (now, armed) = (state.now, state.armed);
-        let taken = self.crew.take(&mut state.ledger, true, now, armed);
+        let (now, armed, may_begin) = (state.now, state.armed, state.may_begin);
+        let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
         let Take::Job(job) = &taken else { return taken };
         let (callback, object) = (job.callback, job.object);
         let key = state.key(job.place.slot);
@@ -178,10 +181,8 @@ impl Stage {
             assert_eq!(Some(object), key.there, "not the newest");
             assert!(key.pending && key.owed.is_empty(), "a run that nothing asked for, or before a delete");
             key.pending = false;
-            // The first run of key 0 is slow.
-            let first = key.heard.is_empty() && job.place.slot == 0;
             key.heard.insert(object.0);
-            state.slow |= first;
+            state.slow |= job.place.slot == 0;
         }
         taken
     }
@@ -258,6 +259,8 @@ impl Stage {
 /// One schedule. `early` closes the controller while there is work left.
 fn explore(early: bool) {
     let stage = Arc::new(Stage::new(2));
+    // Runs begin amid what happens, or when all of it has.
+    let begins = thread_rng().gen_range(0..8);
     let mut threads = Vec::new();
     for _ in 0..2 {
         let stage = Arc::clone(&stage);
@@ -267,12 +270,24 @@ fn explore(early: bool) {
     for chances in [[0, 1, 2, 3, 4], [1, 1, 2, 1, 2]] {
         let stage = Arc::clone(&stage);
         threads.push(thread::spawn(move || {
-            for _ in 0..5 {
+            for nth in 0..5 {
                 let (slot, what) = (thread_rng().gen_range(0..KEYS), thread_rng().gen_range(0..5));
                 stage.happens(slot, chances[what]);
+                if nth == begins {
+                    stage.with(|state| state.may_begin = true);
+                }
                 thread::yield_now();
             }
-            stage.with(|state| state.tellers -= 1);
+            let last = {
+                // Nothing happened: nobody is told but those who wait for this.
+                let mut state = stage.state.lock().expect("nobody panics under it");
+                state.tellers -= 1;
+                state.tellers == 0 && !state.may_begin
+            };
+            if last {
+                stage.with(|state| state.may_begin = true);
+            }
+            stage.moved.notify_waiters();
         }));
     }
     let [one, other] = [Arc::clone(&stage), Arc::clone(&stage)];

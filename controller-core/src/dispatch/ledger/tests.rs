@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::descriptor::{Callback, Descriptor, OnStart};
 use crate::outcome::Action;
+use crate::queue::Rate;
 
 const ALL: &[Callback] = &[Callback::Add, Callback::Modify, Callback::Delete, Callback::Reconcile];
 const PERIOD: Duration = Duration::from_secs(30);
@@ -27,6 +28,10 @@ fn place(slot: u32) -> Place {
 
 impl Bench {
     fn new(written: &[Callback], at_start: Option<OnStart>) -> Self {
+        Self::with_limits(written, at_start, Limits::default())
+    }
+
+    fn with_limits(written: &[Callback], at_start: Option<OnStart>, limits: Limits) -> Self {
         let mut descriptor = Descriptor::new("test", "v1", "Pod");
         for callback in written {
             descriptor = descriptor.on(*callback);
@@ -36,7 +41,7 @@ impl Bench {
         }
         let routes = Routes::of(descriptor.callbacks(), descriptor.at_start());
         let backoff = Backoff::new((Duration::from_millis(5), Duration::from_secs(60)));
-        let ledger = Ledger::new(routes, backoff, descriptor.resync(), Limits::default());
+        let ledger = Ledger::new(routes, backoff, descriptor.resync(), limits);
         Self { ledger, now: Moment::START, rng: fastrand::Rng::with_seed(1) }
     }
 
@@ -508,6 +513,10 @@ enum Step {
     Resume(u32),
     Go(u32),
     Ask(u32),
+    /// The key is kept from running for so many milliseconds: by the barrier, or because it is slowed.
+    Hold(u32, u64),
+    Slow(u32, u64),
+    Release(u32),
     Take,
     End(usize, Verdict),
     Pass(u64),
@@ -534,10 +543,23 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => slot().prop_map(Step::Resume),
         2 => slot().prop_map(Step::Go),
         1 => slot().prop_map(Step::Ask),
+        1 => (slot(), 0u64..60_000).prop_map(|(slot, millis)| Step::Hold(slot, millis)),
+        1 => (slot(), 0u64..60_000).prop_map(|(slot, millis)| Step::Slow(slot, millis)),
+        1 => slot().prop_map(Step::Release),
         6 => Just(Step::Take),
         6 => (0usize..3, any_verdict()).prop_map(|(which, verdict)| Step::End(which, verdict)),
         2 => (0u64..60_000).prop_map(Step::Pass),
     ]
+}
+
+fn any_limits() -> impl Strategy<Value = Limits> {
+    let rate = || {
+        proptest::option::of(
+            (1u32..4, 1u64..20_000, 1u32..3)
+                .prop_map(|(runs, per, burst)| Rate::new(runs, Duration::from_millis(per), burst)),
+        )
+    };
+    prop_oneof![1 => Just(Limits::default()), 1 => (rate(), rate()).prop_map(|(all, each)| Limits { all, each })]
 }
 
 fn any_callbacks() -> impl Strategy<Value = Vec<Callback>> {
@@ -567,11 +589,14 @@ struct World {
     written: Vec<Callback>,
     keys: BTreeMap<u32, Seen>,
     running: BTreeMap<u32, Job<Object>>,
+    limited: bool,
 }
 
 impl World {
-    fn new(written: Vec<Callback>) -> Self {
-        Self { bench: Bench::new(&written, None), written, keys: BTreeMap::new(), running: BTreeMap::new() }
+    fn new(written: Vec<Callback>, limits: Limits) -> Self {
+        let bench = Bench::with_limits(&written, None, limits);
+        let limited = limits != Limits::default();
+        Self { bench, written, keys: BTreeMap::new(), running: BTreeMap::new(), limited }
     }
 
     fn does(&self, callback: Callback) -> bool {
@@ -618,7 +643,18 @@ impl World {
             Step::Ask(slot) => {
                 let _ = self.bench.ledger.asked(place(slot), Causes::MANUAL, now);
             }
-            Step::Take => self.take(),
+            Step::Hold(slot, millis) if self.is_there(slot) => {
+                let _ = self.bench.ledger.hold(place(slot), now.after(Duration::from_millis(millis)), now);
+            }
+            Step::Slow(slot, millis) if self.is_there(slot) => {
+                let _ = self.bench.ledger.slow(place(slot), now.after(Duration::from_millis(millis)), now);
+            }
+            Step::Hold(..) | Step::Slow(..) => {}
+            Step::Release(slot) => {
+                let _ = self.bench.ledger.release(place(slot), now);
+                let _ = self.bench.ledger.speed_up(place(slot), now);
+            }
+            Step::Take => drop(self.take()),
             Step::End(which, verdict) => {
                 if let Some(slot) = self.running.keys().nth(which).copied() {
                     self.end(slot, verdict);
@@ -640,10 +676,18 @@ impl World {
         }
     }
 
-    fn take(&mut self) {
+    fn is_there(&self, slot: u32) -> bool {
+        self.keys.get(&slot).is_some_and(|key| key.there.is_some())
+    }
+
+    /// Gives whether there was a job to take.
+    fn take(&mut self) -> bool {
         let Some(job) = self.bench.take() else {
-            assert!(!self.bench.ledger.has_ready(), "the queue says that a job is ready and gives none");
-            return;
+            let ready = self.bench.ledger.has_ready();
+            assert!(!ready || self.limited, "the queue says that a job is ready and gives none");
+            let deadline = self.bench.ledger.next_deadline();
+            assert!(!ready || deadline.is_some(), "a job waits for a token, and nobody wakes for it");
+            return false;
         };
         let slot = job.place.slot;
         assert!(self.does(job.callback), "{:?} is not written", job.callback);
@@ -676,6 +720,7 @@ impl World {
             );
         }
         assert!(self.running.insert(slot, job).is_none(), "two workers on one key");
+        true
     }
 
     fn end(&mut self, slot: u32, verdict: Verdict) {
@@ -713,15 +758,16 @@ impl World {
 
     fn run_all(&mut self) {
         for _ in 0..200 {
-            while self.bench.ledger.has_ready() {
-                self.take();
+            loop {
                 let slots: Vec<u32> = self.running.keys().copied().collect();
                 slots.into_iter().for_each(|slot| self.end(slot, Verdict::Did(Action::AwaitChange)));
+                if !self.take() {
+                    break;
+                }
             }
-            let slots: Vec<u32> = self.running.keys().copied().collect();
-            slots.into_iter().for_each(|slot| self.end(slot, Verdict::Did(Action::AwaitChange)));
-            if !self.bench.ledger.has_ready() {
-                self.bench.pass_to_deadline();
+            if let Some(at) = self.bench.ledger.next_deadline() {
+                self.bench.now = at.max(self.bench.now);
+                let _ = self.bench.ledger.advance(self.bench.now);
             }
         }
     }
@@ -755,9 +801,10 @@ proptest! {
     #[test]
     fn nothing_is_lost_and_nothing_is_out_of_order(
         written in any_callbacks(),
+        limits in any_limits(),
         steps in proptest::collection::vec(any_step(), 0..80),
     ) {
-        let mut world = World::new(written);
+        let mut world = World::new(written, limits);
         steps.into_iter().for_each(|step| world.step(step));
         world.calm_down();
     }

@@ -222,3 +222,23 @@ fn the_oldest_is_the_one_that_is_ready_longest_whatever_its_class() {
     assert_eq!(bench.queue.oldest(bench.now), Some(millis(10)), "its age stays as it moves up");
     assert_eq!(bench.take(), Some(1));
 }
+
+#[test]
+fn to_run_now_never_touches_a_timer() {
+    let mut bench = Bench::new(Limits::default());
+    bench.queue.resync = Some(Duration::from_secs(30));
+    let tick = After { standing: Standing::Known, accepted: true, reached: true, next: Next::Tick };
+    let timer = |bench: &Bench| {
+        let key = bench.queue.key(place(1)).map(|key| (key.armed_at, key.peg));
+        (bench.queue.wheel.first(), key.filter(|(at, _)| !at.is_never()))
+    };
+    for run in 0..1_000 {
+        bench.now = bench.now.after(millis(1));
+        let stood = timer(&bench);
+        assert_eq!(stood.0.is_some(), run > 0, "a key that never ran has no timer");
+        bench.want(1, Class::Event);
+        assert_eq!(bench.take(), Some(1));
+        assert_eq!(timer(&bench), stood);
+        let (_, Freed(_)) = bench.queue.done(place(1), tick, bench.now, &mut bench.rng);
+    }
+}

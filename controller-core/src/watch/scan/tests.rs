@@ -1,7 +1,9 @@
+mod strict;
+
 use proptest::prelude::*;
 
-use super::super::strict::{agree, is_repeated, scanned, strict};
 use super::*;
+use strict::{agree, is_repeated, scanned, strict};
 
 fn read(text: &[u8]) -> Result<Object<'_>, Unreadable<'_>> {
     let mut cursor = Cursor::new(text);

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::scan::{self, Event, Object, TypeMeta, Unreadable};
 use crate::json::{Cursor, Flaw};
+use crate::watch::scan::{self, Event, Object, TypeMeta, Unreadable};
 
 /// What the engine must know of an object.
 #[derive(Debug, PartialEq)]
