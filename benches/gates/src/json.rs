@@ -7,7 +7,11 @@ mod brackets;
 #[path = "../../../controller-core/src/json/cursor.rs"]
 mod cursor;
 #[rustfmt::skip]
+#[path = "../../../controller-core/src/json/decode.rs"]
+mod decode;
+#[rustfmt::skip]
 #[path = "../../../controller-core/src/json/text.rs"]
 mod text;
 
 pub(crate) use cursor::{Cursor, Flaw};
+pub(crate) use decode::decode;

@@ -97,6 +97,23 @@ pub(super) struct Watch {
     pub(super) subscription: Subscription,
 }
 
+/// A job that begins.
+struct Taken {
+    job: Job<Arc<Entry>>,
+    at: Moment,
+    /// How long its callback usually takes.
+    median: Option<Duration>,
+}
+
+/// A job that ended.
+struct Done {
+    verdict: Verdict,
+    writes: Vec<Write>,
+    /// What it wrote to its own object.
+    own: Vec<OwnWrite>,
+    at: Moment,
+}
+
 impl State {
     /// Whether each cache that callbacks read is complete.
     fn can_read(&self) -> bool {
@@ -229,26 +246,30 @@ impl Engine {
     pub(super) async fn work(self: Arc<Self>) {
         let seat = self.scope.watchdog.seat(self.name(), Arc::clone(&self.counters));
         self.seats.lock().push(Arc::clone(&seat));
-        self.crew.work(|| self.take(), |job| self.run(job, &seat)).await;
+        self.crew.work(|| self.take(), |taken| self.run(taken, &seat)).await;
     }
 
-    fn take(&self) -> Take<Job<Arc<Entry>>> {
+    fn take(&self) -> Take<Taken> {
         let now = self.now();
         let mut state = self.state.lock();
         let (may_begin, armed) = (state.can_read(), state.armed);
-        let taken = self.crew.take(&mut state.ledger, may_begin, now, armed);
-        let Take::Job(job) = &taken else { return taken };
-        state.run_begins(job);
+        let job = match self.crew.take(&mut state.ledger, may_begin, now, armed) {
+            Take::Job(job) => job,
+            Take::Nothing => return Take::Nothing,
+            Take::Closed => return Take::Closed,
+        };
+        state.run_begins(&job);
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
             let key = &job.object.key;
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
-        taken
+        let median = state.paces.get(&job.callback).and_then(Pace::median);
+        Take::Job(Taken { job, at: now, median })
     }
 
-    async fn run(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) {
-        let began = self.now();
+    async fn run(self: &Arc<Self>, taken: Taken, seat: &Seat) {
+        let Taken { job, at: began, median } = taken;
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
         let object = Arc::clone(&job.object);
@@ -267,16 +288,14 @@ impl Engine {
             let version = job.object.version.to_string();
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
-        let median = self.state.lock().paces.get(&callback).and_then(Pace::median);
         seat.begin(key.clone(), callback.name(), median);
-        let (verdict, writes, own) = self.run_in_span(job, seat).instrument(span).await;
+        let Done { verdict, writes, own, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
             let retried = matches!(verdict, Verdict::Failed(_));
             Probe::Ended { controller: self.name(), key: key.clone(), callback, retried }
         });
-        let now = self.now();
         self.counters.work_seconds.observe(now.since(began).as_secs_f64());
         let heat = {
             let mut state = self.state.lock();
@@ -295,8 +314,7 @@ impl Engine {
     }
 
     /// Gives what is said of the run, what it wrote, and what of that to its own object.
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, seat: &Seat) -> (Verdict, Vec<Write>, Vec<OwnWrite>) {
-        let began = self.now();
+    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, began: Moment, seat: &Seat) -> Done {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
         let reach = RunReach::new(Arc::clone(self), object.key.clone(), object.uid.clone());
@@ -328,9 +346,10 @@ impl Engine {
                 break;
             }
         }
-        self.counters.reconcile_seconds.observe(self.now().since(began).as_secs_f64());
+        let at = self.now();
+        self.counters.reconcile_seconds.observe(at.since(began).as_secs_f64());
         let (writes, own) = (reach.take_writes(), reach.take_trail());
-        let Some(ended) = ended else { return (Verdict::Unreached, writes, own) };
+        let Some(ended) = ended else { return Done { verdict: Verdict::Unreached, writes, own, at } };
         let Conclusion { verdict, tally, complaint, warning } = conclude(&ended);
         self.count(&ended, tally);
         if warning.is_some() {
@@ -344,8 +363,11 @@ impl Engine {
         }
         let mut events = reach.take_events();
         events.extend(warning.filter(|_| self.warns(place, &object.version)));
+        if events.is_empty() {
+            return Done { verdict, writes, own, at };
+        }
         self.write(&object, callback, events).await;
-        (verdict, writes, own)
+        Done { verdict, writes, own, at: self.now() }
     }
 
     fn count(&self, ended: &Ended, tally: Tally) {

@@ -1,7 +1,7 @@
 //! Owns what a callback reaches while it runs: the engine's side of [`Context`](crate::context::Context).
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -23,7 +23,8 @@ pub(super) struct RunReach {
     engine: Arc<Engine>,
     key: Key,
     uid: Option<Uid>,
-    time_is_up: CancellationToken,
+    /// Made for the first one who asks for it.
+    time_is_up: OnceLock<CancellationToken>,
     events: Mutex<Vec<Event>>,
     /// What was sent, in order.
     writes: Mutex<Vec<Write>>,
@@ -37,7 +38,7 @@ impl RunReach {
             engine,
             key,
             uid,
-            time_is_up: CancellationToken::new(),
+            time_is_up: OnceLock::new(),
             events: Mutex::default(),
             writes: Mutex::default(),
             trail: Mutex::default(),
@@ -63,7 +64,11 @@ impl RunReach {
 
     /// Tells the callback that its time is up.
     pub(super) fn cancel(&self) {
-        self.time_is_up.cancel();
+        self.time_is_up().cancel();
+    }
+
+    fn time_is_up(&self) -> &CancellationToken {
+        self.time_is_up.get_or_init(CancellationToken::new)
     }
 
     /// What the callback wrote, also one that failed or panicked. A write without an answer may have taken place.
@@ -87,7 +92,7 @@ impl Reach for RunReach {
     }
 
     fn cancelled(&self) -> BoxFuture<'static, ()> {
-        let (stop, time_is_up) = (self.engine.stopping(), self.time_is_up.clone());
+        let (stop, time_is_up) = (self.engine.stopping(), self.time_is_up().clone());
         Box::pin(async move {
             tokio::select! {
                 biased;

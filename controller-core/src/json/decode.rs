@@ -13,19 +13,14 @@ use super::cursor::{Cursor, Flaw};
 
 /// Decodes the text.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    // A text that is known to be one decodes faster than bytes that are looked at string by string.
-    let Ok(text) = std::str::from_utf8(bytes) else { return serde_json::from_slice(bytes) };
-    match straight(text) {
-        Ok(value) => Ok(value),
-        Err(GivenUp) => serde_json::from_str(text),
-    }
+    straight(bytes).or_else(|GivenUp| serde_json::from_slice(bytes))
 }
 
 /// The way that is given up where anything is unusual.
-fn straight<T: DeserializeOwned>(text: &str) -> Result<T, GivenUp> {
-    let mut cursor = Cursor::new(text.as_bytes());
-    let value = T::deserialize(Decoder { text, cursor: &mut cursor })?;
-    cursor.end()?;
+fn straight<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, GivenUp> {
+    let mut source = Source { bytes, cursor: Cursor::new(bytes), strings: 0, whole: None };
+    let value = T::deserialize(Decoder(&mut source))?;
+    source.cursor.end()?;
     Ok(value)
 }
 
@@ -53,11 +48,35 @@ impl From<Flaw> for GivenUp {
     }
 }
 
-/// One value, before which the cursor stands.
-struct Decoder<'a, 'de> {
-    text: &'de str,
-    cursor: &'a mut Cursor<'de>,
+/// A type that reads more strings is one that reads most of the object.
+const FEW: u32 = 16;
+
+/// The bytes, and how far they are read.
+struct Source<'de> {
+    bytes: &'de [u8],
+    cursor: Cursor<'de>,
+    /// How many strings were read.
+    strings: u32,
+    /// All of it, once it is known to be text.
+    whole: Option<&'de str>,
 }
+
+impl<'de> Source<'de> {
+    /// Few strings are looked at one by one; of many it is cheaper to look at the whole once.
+    fn text(&mut self, from: usize, to: usize) -> Result<&'de str, GivenUp> {
+        if self.whole.is_none() {
+            self.strings += 1;
+            if self.strings <= FEW {
+                return std::str::from_utf8(self.cursor.slice(from, to)).map_err(|_| GivenUp);
+            }
+            self.whole = Some(std::str::from_utf8(self.bytes).map_err(|_| GivenUp)?);
+        }
+        self.whole.and_then(|whole| whole.get(from..to)).ok_or(GivenUp)
+    }
+}
+
+/// One value, before which the cursor stands.
+struct Decoder<'a, 'de>(&'a mut Source<'de>);
 
 /// A string as it is written where it has no escapes, else without them.
 enum Text<'de> {
@@ -67,13 +86,15 @@ enum Text<'de> {
 
 impl<'de> Decoder<'_, 'de> {
     fn text(&mut self) -> Result<Text<'de>, GivenUp> {
-        if self.cursor.peek()? != b'"' {
+        let cursor = &mut self.0.cursor;
+        if cursor.peek()? != b'"' {
             return Err(GivenUp);
         }
-        let start = self.cursor.at() + 1;
-        let raw = self.cursor.raw()?.ok_or(GivenUp)?;
+        let start = cursor.at() + 1;
+        let raw = cursor.raw()?.ok_or(GivenUp)?;
         if raw.is_plain() {
-            return self.text.get(start..self.cursor.at() - 1).map(Text::Borrowed).ok_or(GivenUp);
+            let end = cursor.at() - 1;
+            return self.0.text(start, end).map(Text::Borrowed);
         }
         raw.text().map(|text| Text::Owned(text.into_owned())).ok_or(GivenUp)
     }
@@ -81,30 +102,30 @@ impl<'de> Decoder<'_, 'de> {
     /// What serde_json makes of this value.
     fn by_serde_json<T>(
         self,
-        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'de>>) -> serde_json::Result<T>,
+        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>) -> serde_json::Result<T>,
     ) -> Result<T, GivenUp> {
-        self.cursor.peek()?;
-        let start = self.cursor.at();
-        self.cursor.skip()?;
-        let value = self.text.get(start..self.cursor.at()).ok_or(GivenUp)?;
-        let mut inner = serde_json::Deserializer::from_str(value);
+        let cursor = &mut self.0.cursor;
+        cursor.peek()?;
+        let start = cursor.at();
+        cursor.skip()?;
+        let mut inner = serde_json::Deserializer::from_slice(cursor.slice(start, cursor.at()));
         let read = read(&mut inner).map_err(|_| GivenUp)?;
         inner.end().map_err(|_| GivenUp)?;
         Ok(read)
     }
 
     fn is_null(&mut self) -> Result<bool, GivenUp> {
-        Ok(self.cursor.peek()? == b'n')
+        Ok(self.0.cursor.peek()? == b'n')
     }
 
     fn null(&mut self) -> Result<(), GivenUp> {
-        if self.cursor.scalar()? == b"null" { Ok(()) } else { Err(GivenUp) }
+        if self.0.cursor.scalar()? == b"null" { Ok(()) } else { Err(GivenUp) }
     }
 
     /// Goes through what is within brackets, and sees that the visitor went through all of it.
     fn within<T>(self, open: u8, visit: impl FnOnce(&mut Within<'_, 'de>) -> Result<T, GivenUp>) -> Result<T, GivenUp> {
-        self.cursor.enter(open)?;
-        let mut within = Within { text: self.text, cursor: self.cursor, is_first: true, is_done: false };
+        self.0.cursor.enter(open)?;
+        let mut within = Within { source: self.0, is_first: true, is_done: false };
         let value = visit(&mut within)?;
         // The one that counts its elements does not ask whether there is another.
         if within.is_done || !within.goes_on(open + 2)? { Ok(value) } else { Err(GivenUp) }
@@ -123,7 +144,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     type Error = GivenUp;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, GivenUp> {
-        match self.cursor.peek()? {
+        match self.0.cursor.peek()? {
             b'{' => self.deserialize_map(visitor),
             b'[' => self.deserialize_seq(visitor),
             b'"' => self.deserialize_str(visitor),
@@ -221,15 +242,14 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, GivenUp> {
-        self.cursor.skip()?;
+        self.0.cursor.skip()?;
         visitor.visit_unit()
     }
 }
 
 /// The inside of an object or an array.
 struct Within<'a, 'de> {
-    text: &'de str,
-    cursor: &'a mut Cursor<'de>,
+    source: &'a mut Source<'de>,
     is_first: bool,
     is_done: bool,
 }
@@ -237,20 +257,20 @@ struct Within<'a, 'de> {
 impl<'de> Within<'_, 'de> {
     /// Goes before the next element or key, or behind the bracket.
     fn goes_on(&mut self, close: u8) -> Result<bool, GivenUp> {
-        let next = self.cursor.peek()?;
-        if next == close {
-            self.cursor.leave();
+        let cursor = &mut self.source.cursor;
+        if cursor.peek()? == close {
+            cursor.leave();
             self.is_done = true;
             return Ok(false);
         }
         if !std::mem::take(&mut self.is_first) {
-            self.cursor.take(b',')?;
+            cursor.take(b',')?;
         }
         Ok(true)
     }
 
     fn value(&mut self) -> Decoder<'_, 'de> {
-        Decoder { text: self.text, cursor: self.cursor }
+        Decoder(self.source)
     }
 }
 
@@ -269,7 +289,7 @@ impl<'de> MapAccess<'de> for &mut Within<'_, 'de> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, GivenUp> {
-        self.cursor.take(b':')?;
+        self.source.cursor.take(b':')?;
         seed.deserialize(self.value())
     }
 }
