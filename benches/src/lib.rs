@@ -1,6 +1,6 @@
 //! What the engine costs, measured beside its peers: `just bench`.
 //!
-//! Three kinds of process take part, so that what one uses is never counted with another: the driver ([`bench`]), a
+//! Three kinds of process take part, so that what one uses is never counted with another: the driver ([`mod@bench`]), a
 //! server that outruns its clients ([`mock`]), and one subject at a time ([`subject`], and the programs in `peers/`).
 
 pub mod bench;
