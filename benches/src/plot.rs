@@ -22,7 +22,8 @@ struct Panel {
     bars: Vec<(Contender, Spread)>,
 }
 
-/// CPU per event and memory per object, by subject.
+/// CPU per event and memory per object, by subject. Its tones are between those of light and dark pages: not every
+/// viewer tells an image which of the two it stands on.
 pub fn svg(figures: &Figures) -> String {
     let panel = |workload, what: &'static str, title: &str| {
         let (case, bars) = bars(figures, workload, what)?;
@@ -41,11 +42,8 @@ pub fn svg(figures: &Figures) -> String {
          height=\"{height}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
          <title>CPU per event and memory per object, by subject: shorter is better</title>\n\
          <style>\n\
-         text {{ fill: #1f2328 }} .title {{ font-weight: 600 }} .ours {{ fill: #0969da }} .peer {{ fill: #8c959f }}\n\
-         line {{ stroke: #1f2328; stroke-width: 1.5 }}\n\
-         @media (prefers-color-scheme: dark) {{\n\
-         text {{ fill: #e6edf3 }} .ours {{ fill: #58a6ff }} .peer {{ fill: #6e7681 }} line {{ stroke: #e6edf3 }}\n\
-         }}\n\
+         text {{ fill: #757d86 }} .title {{ font-weight: 600 }} .ours {{ fill: #2f81f7 }} .peer {{ fill: #8c959f }}\n\
+         line {{ stroke: #c4680c; stroke-width: 1.5 }}\n\
          </style>\n"
     );
     let mut top = 0;

@@ -1,6 +1,7 @@
 //! A client reads what the server says.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -39,6 +40,12 @@ async fn watching(
         tokio::task::yield_now().await;
     }
     events
+}
+
+/// The next events, which a broken server would never send.
+async fn next(events: &mut BoxStream<'static, WatchEvent<Pod>>, count: usize) -> Vec<WatchEvent<Pod>> {
+    let next = tokio::time::timeout(Duration::from_secs(10), events.take(count).collect()).await;
+    next.expect("the events come")
 }
 
 /// What an event says, in short.
@@ -84,7 +91,7 @@ async fn a_watch_tells_what_happens_after_its_version_and_what_happened_before_i
     perform(&shared, Command::Burst { keys: 2 }).await;
     let mut events = watching(&shared, &api, &WatchParams::default(), &version).await;
     perform(&shared, Command::Firehose { events: 1, keys: 1 }).await;
-    let told: Vec<_> = events.by_ref().take(4).map(|event| said(&event)).collect().await;
+    let told: Vec<_> = next(&mut events, 4).await.iter().map(said).collect();
     let expect = [("deleted", 56), ("modified", 0), ("modified", 1), ("modified", 0)];
     assert_eq!(told, expect.map(|(what, number)| (what, format!("web-{number:07}"))));
     perform(&shared, Command::Close).await;
@@ -96,12 +103,11 @@ async fn a_streaming_list_ends_with_its_bookmark() {
     let (shared, api) = served().await;
     let params = WatchParams::default().initial_events();
     let mut events = watching(&shared, &api, &params, "").await;
-    let told: Vec<_> = events.by_ref().take(58).map(|event| said(&event)).collect().await;
+    let told: Vec<_> = next(&mut events, 58).await.iter().map(said).collect();
     assert!(told[..57].iter().all(|(what, _)| *what == "added"));
     assert_eq!(told[57], ("bookmark", "k8s.io/initial-events-end".to_owned()));
     perform(&shared, Command::Rated { per_second: 1000, milliseconds: 5, keys: 57 }).await;
-    let rated: Vec<_> = events.by_ref().take(5).collect().await;
-    for event in rated {
+    for event in next(&mut events, 5).await {
         let WatchEvent::Modified(pod) = event else { panic!("{event:?}") };
         assert!(pod.annotations()["bench/at"].parse::<u64>().is_ok_and(|at| at > 0));
     }
