@@ -76,7 +76,7 @@ impl Sink for Ear {
             Delta::Remove { entry, .. } => engine.shows(&mut state, cache, &entry.key, None),
             Delta::Synced => {}
         }
-        engine.after(&mut state, freed);
+        state.give_back(freed);
         drop(state);
         match turned {
             Some((key, true)) => tracing::info!(
@@ -86,6 +86,10 @@ impl Sink for Ear {
             Some((key, false)) => tracing::info!(controller = engine.name(), %key, "the object is no longer paused"),
             None => {}
         }
+    }
+
+    fn flush(&self) {
+        self.engine.wake();
     }
 }
 

@@ -115,6 +115,15 @@ struct Done {
 }
 
 impl State {
+    /// A slot that is no longer needed may be given to another object.
+    pub(super) fn give_back(&mut self, Freed(freed): Freed) {
+        let Some(place) = freed else { return };
+        self.warned.remove(&place);
+        if let Some(watch) = self.watches.get(usize::from(place.space)) {
+            watch.subscription.release(place.slot);
+        }
+    }
+
     /// Whether each cache that callbacks read is complete.
     fn can_read(&self) -> bool {
         self.reads_synced >= self.reads.iter().map(|cache| cache.spaces.len()).sum()
@@ -456,14 +465,15 @@ impl Engine {
         }
     }
 
+    /// Wakes those for whom there is something to do.
+    pub(super) fn wake(&self) {
+        let mut state = self.state.lock();
+        self.after(&mut state, Freed(None));
+    }
+
     /// What follows each change of the ledger: slots are given back, and those who wait are woken.
-    pub(super) fn after(&self, state: &mut State, Freed(freed): Freed) {
-        if let Some(place) = freed {
-            state.warned.remove(&place);
-            if let Some(watch) = state.watches.get(usize::from(place.space)) {
-                watch.subscription.release(place.slot);
-            }
-        }
+    pub(super) fn after(&self, state: &mut State, freed: Freed) {
+        state.give_back(freed);
         self.crew.changed(&state.ledger, state.can_read(), state.armed);
         self.scope.live.has_moved();
     }

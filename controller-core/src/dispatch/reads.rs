@@ -11,7 +11,6 @@ use crate::cache::Reader;
 use crate::context::{Cache, Query, Read, Typed};
 use crate::error::Error;
 use crate::key::Key;
-use crate::queue::Freed;
 use crate::watch::{Delta, Sink, Subscription, WatchSpec};
 
 /// A kind to read, found in the cluster.
@@ -134,6 +133,9 @@ impl Sink for ReadEar {
             }
             Delta::Synced => state.reads_synced += 1,
         }
-        self.engine.after(&mut state, Freed(None));
+    }
+
+    fn flush(&self) {
+        self.engine.wake();
     }
 }

@@ -29,6 +29,9 @@ use crate::env::{self, Chance, Clock, panic_message, spawn};
 /// How long a watch rests after a bug of ours.
 const AFTER_A_BUG: Duration = Duration::from_secs(1);
 
+/// After so many chunks of a body those who were told are woken, although there is more.
+const BATCH: u32 = 32;
+
 /// What a subscriber is told.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Delta<'a> {
@@ -56,6 +59,10 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// It is called on the watch's task, one delta at a time, in order, with no lock held. It must be quick: decide,
     /// enqueue, notify.
     fn deliver(&self, delta: Delta<'_>);
+
+    /// No more is at hand: whoever waits for what was delivered may be woken. It comes after each delivery, sooner or
+    /// later, so that one waking serves many changes.
+    fn flush(&self) {}
 }
 
 /// All watches of an operator.
@@ -313,6 +320,12 @@ impl Audience {
         }
     }
 
+    fn flush(&self) {
+        for member in &self.members {
+            member.sink.flush();
+        }
+    }
+
     /// The first list is complete. Those who know it are not told again.
     fn synced(&self) {
         for member in self.members.iter().filter(|member| !member.synced.load(Ordering::Relaxed)) {
@@ -377,6 +390,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
     let timer = tokio::time::sleep_until(deadline);
     tokio::pin!(timer);
     let mut waits = true;
+    let mut unflushed = 0;
     loop {
         board.serve(audience);
         let mut told = Told { board, audience, url: parts.url.as_deref(), now: now().into_std() };
@@ -396,24 +410,34 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
                 timer.as_mut().reset(deadline);
             }
         }
-        let signal = tokio::select! {
-            biased;
-            () = board.ordered() => continue,
-            signal = wire.next() => signal,
-            () = &mut timer => {
-                // Each chunk moves the deadline; the timer itself is only set again when it fires.
-                if now() < deadline {
-                    timer.as_mut().reset(deadline);
-                    continue;
+        let signal = match at_hand(&mut wire, unflushed).await {
+            Some(signal) => {
+                unflushed += 1;
+                signal
+            }
+            None => {
+                unflushed = 0;
+                told.audience.flush();
+                tokio::select! {
+                    biased;
+                    () = board.ordered() => continue,
+                    signal = wire.next() => signal,
+                    () = &mut timer => {
+                        // Each chunk moves the deadline; the timer itself is only set again when it fires.
+                        if now() < deadline {
+                            timer.as_mut().reset(deadline);
+                            continue;
+                        }
+                        told.now = now().into_std();
+                        if waits {
+                            pump.woke(told.now, &mut told);
+                        } else {
+                            wire.close();
+                            pump.silent(told.now, &mut told);
+                        }
+                        continue;
+                    }
                 }
-                told.now = now().into_std();
-                if waits {
-                    pump.woke(told.now, &mut told);
-                } else {
-                    wire.close();
-                    pump.silent(told.now, &mut told);
-                }
-                continue;
             }
         };
         let at = now();
@@ -437,6 +461,22 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             timer.as_mut().reset(deadline);
         }
     }
+}
+
+/// What comes next, where it is there already. `unflushed` counts the chunks whose changes nobody was woken for.
+async fn at_hand(wire: &mut Wire, unflushed: u32) -> Option<Signal> {
+    if unflushed == BATCH {
+        return None;
+    }
+    if let Some(signal) = wire.next().now_or_never() {
+        return Some(signal);
+    }
+    if unflushed == 0 {
+        return None;
+    }
+    // The connection hands on one chunk at a time, and may have the next one ready once it had its turn.
+    tokio::task::yield_now().await;
+    wire.next().now_or_never()
 }
 
 /// Tells the subscribers what changed, and log and health what happened.

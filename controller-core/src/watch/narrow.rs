@@ -108,6 +108,10 @@ impl Sink for Filter {
             Delta::Synced => self.inner.deliver(delta),
         }
     }
+
+    fn flush(&self) {
+        self.inner.flush();
+    }
 }
 
 #[cfg(test)]

@@ -244,6 +244,7 @@ impl Bench {
 
     /// Lets this much time pass, and everything happen that belongs to it.
     async fn pass(&self, millis: u64) {
+        self.ear.flush();
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
