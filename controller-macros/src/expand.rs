@@ -89,11 +89,13 @@ fn declared(model: &Model) -> Declared {
     let (generics, _, where_clause) = head.generics.split_for_impl();
     let (mut aliases, mut markers, mut calls) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
     if let Some(Schema::Derive(span)) = model.options.schema.good() {
-        calls.extend(quote_spanned!(*span=> declare.schema_of_type();));
+        let span = ours(*span);
+        calls.extend(quote_spanned!(span=> declare.schema_of_type();));
     }
     // Where the feature is missing, the compiler says so at the word.
     if let Some(word) = model.options.cache.good().and_then(|cache| cache.compressed.good()) {
-        calls.extend(quote_spanned!(word.span()=> declare.compress();));
+        let span = ours(word.span());
+        calls.extend(quote_spanned!(span=> declare.compress();));
     }
     // A kind that is read and written has one name.
     let mut named: Vec<String> = Vec::new();
@@ -124,6 +126,7 @@ fn declared(model: &Model) -> Declared {
                 true => quote_spanned!(span=> __private::Content::Whole),
                 false => quote_spanned!(span=> __private::Probe::<#name>::CONTENT),
             });
+            let span = ours(span);
             calls.extend(quote_spanned!(span=> declare.#method::<#name>(#content);));
         }
     }
@@ -262,6 +265,11 @@ fn descriptor(model: &Model, object: &Type) -> TokenStream {
         quote!(#(#cfg)* let descriptor = descriptor.#on;)
     });
     quote!({ let descriptor = #descriptor; #(#sometimes)* descriptor })
+}
+
+/// The place of the user's words, with names that are ours: a macro of the user's may have written them.
+fn ours(span: proc_macro2::Span) -> proc_macro2::Span {
+    span.resolved_at(proc_macro2::Span::call_site())
 }
 
 fn filter(part: &Part) -> TokenStream {

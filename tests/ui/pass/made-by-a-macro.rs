@@ -20,6 +20,23 @@ macro_rules! logger {
 logger!(ConfigMaps, "v1", "ConfigMap", ConfigMap, "30s");
 logger!(Secrets, "v1", "Secret", Secret, 5000);
 
+/// Options that become statements stand in the macro, too.
+macro_rules! reader {
+    ($name:ident, $read:ty) => {
+        struct $name;
+
+        #[controller(api_version = "v1", kind = "ConfigMap", cache(compressed), reads(Secret, $read), writes($read))]
+        impl $name {
+            async fn reconcile(&self, _map: &ConfigMap, cx: &Context<Self>) -> Result {
+                cx.get::<Secret>("a")?;
+                Ok(())
+            }
+        }
+    };
+}
+
+reader!(Reader, ConfigMap);
+
 pub(super) fn main() {
-    drop(Operator::new("x").controller(ConfigMaps).controller(Secrets));
+    drop(Operator::new("x").controller(ConfigMaps).controller(Secrets).controller(Reader));
 }
