@@ -184,6 +184,7 @@ fn subject_options(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error>
                 options.mode = match &*parser.value()?.string()? {
                     "lazy" => Mode::Lazy,
                     "typed" => Mode::Typed,
+                    "compressed" => Mode::Compressed,
                     other => return Err(format!("no mode is named {other}").into()),
                 }
             }

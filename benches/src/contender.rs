@@ -12,6 +12,8 @@ pub enum Contender {
     Lazy,
     /// Our engine; the callback gets the whole object.
     Typed,
+    /// The first, over a cache that compresses what nobody asks for.
+    Compressed,
     /// The first on jemalloc.
     LazyJemalloc,
     /// The second on jemalloc.
@@ -30,9 +32,10 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Lazy,
         Self::Typed,
+        Self::Compressed,
         Self::LazyJemalloc,
         Self::TypedJemalloc,
         Self::Kube,
@@ -47,6 +50,7 @@ impl Contender {
         match self {
             Self::Lazy => "lazy",
             Self::Typed => "typed",
+            Self::Compressed => "compressed",
             Self::LazyJemalloc => "lazy-jemalloc",
             Self::TypedJemalloc => "typed-jemalloc",
             Self::Kube => "kube-runtime",
@@ -64,7 +68,7 @@ impl Contender {
 
     /// Whether it is our engine.
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Lazy | Self::Typed | Self::LazyJemalloc | Self::TypedJemalloc)
+        matches!(self, Self::Lazy | Self::Typed | Self::Compressed | Self::LazyJemalloc | Self::TypedJemalloc)
     }
 
     /// Whether it is the Go peer.
@@ -82,7 +86,7 @@ impl Contender {
         let own = std::env::current_exe().ok()?;
         let beside = |name: &str| Some(own.parent()?.join(name));
         match self {
-            Self::Lazy | Self::Typed => beside("bench"),
+            Self::Lazy | Self::Typed | Self::Compressed => beside("bench"),
             Self::LazyJemalloc | Self::TypedJemalloc => beside("bench-jemalloc"),
             Self::Kube => beside("peer-kube-runtime"),
             Self::KubeTuned => beside("peer-kube-runtime-tuned"),
@@ -97,6 +101,7 @@ impl Contender {
         let mode = match (self, options.mode) {
             (Self::GoTuned, _) => "tuned",
             (Self::GoJson, _) => "json",
+            (Self::Compressed, _) => "compressed",
             (Self::Lazy | Self::LazyJemalloc, Mode::Lazy) => "lazy",
             _ => "typed",
         };

@@ -59,12 +59,13 @@ pub fn judge(figures: &Figures) -> Vec<Verdict> {
         ),
         verdict(
             "P4",
-            "memory per cached pod at most 1/8 of kube-runtime, 1/4 of each tuned peer, 1.3 times its stripped JSON",
+            "memory per cached pod at most 1/8 of kube-runtime, 1/4 of each tuned peer, 1.3 times its stripped JSON; compressed 1/40 of kube-runtime",
             vec![
                 ratio("w1", what::MEMORY_OBJECT, LAZY, KUBE, 8.0),
                 ratio("w1", what::MEMORY_OBJECT, LAZY, KUBE_TUNED, 4.0),
                 ratio("w1", what::MEMORY_OBJECT, LAZY, GO_TUNED, 4.0),
                 stripped_share(figures),
+                cold(figures),
             ],
         ),
         verdict(
@@ -166,6 +167,14 @@ fn stripped_share(figures: &Figures) -> Option<Check> {
     let (_, [kilobytes]) = large_pods(figures).medians("w1", what::MEMORY_OBJECT, [LAZY])?;
     let times = kilobytes * 1e3 / Corpus::PodLarge.sizes().stripped as f64;
     Some(Check { measured: format!("{times:.2} times the stripped JSON"), holds: times <= 1.3 })
+}
+
+/// The cold tier beside what is kept decoded.
+fn cold(figures: &Figures) -> Option<Check> {
+    let own = figures.spread("w9", "100000 pod-large, compressed", "compressed", what::MEMORY_OBJECT)?.median;
+    let (_, [kube]) = large_pods(figures).medians("w1", what::MEMORY_OBJECT, [KUBE])?;
+    let times = kube / own;
+    Some(Check { measured: format!("compressed 1/{times:.0} of {KUBE}"), holds: times >= 40.0 })
 }
 
 fn at_most(figures: &Figures, workload: &str, what: &str, subject: &str, bound: f64, unit: &str) -> Option<Check> {

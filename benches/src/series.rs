@@ -19,6 +19,8 @@ pub enum Series {
     Sleep { milliseconds: u32, concurrency: u32 },
     /// W8.
     Lookups { reads: u32 },
+    /// W9 with a cache that compresses: it takes two rounds over the objects, of a minute each.
+    Cold { objects: u32 },
     /// W9 with a tick of 30 seconds.
     Resync { objects: u32, seconds: u32 },
     /// The scale of caches.
@@ -51,6 +53,7 @@ pub fn all(quick: bool) -> Vec<Series> {
         all.extend([1, 16, 256].map(|concurrency| Series::Sleep { milliseconds, concurrency }));
     }
     all.extend([1, 4, 16].map(|reads| Series::Lookups { reads }));
+    all.push(Series::Cold { objects: 100_000 });
     all.push(Series::Resync { objects: 100_000, seconds: 60 });
     all.extend([1000, 10_000, 100_000, 1_000_000].map(|objects| Series::Scale { objects }));
     all.push(Series::Waiting);
@@ -64,7 +67,7 @@ impl Series {
             Self::Main { steps, .. } => steps,
             Self::Sleep { .. } => &[Workload::Sleep],
             Self::Lookups { .. } => &[Workload::Lookups],
-            Self::Resync { .. } => &[Workload::Idle],
+            Self::Cold { .. } | Self::Resync { .. } => &[Workload::Idle],
             Self::Scale { .. } | Self::Waiting => &[Workload::Scale],
         }
     }
@@ -72,6 +75,8 @@ impl Series {
     /// Whether this subject has a part in it.
     pub fn takes(self, contender: Contender, quick: bool) -> bool {
         match self {
+            _ if contender == Contender::Compressed => matches!(self, Self::Cold { .. }),
+            Self::Cold { .. } => false,
             Self::Main { .. } => true,
             Self::Sleep { .. } => matches!(contender, Contender::Lazy | Contender::Kube | Contender::Go),
             Self::Lookups { .. } => contender != Contender::Lazy && contender != Contender::LazyJemalloc,
@@ -97,6 +102,7 @@ impl Series {
             Self::Main { corpus, objects, steps } => main(bench, contender, corpus, objects, steps),
             Self::Sleep { milliseconds, concurrency } => sleep(bench, contender, milliseconds, concurrency),
             Self::Lookups { reads } => lookups(bench, contender, reads),
+            Self::Cold { objects } => cold(bench, contender, objects),
             Self::Resync { objects, seconds } => resync(bench, contender, objects, seconds),
             Self::Scale { objects } => scale(bench, contender, objects),
             Self::Waiting => waiting(bench, contender),
@@ -106,8 +112,12 @@ impl Series {
 
 /// Our modes are one program.
 pub fn options(contender: Contender) -> Options {
-    let lazy = matches!(contender, Contender::Lazy | Contender::LazyJemalloc);
-    Options { mode: if lazy { Mode::Lazy } else { Mode::Typed }, ..Options::default() }
+    let mode = match contender {
+        Contender::Lazy | Contender::LazyJemalloc => Mode::Lazy,
+        Contender::Compressed => Mode::Compressed,
+        _ => Mode::Typed,
+    };
+    Options { mode, ..Options::default() }
 }
 
 fn start(
@@ -285,6 +295,20 @@ fn lookups(bench: &mut Bench, contender: Contender, reads: u32) -> anyhow::Resul
         "CPU per callback, µs",
         micros(phase.cpu) / phase.callbacks.max(1) as f64,
     );
+    Ok(())
+}
+
+/// Objects that nobody asked for since they were found, in two rounds of the tier.
+const COOLING: Duration = Duration::from_secs(130);
+
+fn cold(bench: &mut Bench, contender: Contender, objects: u32) -> anyhow::Result<()> {
+    let mut session = start(bench, contender, Corpus::PodLarge, objects, &options(contender))?;
+    session.sync(objects)?;
+    let idle = session.idle(COOLING)?;
+    let case = format!("{objects} pod-large, compressed");
+    let grown = idle.memory.resident.saturating_sub(session.baseline().resident) as f64;
+    bench.note(Idle.name(), &case, contender, what::MEMORY_OBJECT, grown / 1e3 / f64::from(objects));
+    note_idle(bench, contender, &case, &idle);
     Ok(())
 }
 

@@ -42,6 +42,8 @@ pub enum Mode {
     Lazy,
     /// The whole object.
     Typed,
+    /// The first, over a cache that compresses what nobody asks for.
+    Compressed,
 }
 
 /// One tally for the process: the controllers below are types, and a process runs one of them.
@@ -126,6 +128,7 @@ counting! {
     Typed(Pod, "Pod", "pods", reconcile_delay = off);
     LazyResync(Stamp, "Pod", "pods", reconcile_delay = "30s");
     TypedResync(Pod, "Pod", "pods", reconcile_delay = "30s");
+    Compressed(Stamp, "Pod", "pods", reconcile_delay = off, cache(compressed));
     LazySettings(Stamp, "ConfigMap", "configmaps", reconcile_delay = off);
     TypedSettings(ConfigMap, "ConfigMap", "configmaps", reconcile_delay = off);
     Lazy16(Stamp, "Pod", "pods", reconcile_delay = off, concurrency = 16);
@@ -176,6 +179,7 @@ fn operator(operator: Operator, options: Arc<Options>) -> anyhow::Result<Operato
         (Mode::Typed, false, false, 0) if options.lookups > 0 => operator.controller(Lookups(given)),
         (Mode::Lazy, false, false, 0 | 1) => operator.controller(Lazy(given)),
         (Mode::Typed, false, false, 0 | 1) => operator.controller(Typed(given)),
+        (Mode::Compressed, false, false, 0) => operator.controller(Compressed(given)),
         (Mode::Lazy, false, false, 16) => operator.controller(Lazy16(given)),
         (Mode::Typed, false, false, 16) => operator.controller(Typed16(given)),
         (Mode::Lazy, false, false, 256) => operator.controller(Lazy256(given)),
