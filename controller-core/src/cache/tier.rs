@@ -21,7 +21,7 @@ const LEVEL: i32 = 3;
 const SAMPLES: usize = 256;
 
 /// The size of a dictionary.
-const DICTIONARY: usize = 32 << 10;
+const DICTIONARY: usize = 64 << 10;
 
 /// The bytes of one version of an object: as they came, or compressed.
 pub(crate) struct Body(Mutex<Form>);

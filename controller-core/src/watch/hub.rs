@@ -354,8 +354,11 @@ const LOOKS: usize = 240;
 #[cfg(feature = "compressed")]
 async fn cool(board: Arc<Board>) {
     let (mut from, mut tried_with) = (0, 0);
+    // Soon at first: what a list shows before there is a dictionary is kept as it came for a while.
+    let mut pause = COOLING / 64;
     loop {
-        tokio::time::sleep(COOLING).await;
+        tokio::time::sleep(pause).await;
+        pause = COOLING.min(pause * 2);
         match board.store.learn(tried_with) {
             Ok(objects) => tried_with = objects,
             Err(error) => {
