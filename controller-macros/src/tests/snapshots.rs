@@ -189,7 +189,7 @@ fn a_kind_alone() {
 fn filters_and_declared_kinds() {
     let item = "impl Apps { async fn reconcile(&self, app: &App, cx: &Context<Self>) -> Result { Ok(()) } }";
     let options = "api_version = \"x.io/v1\", kind = \"App\", when(generation, label(\"a\"), annotation(\"b\"), \
-                   field(\"/spec\")), reads(ConfigMap, Secret), writes(ConfigMap), cache(metadata, managed_fields, compressed)";
+                   field(\"/metadata/name\")), reads(ConfigMap, Secret), writes(ConfigMap), cache(metadata, managed_fields, compressed)";
     check(
         options,
         item,
@@ -223,7 +223,7 @@ fn filters_and_declared_kinds() {
                                 __private::Filter::Generation,
                                 __private::Filter::Label("a"),
                                 __private::Filter::Annotation("b"),
-                                __private::Filter::Field("/spec"),
+                                __private::Filter::Field("/metadata/name"),
                             ],
                         )
                         .cache_metadata()
@@ -530,12 +530,12 @@ fn a_borrowing_controller_falls_back_to_an_owned_one() {
         {
             type Object = Pod;
         }
-        impl<T: Fn(u8) -> u8> ::controller_core::__private::Reads<__Kind>
+        impl<T: Fn(u8) -> u8, __Kind> ::controller_core::__private::Reads<__Kind>
         for Borrowing<'static, T>
         where
             T: 'static,
         {}
-        impl<T: Fn(u8) -> u8> ::controller_core::__private::Writes<__Kind>
+        impl<T: Fn(u8) -> u8, __Kind> ::controller_core::__private::Writes<__Kind>
         for Borrowing<'static, T>
         where
             T: 'static,

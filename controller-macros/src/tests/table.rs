@@ -9,9 +9,8 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use crate::message::Message;
 use crate::path::Dependency;
 
-/// What no case can show: messages about the user's Cargo.toml, of which the cases share one, and the one for items that
-/// the compiler reads and the attribute does not, of which none is known.
-const WITHOUT_CASE: [&str; 3] = ["RenamedCrate", "MissingCrate", "Unreadable"];
+/// What no case can show: messages about the user's Cargo.toml, of which the cases share one.
+const WITHOUT_CASE: [&str; 2] = ["RenamedCrate", "MissingCrate"];
 
 /// The attributes in some tokens, each with its options and its item.
 fn attributes(tokens: TokenStream, found: &mut Vec<(TokenStream, TokenStream)>) {
@@ -66,6 +65,7 @@ fn every_message_has_a_case() {
             let (_, errors) = crate::expansion(options, item, Dependency::Named);
             told += errors.messages().count();
             seen.extend(errors.messages().map(Message::name));
+            seen.extend(errors.hints().iter().map(|hint| hint.message.name()));
         }
         assert!(told <= marked, "{}: {told} messages for {marked} mistakes", path.display());
     }
