@@ -1,5 +1,6 @@
 //! The attribute as a whole, in process: expansions as snapshots, and what no input may do.
 
+mod cases;
 mod mutation;
 mod snapshots;
 mod table;
