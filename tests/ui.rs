@@ -21,19 +21,35 @@ macro_rules! accepted {
 }
 
 accepted! {
+    "ui/pass/allow-and-expect.rs" allow_and_expect,
     "ui/pass/answers.rs" answers,
+    "ui/pass/arguments.rs" arguments,
     "ui/pass/attributes-and-docs.rs" attributes_and_docs,
+    "ui/pass/bodies.rs" bodies,
+    "ui/pass/cfg-on-callbacks.rs" cfg_on_callbacks,
     "ui/pass/custom-resource.rs" custom_resource,
+    "ui/pass/denied-warnings.rs" denied_warnings,
     "ui/pass/every-option.rs" every_option,
     "ui/pass/four-callbacks.rs" four_callbacks,
     "ui/pass/generic-controllers.rs" generic_controllers,
     "ui/pass/helpers.rs" helpers,
+    "ui/pass/in-functions.rs" in_functions,
     "ui/pass/kind-from-the-type.rs" kind_from_the_type,
     "ui/pass/made-by-a-macro.rs" made_by_a_macro,
     "ui/pass/names-of-the-runtime.rs" names_of_the_runtime,
+    "ui/pass/names-that-shadow.rs" names_that_shadow,
+    "ui/pass/object-types.rs" object_types,
+    "ui/pass/pedantic.rs" pedantic,
     "ui/pass/places.rs" places,
     "ui/pass/runtime-by-another-path.rs" runtime_by_another_path,
+    "ui/pass/schemas.rs" schemas,
+    "ui/pass/several-in-a-module.rs" several_in_a_module,
+    "ui/pass/shown-expansions.rs" shown_expansions,
+    "ui/pass/state.rs" state,
+    "ui/pass/tracing-instrument.rs" tracing_instrument,
     "ui/pass/untyped-objects.rs" untyped_objects,
+    "ui/pass/visibilities.rs" visibilities,
+    "ui/pass/where-clauses.rs" where_clauses,
 }
 
 #[test]

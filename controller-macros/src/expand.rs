@@ -106,7 +106,7 @@ fn declared(model: &Model) -> Declared {
     let head = &model.item.head;
     let self_ty = &head.self_ty;
     let (generics, _, where_clause) = head.generics.split_for_impl();
-    let it = local("declare");
+    let it = local("__declare");
     let (mut aliases, mut markers, mut calls) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
     if let Some(Schema::Derive(span)) = model.options.schema.good() {
         let span = ours(*span);
@@ -175,7 +175,7 @@ fn assertions(model: &Model, object: &Type) -> TokenStream {
     quote!(#same_kind #same_version #is_resource #is_metadata)
 }
 
-/// A variable that no name of the user's can be taken for.
+/// A variable that no variable of the user's is taken for; the underscores keep it apart from constants.
 fn local(name: &str) -> Ident {
     Ident::new(name, proc_macro2::Span::mixed_site())
 }

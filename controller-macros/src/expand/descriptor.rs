@@ -114,7 +114,7 @@ pub(super) fn descriptor(model: &Model, object: &Type) -> TokenStream {
     if sometimes.is_empty() {
         return descriptor;
     }
-    let it = local("descriptor");
+    let it = local("__descriptor");
     let sometimes = sometimes.iter().map(|(callback, method)| {
         let cfg = method.attrs.iter().filter(|attr| attr.is_cfg());
         let on = on(callback);
