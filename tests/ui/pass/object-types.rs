@@ -78,7 +78,17 @@ impl Maps {
     }
 }
 
+/// A struct of another crate.
+struct Elsewhere;
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl Elsewhere {
+    async fn reconcile(&self, pod: &renamed::Phase, _cx: &Context<Self>) {
+        let _ = pod.status.phase.as_deref();
+    }
+}
+
 pub(super) fn main() {
     let operator = Operator::new("x").controller(Undecoded).controller(Metadata).controller(Enveloped);
-    drop(operator.controller(Variants).controller(Maps));
+    drop(operator.controller(Variants).controller(Maps).controller(Elsewhere));
 }
