@@ -87,10 +87,10 @@ peers:
 build-costs:
     benches/build-costs.sh
 
-# Rewrites the snapshots of expansions and of compile errors. Read the difference as prose.
+# Rewrites the snapshots of compile errors and of expansions, and docs/errors.md. Read the difference as prose.
 bless:
-    UPDATE_EXPECT=1 cargo test -p controller-macros
     TRYBUILD=overwrite cargo test -p tests ui::
+    UPDATE_EXPECT=1 cargo test -p controller-macros
 
 [private]
 cargo-deny:

@@ -2,8 +2,9 @@
 //!
 //! Accepted programs stand in `ui/pass` and are modules of this binary: they compile once, with everything else, and
 //! their `main`s run. Refused ones stand in `ui/fail`, one rule a file, and trybuild compares what the compiler says;
-//! `TRYBUILD=overwrite` writes that down anew. Each line with a mistake is marked, and there are as many errors as
-//! mistakes: the use of the controller at the end of each case shows that none is followed by a second one.
+//! `TRYBUILD=overwrite` writes that down anew. Each line with a mistake is marked (`//~ mistake`), and that is where the
+//! errors are and how many: the use of the controller at the end of each case shows that none is followed by a second
+//! one. Below it stands what to write (`//~ right: ..`), which is compiled, too, and shown in `docs/errors.md`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,6 +51,18 @@ accepted! {
     "ui/pass/untyped-objects.rs" untyped_objects,
     "ui/pass/visibilities.rs" visibilities,
     "ui/pass/where-clauses.rs" where_clauses,
+}
+
+/// The refused programs again, with what their messages say to write. It compiles; that is the test.
+#[allow(
+    dead_code,
+    dropping_references,
+    unused,
+    clippy::all,
+    reason = "they are small programs, and nothing calls them"
+)]
+mod mended {
+    include!(concat!(env!("OUT_DIR"), "/mended.rs"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod cases;
 mod documents;
+mod errors;
 mod mutation;
 mod snapshots;
 mod table;
