@@ -38,9 +38,9 @@ pub(crate) enum Delta<'a> {
     /// An object is new or has another version.
     Upsert {
         slot: Slot,
-        entry: &'a Arc<Entry>,
+        entry: &'a Entry,
         /// The version that was told last.
-        before: Option<&'a Arc<Entry>>,
+        before: Option<&'a Entry>,
         /// Told before this subscriber's `Synced`.
         initial: bool,
     },
@@ -48,7 +48,7 @@ pub(crate) enum Delta<'a> {
     Remove {
         slot: Slot,
         /// The last version seen.
-        entry: &'a Arc<Entry>,
+        entry: &'a Entry,
     },
     /// The first list is complete: told once to each subscriber.
     Synced,
@@ -207,7 +207,10 @@ impl Subscription {
     /// From now on the watch keeps compressed what nobody asks for in a while.
     pub(crate) fn compress(&self) {
         #[cfg(feature = "compressed")]
-        self.running.cooler.get_or_init(|| spawn(cool(self.running.board.clone())));
+        self.running.cooler.get_or_init(|| {
+            self.running.board.store.will_compress();
+            spawn(cool(self.running.board.clone()))
+        });
     }
 
     /// How many objects that watch holds.
@@ -307,14 +310,14 @@ impl Audience {
         self.members.push(member);
     }
 
-    fn upsert(&self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&self, slot: Slot, entry: &Entry, before: Option<&Entry>) {
         for member in &self.members {
             let initial = !member.synced.load(Ordering::Relaxed);
             member.sink.deliver(Delta::Upsert { slot, entry, before, initial });
         }
     }
 
-    fn remove(&self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&self, slot: Slot, entry: &Entry) {
         for member in &self.members {
             member.sink.deliver(Delta::Remove { slot, entry });
         }
@@ -491,11 +494,11 @@ struct Told<'a> {
 }
 
 impl Listener for Told<'_> {
-    fn upsert(&mut self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&mut self, slot: Slot, entry: &Entry, before: Option<&Entry>) {
         self.audience.upsert(slot, entry, before);
     }
 
-    fn remove(&mut self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&mut self, slot: Slot, entry: &Entry) {
         self.audience.remove(slot, entry);
     }
 
