@@ -122,6 +122,13 @@ impl fmt::Display for Server {
 /// The width of what stands before each line.
 const MARGIN: usize = 15;
 
+impl Report {
+    /// The report in one line of JSON.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let versions = format!("controller-core {}, {}", self.version, self.server);

@@ -10,6 +10,7 @@ use super::{Inquiry, Operator};
 use crate::admin::{self, ControllerLine, Permissions, Report, Server, Window};
 use crate::dispatch::Scope;
 use crate::error;
+use crate::log::Format;
 use crate::supervisor::{End, RunningSupervisor, Supervisor};
 use crate::watch::WatchSpec;
 
@@ -36,10 +37,14 @@ pub(super) async fn live_out(
     scope.live.expect(&names);
     let mut tree = root.launch(Some(Arc::clone(&scope)));
     let start = Start { controllers, declared, warnings, inquiry: operator.inquiry };
-    let end = match start.report(&scope, &window, &stop).await {
-        Told::Reported => until_the_end(&mut tree, &scope, &window, &stop).await,
-        Told::Stopped => tree.stopped().await,
+    let over = CancellationToken::new();
+    let life = async {
+        let end = until_the_end(&mut tree, &scope, &window, &stop).await;
+        over.cancel();
+        end
     };
+    // A server that answers late holds up neither the start nor the end.
+    let (end, ()) = tokio::join!(life, start.report(&scope, &window, &over));
     match end {
         End::Stopped | End::AutoShutdown => {
             tracing::info!(operator = &*name, "the operator stopped");
@@ -85,22 +90,16 @@ struct Start {
     inquiry: Inquiry,
 }
 
-enum Told {
-    Reported,
-    /// The operator was asked to stop before the server had answered.
-    Stopped,
-}
-
 impl Start {
-    /// Writes the report, while the tree starts.
-    async fn report(self, scope: &Scope, window: &Window, stop: &CancellationToken) -> Told {
+    /// Writes the report once the server has answered, at the latest when the operator is over.
+    async fn report(self, scope: &Scope, window: &Window, over: &CancellationToken) {
         let watches = widest(&self.declared);
         let (server, permissions) = match self.inquiry {
             Inquiry::None => (Server { url: scope.url.clone(), version: None }, Permissions::default()),
             Inquiry::AtStart => tokio::select! {
                 biased;
-                () = stop.cancelled() => return Told::Stopped,
                 answer = admin::ask(&scope.client, scope.url.clone(), &watches) => answer,
+                () = over.cancelled() => (Server { url: scope.url.clone(), version: None }, Permissions::default()),
             },
         };
         let report = Arc::new(Report {
@@ -113,12 +112,14 @@ impl Start {
             admin: window.url(),
             warnings: self.warnings,
         });
-        tracing::info!(operator = &*scope.operator, "{report}");
+        match Format::of_process() {
+            Format::Text => tracing::info!("{report}"),
+            Format::Json => tracing::info!(operator = &*scope.operator, report = %report.json(), "the operator starts"),
+        }
         for warning in &report.warnings {
             tracing::warn!(operator = &*scope.operator, "{warning}");
         }
         window.reported(report);
-        Told::Reported
     }
 }
 

@@ -244,9 +244,13 @@ impl Operator {
 
     /// Runs until SIGTERM or SIGINT, then stops in order. A second signal ends the process at once.
     ///
-    /// It installs a panic hook before the one that is there, so that the report of a caught panic names its place.
+    /// It installs a panic hook before the one that is there, so that the report of a caught panic names its place; and
+    /// a [log](crate::log), where the program has set no subscriber of `tracing` (feature `log`, on unless default
+    /// features are off).
     pub async fn run(mut self) -> ExitCode {
         self.inquiry = Inquiry::AtStart;
+        #[cfg(feature = "log")]
+        crate::log::init();
         env::record_panic_locations();
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
