@@ -155,9 +155,9 @@ impl<C: Described> Declare<C> {
         self.compresses
     }
 
-    /// Whether `schema = derive` is asked for.
-    pub(crate) fn has_schema_of_type(&self) -> bool {
-        self.schema_of_type.is_some()
+    /// What makes the schema from the object type, where `schema = derive` asks for it.
+    pub(crate) fn schema_maker(&self) -> Option<fn() -> serde_json::Value> {
+        self.schema_of_type
     }
 
     /// Makes the schema from the object type, where `schema = derive` asks for it.

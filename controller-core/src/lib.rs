@@ -38,6 +38,7 @@ mod context;
 mod descriptor;
 mod controller;
 mod erased;
+pub mod log;
 mod watch;
 mod cache;
 mod queue;

@@ -223,6 +223,11 @@ impl Subscription {
         self.running.board.vitals.lock().health()
     }
 
+    /// When bytes came last.
+    pub(crate) fn sign_of_life(&self) -> Instant {
+        self.running.board.vitals.lock().sign_of_life()
+    }
+
     /// What went through the watch so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.running.board.tally
