@@ -43,4 +43,4 @@ pub enum AutoShutdown {
 }
 
 #[cfg(test)]
-pub(in crate::supervisor) mod tests;
+pub(super) mod tests;

@@ -7,6 +7,7 @@ mod limits;
 mod log;
 mod model;
 mod monitors;
+mod otp;
 mod start;
 mod stop;
 mod strategies;
