@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::context::{Context, Reach, Read, RunFacts};
@@ -31,7 +32,7 @@ pub(crate) trait ErasedController: Send + Sync + 'static {
     fn call<'a>(
         &'a self,
         callback: Callback,
-        object: Arc<[u8]>,
+        object: Bytes,
         facts: RunFacts,
         reach: Arc<dyn Reach>,
     ) -> BoxFuture<'a, Called>;
@@ -78,7 +79,7 @@ impl<C: Described> ErasedController for Erased<C> {
     fn call<'a>(
         &'a self,
         callback: Callback,
-        object: Arc<[u8]>,
+        object: Bytes,
         facts: RunFacts,
         reach: Arc<dyn Reach>,
     ) -> BoxFuture<'a, Called> {

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::Client;
@@ -83,7 +84,7 @@ pub(crate) struct RunFacts {
     pub(crate) cause: Cause,
     pub(crate) attempt: u32,
     /// The bytes of the version that was delivered before this one, in `modify`.
-    pub(crate) previous: Option<Arc<[u8]>>,
+    pub(crate) previous: Option<Bytes>,
 }
 
 /// What a callback may touch: the run it is in, the cluster, and the effects it leaves.
