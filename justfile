@@ -87,6 +87,10 @@ peers:
 build-costs:
     benches/build-costs.sh
 
+# What the attribute costs to build, and what 200 controllers cost with it and without: the other table there.
+macro-cost *controllers:
+    benches/macro-cost.sh {{controllers}}
+
 # Rewrites the snapshots of compile errors and of expansions, and docs/errors.md. Read the difference as prose.
 bless:
     TRYBUILD=overwrite cargo test -p tests ui::
