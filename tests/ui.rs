@@ -10,6 +10,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use controller_core::prelude::*;
+use controller_testkit::{Cluster, World};
+
+use crate::log::Log;
+
 /// The accepted programs, and a test for each.
 macro_rules! accepted {
     ($($file:literal $name:ident,)*) => {
@@ -51,6 +56,17 @@ accepted! {
     "ui/pass/untyped-objects.rs" untyped_objects,
     "ui/pass/visibilities.rs" visibilities,
     "ui/pass/where-clauses.rs" where_clauses,
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kind_of_a_custom_resource_is_checked_at_the_start() {
+    let log = Log::listen();
+    let cluster = Cluster::builder().world(World::none()).build();
+    let mut operator = Operator::new("test").client(cluster.client()).controller(custom_resource::Misnamed).spawn();
+    assert_eq!(operator.ended().await, ExitCode::from(1));
+    let told = log.everything();
+    let words = "`kind = \"Limit\"` but the resource type says \"Quota\"; write that, or change the object type";
+    assert!(told.contains(words), "{told}");
 }
 
 /// The refused programs again, with what their messages say to write. It compiles; that is the test.
