@@ -6,6 +6,7 @@ mod errors;
 mod mutation;
 mod snapshots;
 mod table;
+mod typing;
 
 use proc_macro2::TokenStream;
 
