@@ -57,7 +57,7 @@ pub(crate) struct Engine {
     origin: Instant,
     pub(super) state: Mutex<State>,
     /// Where the workers' runs are seen.
-    seats: Mutex<Vec<Arc<Seat>>>,
+    pub(super) seats: Mutex<Vec<Arc<Seat>>>,
     /// The workers, and the controller's loop: it waits for an earlier deadline, a question to the server, or the end
     /// that panics bring.
     pub(super) crew: Crew,

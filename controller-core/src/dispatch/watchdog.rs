@@ -163,6 +163,11 @@ impl Seat {
         Some(self.stopwatch.elapsed().saturating_sub(began))
     }
 
+    /// The key and the callback of the run that is under way.
+    pub(super) fn under_way(&self) -> Option<(Key, &'static str)> {
+        self.run.lock().as_ref().map(|run| (run.key.clone(), run.callback))
+    }
+
     fn says(&self) -> Option<String> {
         let run = self.run.lock();
         let run = run.as_ref()?;
