@@ -187,3 +187,36 @@ async fn a_stop_ends_where_the_server_is_away_or_the_kind_is_missing() {
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
     assert!(began.elapsed() < millis(100));
 }
+
+player!(Written(
+    name = "written",
+    reconcile_delay = off,
+    supervisor(restart = transient, shutdown = "30s", significant)
+) reconcile);
+
+#[test]
+fn a_controllers_spec_is_its_defaults_then_its_attribute_then_what_is_edited_by_hand() {
+    let shown = |spec: &ChildSpec| (spec.id.clone(), spec.restart, spec.shutdown, spec.significant);
+    let of = |id: &str, restart, shutdown, significant| (id.to_owned(), restart, shutdown, significant);
+    let by_default = Before(Play::well()).child_spec();
+    assert_eq!(shown(&by_default), of("before", Restart::Permanent, Shutdown::After(secs(5)), false));
+    let written = Written(Play::well()).child_spec();
+    assert_eq!(shown(&written), of("written", Restart::Transient, Shutdown::After(secs(30)), true));
+    let mut edited = written.id("edited").restart(Restart::Temporary).shutdown(Shutdown::Infinity);
+    edited.significant = false;
+    edited.health = Some(secs(60));
+    assert_eq!(shown(&edited), of("edited", Restart::Temporary, Shutdown::Infinity, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_with_a_health_limit_shows_its_own_signs_of_life() {
+    let cluster = quiet_cluster();
+    Hand::of(&cluster).create("a", "1").await;
+    let play = Play::new(|_| Answer::Hang);
+    let spec = Before(play.clone()).child_spec().health(secs(1));
+    let operator = Operator::new("test").client(cluster.client()).child(spec).spawn();
+    pass(secs(100)).await;
+    let child = operator.tree().which_child("before").await.expect("it runs");
+    assert_eq!((child.restarts, child.uptime > Some(secs(99))), (0, true));
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+}
