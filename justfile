@@ -16,11 +16,13 @@ fmt:
     cargo fmt --all --check
     cargo fmt --check --manifest-path benches/gates/Cargo.toml
     cargo fmt --check --manifest-path fuzz/Cargo.toml
+    cargo fmt --check --manifest-path tests/supervisor-model/Cargo.toml
 
 clippy:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy --locked --manifest-path benches/gates/Cargo.toml --target-dir target/gates -- -D warnings
     cargo clippy --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz -- -D warnings
+    cargo clippy --locked --manifest-path tests/supervisor-model/Cargo.toml --target-dir target/supervisor-model -- -D warnings
 
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
@@ -52,6 +54,11 @@ determinism:
 explore:
     SCHEDULES=100000 cargo test --release -p controller-core --lib crew:: -- --nocapture
 
+# The supervisor's policy beside a naive model of OTP's over 100,000 random histories, then twelve mutants of it, each
+# of which the model must find.
+supervisor-model:
+    cargo run --quiet --release --locked --manifest-path tests/supervisor-model/Cargo.toml --target-dir target/supervisor-model
+
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
     benches/gates/run.sh {{arguments}}
@@ -72,6 +79,10 @@ bench *arguments: peers
 # The report of the figures that are there: `just bench-report --write-docs`.
 bench-report *arguments:
     cargo run --release -p benches -- report {{arguments}}
+
+# What the supervisor costs: `just bench-supervisor`, and `just bench-supervisor --write-docs` for docs/supervision.md.
+bench-supervisor *arguments:
+    cargo run --release -p benches --bin bench-supervisor -- {{arguments}}
 
 # Where the time of a subject goes in the firehose, by `perf`: `just bench-profile lazy typed`.
 bench-profile *arguments:

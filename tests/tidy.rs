@@ -42,7 +42,7 @@ const PURE: &[&str] = &[
     "controller-core/src/dispatch/run.rs",
     "controller-core/src/schema/report.rs",
     "controller-core/src/supervisor/rule.rs",
-    "controller-core/src/supervisor/policy.rs",
+    "controller-core/src/supervisor/policy",
     "controller-testkit/src/store",
     "controller-testkit/src/server",
     "controller-testkit/src/patch",
