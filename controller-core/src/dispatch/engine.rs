@@ -65,7 +65,7 @@ pub(crate) struct Engine {
 }
 
 pub(super) struct State {
-    pub(super) ledger: Ledger<Arc<Entry>>,
+    pub(super) ledger: Ledger<Entry>,
     pub(super) watches: Vec<Watch>,
     /// Watches whose first list is complete.
     pub(super) synced: usize,
@@ -99,7 +99,7 @@ pub(super) struct Watch {
 
 /// A job that begins.
 struct Taken {
-    job: Job<Arc<Entry>>,
+    job: Job<Entry>,
     at: Moment,
     /// How long its callback usually takes.
     median: Option<Duration>,
@@ -270,7 +270,7 @@ impl Engine {
         state.run_begins(&job);
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
-            let key = &job.object.key;
+            let key = job.object.key();
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
         let median = state.paces.get(&job.callback).and_then(Pace::median);
@@ -281,8 +281,8 @@ impl Engine {
         let Taken { job, at: began, median } = taken;
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
-        let object = Arc::clone(&job.object);
-        let key = &object.key;
+        let object = job.object.clone();
+        let key = object.key();
         let callback = job.callback;
         let span = tracing::info_span!(
             "run",
@@ -294,11 +294,12 @@ impl Engine {
         );
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
-            let version = job.object.version.to_string();
+            let version = job.object.version().to_string();
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
         seat.begin(key.clone(), callback.name(), median);
-        let Done { verdict, writes, own, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
+        let Done { verdict, writes, own, at: now } =
+            self.run_in_span(job, key.clone(), began, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
@@ -310,7 +311,7 @@ impl Engine {
             let mut state = self.state.lock();
             state.paces.entry(callback).or_default().note(took);
             self.wrote(&mut state, place, writes, now);
-            let heat = state.run_ends(place, &object.version, own, now);
+            let heat = state.run_ends(place, &object.version(), own, now);
             let State { ledger, rng, .. } = &mut *state;
             let freed = ledger.done(place, verdict, now, rng);
             state.run_ended(place);
@@ -323,15 +324,15 @@ impl Engine {
     }
 
     /// Gives what is said of the run, what it wrote, and what of that to its own object.
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, began: Moment, seat: &Seat) -> Done {
+    async fn run_in_span(self: &Arc<Self>, job: Job<Entry>, key: Key, began: Moment, seat: &Seat) -> Done {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
-        let reach = RunReach::new(Arc::clone(self), object.key.clone(), object.uid.clone());
+        let reach = RunReach::new(Arc::clone(self), key.clone(), object.uid());
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
-        for version in versions(callback, Arc::clone(&object), accepted) {
+        for version in versions(callback, object.clone(), accepted) {
             let facts = RunFacts {
-                key: object.key.clone(),
+                key: key.clone(),
                 cause: causes.told(failures),
                 attempt: failures.saturating_add(1),
                 previous: previous.clone(),
@@ -365,13 +366,13 @@ impl Engine {
             self.counters.invalid.add_one();
         }
         if let Some(complaint) = complaint {
-            self.complain(&ended, &object.key, callback, failures, &complaint);
+            self.complain(&ended, &key, callback, failures, &complaint);
         }
         if let Ended::Panicked(report) = &ended {
             self.panicked(report);
         }
         let mut events = reach.take_events();
-        events.extend(warning.filter(|_| self.warns(place, &object.version)));
+        events.extend(warning.filter(|_| self.warns(place, &object.version())));
         if events.is_empty() {
             return Done { verdict, writes, own, at };
         }
@@ -441,9 +442,9 @@ impl Engine {
         let subject = Subject {
             api_version: self.resource.api_version.clone(),
             kind: self.resource.kind.clone(),
-            key: object.key.clone(),
-            uid: object.uid.as_ref().map(ToString::to_string),
-            version: object.version.to_string(),
+            key: object.key(),
+            uid: object.uid().map(|uid| uid.to_string()),
+            version: object.version().to_string(),
         };
         let doing = match callback {
             Callback::Add => "Add",
@@ -456,9 +457,13 @@ impl Engine {
         }
     }
 
-    /// A cache shows this of an object: whoever waited for it may run.
-    pub(super) fn shows(&self, state: &mut State, cache: CacheId, key: &Key, shown: Option<&Entry>) {
-        let free = state.barrier.shown(cache, key, shown);
+    /// A cache shows this version of an object, or that it went: whoever waited for that may run.
+    pub(super) fn shows(&self, state: &mut State, cache: CacheId, entry: &Entry, is_there: bool) {
+        // Nobody waits, nearly always: then no key is made.
+        if state.barrier.is_empty() {
+            return;
+        }
+        let free = state.barrier.shown(cache, &entry.key(), is_there.then_some(entry));
         for place in free {
             let freed = state.ledger.release(place, self.now());
             self.after(state, freed);

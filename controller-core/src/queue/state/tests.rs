@@ -34,7 +34,7 @@ impl Bench {
         let causes = if class == Class::Start { Causes::FOUND } else { Causes::MODIFIED };
         let run = Plan::Run { callback: Callback::Reconcile, standing: Standing::Known };
         if class == Class::Again {
-            let key = self.queue.key_or_new(place(slot));
+            let key = self.queue.keys.get_or_new(place(slot));
             (key.object, key.standing) = (Some(slot), Standing::Known);
             (key.due_at, key.requeued) = (self.now, Some(Callback::Reconcile));
             let Freed(_) = self.queue.refresh(place(slot), self.now);
@@ -235,8 +235,8 @@ fn to_run_now_never_touches_a_timer() {
     bench.queue.resync = Some(Duration::from_secs(30));
     let tick = After { standing: Standing::Known, accepted: true, reached: true, next: Next::Tick };
     let timer = |bench: &Bench| {
-        let key = bench.queue.key(place(1)).map(|key| (key.armed_at, key.peg));
-        (bench.queue.wheel.first(), key.filter(|(at, _)| !at.is_never()))
+        let peg = bench.queue.key(place(1)).map(|key| key.peg);
+        (bench.queue.wheel.first(), peg.filter(|peg| *peg != Peg::NONE))
     };
     for run in 0..1_000 {
         bench.now = bench.now.after(millis(1));
