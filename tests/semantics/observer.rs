@@ -39,7 +39,7 @@ struct Browser {
 }
 
 impl Browser {
-    fn open(chromium: &str, url: &str) -> Self {
+    fn open(chromium: &str) -> Self {
         let profile = tempfile::tempdir().expect("there is room");
         // The browser reads from its third descriptor and writes to its fourth.
         let mut process = Command::new("sh")
@@ -59,7 +59,6 @@ impl Browser {
         let attached = browser.ask("Target.attachToTarget", json!({ "targetId": page, "flatten": true }));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
         browser.ask("Log.enable", json!({}));
-        browser.ask("Page.navigate", json!({ "url": url }));
         browser
     }
 
@@ -102,8 +101,14 @@ impl Browser {
                 return;
             }
         }
-        let page = self.ask("Runtime.evaluate", json!({ "expression": "document.documentElement.outerHTML" }));
-        panic!("never {expression}: {} {:?}", page["result"]["value"], self.complaints);
+        panic!("never {expression}: {} {:?}", self.html(), self.complaints);
+    }
+
+    /// The page as it is now.
+    fn html(&mut self) -> String {
+        let root = self.ask("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let html = self.ask("DOM.getOuterHTML", json!({ "nodeId": root }));
+        html["outerHTML"].as_str().unwrap_or_default().to_owned()
     }
 }
 
@@ -132,7 +137,8 @@ async fn shown() -> (Running, String) {
 async fn the_page_is_live_in_a_browser() {
     let Some(chromium) = chromium() else { return };
     let (operator, url) = shown().await;
-    let mut browser = Browser::open(chromium, &url);
+    let mut browser = Browser::open(chromium);
+    browser.ask("Page.navigate", json!({ "url": url }));
     browser.until("document.title === 'shop'");
     browser.until("document.getElementById('link').textContent === 'live'");
     browser.until("document.querySelector('main').innerText.includes('configmaps in all namespaces')");
@@ -151,14 +157,12 @@ async fn the_page_is_live_in_a_browser() {
 async fn the_page_is_whole_without_a_script() {
     let Some(chromium) = chromium() else { return };
     let (operator, url) = shown().await;
-    let profile = tempfile::tempdir().expect("there is room");
-    let dumped = Command::new(chromium)
-        .args(QUIET)
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--blink-settings=scriptEnabled=false", "--dump-dom", &url])
-        .output()
-        .expect("it runs");
-    let page = String::from_utf8_lossy(&dumped.stdout);
+    let mut browser = Browser::open(chromium);
+    browser.ask("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    browser.ask("Page.navigate", json!({ "url": url }));
+    // The navigation has begun; each question takes its time until the page is there.
+    let whole = |page: &String| page.contains("</footer>");
+    let page = (0..1_000).map(|_| browser.html()).find(whole).expect("it comes");
     for part in ["watcher", "configmaps in all namespaces", "1 <small>of 1</small>", "http-equiv=\"refresh\""] {
         assert!(page.contains(part), "no {part} in {page}");
     }
