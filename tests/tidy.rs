@@ -43,6 +43,7 @@ const PURE: &[&str] = &[
     "controller-core/src/supervisor/rule.rs",
     "controller-core/src/supervisor/policy.rs",
     "controller-testkit/src/store",
+    "controller-testkit/src/auth",
     "controller-testkit/src/server",
     "controller-testkit/src/patch",
     "controller-testkit/src/apply",
