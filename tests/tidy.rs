@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["env"],
     &["json"],
     &["error", "key", "outcome", "raw", "context", "descriptor", "controller", "erased"],
+    &["log"],
     &["watch", "cache"],
     &["queue", "schema", "status"],
     &["dispatch"],

@@ -1,5 +1,7 @@
 //! The attribute as a whole, in process: expansions as snapshots, and what no input may do.
 
+mod cases;
+mod documents;
 mod mutation;
 mod snapshots;
 mod table;

@@ -2,10 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use controller_core::{Operator, kube};
+use controller_core::{Operator, kube, log};
 use controller_testkit::Playground;
 use kube::Client;
 use lexopt::Arg;
@@ -68,7 +67,7 @@ impl Stage {
                 return Err(ExitCode::from(2));
             }
         };
-        log();
+        log::init();
         if cluster {
             return Ok(Self { playground: None, demo: Demo::LeftToTheUser });
         }
@@ -137,13 +136,6 @@ fn asked(mut arguments: lexopt::Parser) -> Result<Asked, lexopt::Error> {
         }
     }
     Ok(Asked::Run { cluster, demo })
-}
-
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,kube_client::client::builder=off"));
-    let terminal = std::io::stdout().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).compact().with_target(false).with_ansi(terminal).init();
 }
 
 #[expect(clippy::print_stdout, reason = "what a newcomer copies into a shell is the program's output, not its log")]

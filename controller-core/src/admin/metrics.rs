@@ -59,9 +59,9 @@ impl Kind {
 }
 
 impl Exposition {
-    pub(crate) fn new(live: Arc<Live>, requests: Requests) -> Self {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Source { live, requests }));
+        registry.register_collector(Box::new(Source { live }));
         Self { registry }
     }
 
@@ -84,7 +84,6 @@ impl Exposition {
 /// Where the figures come from.
 struct Source {
     live: Arc<Live>,
-    requests: Requests,
 }
 
 impl fmt::Debug for Source {
@@ -99,7 +98,7 @@ impl Collector for Source {
         let mut page = Page { encoder };
         page.reconciles(&figures)?;
         page.workqueues(&figures)?;
-        page.requests(&self.requests)?;
+        page.requests(&self.live.requests())?;
         page.watches(&figures)?;
         page.own(&figures)?;
         match Process::read() {
@@ -239,12 +238,12 @@ impl Page<'_> {
         self.gauge(
             "workqueue_unfinished_work_seconds",
             "How many seconds of work has been done that is in progress and has not been observed by work_duration",
-            all.iter().map(|figures| (queue(figures), figures.unfinished.as_secs_f64())),
+            all.iter().map(|figures| (queue(figures), figures.unfinished().as_secs_f64())),
         )?;
         self.gauge(
             "workqueue_longest_running_processor_seconds",
             "How many seconds the longest running processor for workqueue has been running",
-            all.iter().map(|figures| (queue(figures), figures.longest.as_secs_f64())),
+            all.iter().map(|figures| (queue(figures), figures.longest().as_secs_f64())),
         )?;
         self.counter(
             "workqueue_retries",
@@ -265,11 +264,8 @@ impl Page<'_> {
 
     /// What is watched. A watch that several controllers share is shown once.
     fn watches(&mut self, all: &[Figures]) -> fmt::Result {
-        let mut watches: Vec<&WatchFigures> = all.iter().flat_map(|figures| &figures.watches).collect();
-        watches.sort_by_key(|watch| &watch.spec);
-        watches.dedup_by_key(|watch| &watch.spec);
-        let named: Vec<(String, &WatchFigures)> =
-            watches.into_iter().map(|watch| (watch.spec.to_string(), watch)).collect();
+        let watches = WatchFigures::each_once(all.iter().flat_map(|figures| &figures.watches));
+        let named: Vec<(String, &WatchFigures)> = watches.map(|watch| (watch.spec.to_string(), watch)).collect();
         let states = named.iter().flat_map(|(name, watch)| {
             let is = |state| f64::from(u8::from(watch.state == state));
             ["syncing", "healthy", "stale"].map(|state| ([("watch", &**name), ("state", state)], is(state)))

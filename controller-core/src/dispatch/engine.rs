@@ -539,10 +539,15 @@ impl Engine {
 
     /// What there is to measure now.
     pub(crate) fn figures(&self) -> Figures {
-        let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
-        let now = self.now();
+        let mut under_way: Vec<_> = self.seats.lock().iter().filter_map(|seat| seat.under_way()).collect();
+        under_way.sort_by(|a, b| b.takes.cmp(&a.takes).then_with(|| a.key.cmp(&b.key)));
+        let (now, instant) = (self.now(), self.scope.clock.instant().into_std());
         let state = self.state.lock();
-        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
+        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription, instant));
+        let (oldest, oldest_key) = match state.ledger.oldest(now) {
+            Some((age, object)) => (age, object.map(|object| object.key.clone())),
+            None => (Duration::ZERO, None),
+        };
         Figures {
             name: self.name(),
             counters: Arc::clone(&self.counters),
@@ -552,10 +557,10 @@ impl Engine {
             delays: state.ledger.delays(),
             limited: state.ledger.limited(),
             hot: state.rewrites.hot(),
-            oldest: state.ledger.oldest(now).unwrap_or_default(),
+            oldest,
+            oldest_key,
             skipped: state.ledger.skipped(),
-            unfinished: ages.iter().sum(),
-            longest: ages.iter().max().copied().unwrap_or_default(),
+            under_way,
             watches: watches.collect(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -75,8 +76,12 @@ pub struct ChildInfo {
     pub restarts: u64,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
+    /// How long ago its present start began. None where it does not run.
+    pub uptime: Option<Duration>,
     /// Reaches the child where it is a supervisor itself.
     pub supervisor: Option<SupervisorHandle>,
+    /// The controller that it runs, under the name of its figures.
+    pub(crate) controller: Option<&'static str>,
 }
 
 /// Whether a child runs.

@@ -269,7 +269,8 @@ impl Tree {
         let line = Line::new(Arc::clone(&child.id), self.cx.scope().cloned());
         let (launched, cx) = (child.spec.start().clone(), line.context());
         let task = env::spawn(guard::run(Arc::clone(&line), move || launch(launched, cx)));
-        child.state = State::Up { line: Arc::clone(&line), abort: task.abort_handle() };
+        let since = self.clock.instant();
+        child.state = State::Up { line: Arc::clone(&line), abort: task.abort_handle(), since };
         self.running.push(Running { child: number, start, task });
         loop {
             let gone = tokio::select! {
@@ -298,7 +299,7 @@ impl Tree {
     /// Stops a child by its `shutdown` and waits until it is gone.
     async fn terminate(&mut self, number: u64) {
         let Some(child) = self.children.get_mut(&number) else { return };
-        let State::Up { line, abort } = std::mem::replace(&mut child.state, State::Down) else { return };
+        let State::Up { line, abort, .. } = std::mem::replace(&mut child.state, State::Down) else { return };
         let (id, start, shutdown) = (Arc::clone(&child.id), child.starts, child.spec.shutdown);
         let gone = match shutdown {
             Shutdown::BrutalKill => None,

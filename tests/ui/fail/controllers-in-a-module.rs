@@ -20,5 +20,6 @@ mod watchers {
 }
 
 fn main() {
+    let _ = (watchers::One.child_spec(), watchers::Two.child_spec());
     drop(controller_core::Operator::new("x").controller(watchers::One).controller(watchers::Two));
 }

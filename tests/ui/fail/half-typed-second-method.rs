@@ -7,8 +7,8 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
-    async fn //~ mistake
-}
+    async fn
+} //~ mistake
 
 fn main() {
     let _ = PodWatcher.child_spec();

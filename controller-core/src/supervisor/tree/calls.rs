@@ -1,6 +1,6 @@
 //! Owns what a running supervisor answers to calls. The answers are OTP's.
 
-use super::{Child, End, Started, State, Tree};
+use super::{End, Started, State, Tree};
 use crate::supervisor::child_spec::{ChildKind, ChildSpec};
 use crate::supervisor::error::SupervisorError;
 use crate::supervisor::handle::{Call, ChildCount};
@@ -26,7 +26,8 @@ impl Tree {
                 let _ = reply.send(answer);
             }
             Call::Which(reply) => {
-                let _ = reply.send(self.children.values().map(Child::info).collect());
+                let now = self.clock.instant();
+                let _ = reply.send(self.children.values().map(|child| child.info(now)).collect());
             }
             Call::Count(reply) => {
                 let _ = reply.send(self.count());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::env::{self, Task};
 use crate::supervisor::child_spec::{ChildSpec, Start};
@@ -23,7 +24,7 @@ pub(super) struct Child {
 }
 
 pub(super) enum State {
-    Up { line: Arc<Line>, abort: AbortHandle },
+    Up { line: Arc<Line>, abort: AbortHandle, since: Instant },
     Restarting,
     Down,
 }
@@ -57,7 +58,7 @@ impl Future for Running {
 }
 
 impl Child {
-    pub(super) fn info(&self) -> ChildInfo {
+    pub(super) fn info(&self, now: Instant) -> ChildInfo {
         ChildInfo {
             id: self.spec.id.clone(),
             state: match self.state {
@@ -68,6 +69,11 @@ impl Child {
             kind: self.spec.kind(),
             restarts: self.restarts,
             last_exit: self.last_exit.clone(),
+            uptime: match self.state {
+                State::Up { since, .. } => Some(now.saturating_duration_since(since)),
+                State::Restarting | State::Down => None,
+            },
+            controller: self.spec.controller_facts().map(|facts| facts.descriptor.name()),
             supervisor: match self.spec.start() {
                 Start::Supervisor(supervisor) => Some(supervisor.handle()),
                 Start::Worker(_) => None,

@@ -1,0 +1,15 @@
+use controller_core::prelude::*;
+
+struct PodWatcher;
+
+#[controller(api_version = "apps/v1beta2", kind = "Deployment")] //~ mistake
+impl PodWatcher {
+    async fn reconcile(&self, _deployment: &Value, _cx: &Context<Self>) -> Result {
+        Ok(())
+    }
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}
