@@ -180,10 +180,16 @@ impl ApiError {
 
     pub(crate) fn forbidden(subject: Subject<'_>, name: &str, why: &str) -> Self {
         let message = match name {
+            "" if subject.resource.is_empty() => format!("forbidden: {why}"),
             "" => format!("{subject} is forbidden: {why}"),
             name => format!("{subject} {name:?} is forbidden: {why}"),
         };
         Self::new(403, "Forbidden", message).with(subject.details(name))
+    }
+
+    /// Nobody knows who it is.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
     }
 
     pub(crate) fn namespace_terminating(subject: Subject<'_>, name: &str, namespace: &str) -> Self {

@@ -44,6 +44,7 @@ impl Server {
             owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
+        self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
         if let Some(namespace) = namespace {

@@ -41,7 +41,11 @@ impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         self.age(now);
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        match self.enter(&head, now) {
+            Ok(user) => head.extensions.insert(user),
+            Err(error) => return Answer::Whole(reply::error(&error)),
+        };
         let route = Route::find(&self.catalog, head.uri.path());
         let done = match &route {
             Route::Resource(target) => self.verb(&head, &body, target, now, rng),

@@ -178,6 +178,7 @@ impl Server {
             let writer = cx.writer(resource, part, Operation::Update);
             owners::after_update(resource, &old, &new, before, &writer)
         });
+        self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);

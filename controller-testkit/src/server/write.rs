@@ -1,5 +1,7 @@
 //! Writes over HTTP: which verb with which body, and the answer when it is done.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -15,6 +17,7 @@ use super::route::Target;
 use super::update::{Change, Part};
 use super::{Server, meta, owners, reply, shape};
 use crate::apply::Managers;
+use crate::auth::User;
 use crate::catalog::{Resource, split_api_version};
 use crate::field::{FieldError, kind_of};
 use crate::status::{ApiError, Subject};
@@ -34,6 +37,8 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Cx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut fastrand::Rng,
+    /// As whom.
+    pub(crate) user: Arc<User>,
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
@@ -199,7 +204,9 @@ impl Server {
         };
         let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
         let manager = owners::name_of(writing.head, writing.query);
-        let mut cx = Cx { now, rng, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
+        let user = writing.head.extensions.get::<Arc<User>>().cloned().unwrap_or_else(User::insider);
+        let mut cx =
+            Cx { now, rng, user, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
         let done = match verb {
             "DELETE" => self.delete_by_request(writing, &mut cx),
             _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {

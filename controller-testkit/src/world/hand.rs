@@ -58,6 +58,7 @@ pub(super) mod kind {
         JOBS: "batch" "v1" "jobs" "batch/v1" "Job";
         DEFINITIONS: "apiextensions.k8s.io" "v1" "customresourcedefinitions" "apiextensions.k8s.io/v1"
             "CustomResourceDefinition";
+        CLUSTER_ROLES: "rbac.authorization.k8s.io" "v1" "clusterroles" "rbac.authorization.k8s.io/v1" "ClusterRole";
     }
 }
 
@@ -95,6 +96,9 @@ fn program(path: &str) -> &'static str {
     }
     let of_the_node =
         path.contains("/nodes") || path.contains("/leases") || path.ends_with("/status") && path.contains("/pods/");
+    if path.contains("/clusterroles/") {
+        return crate::auth::AGGREGATED;
+    }
     if of_the_node { "kubelet" } else { "kube-controller-manager" }
 }
 
