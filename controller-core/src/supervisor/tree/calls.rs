@@ -167,7 +167,7 @@ impl Tree {
         let line = match self.roster.get(number).and_then(Entry::run) {
             Some(run) => Arc::clone(&run.line),
             None => {
-                let line = Line::new(self.id(number), None);
+                let line = Line::new(self.id(number));
                 line.say_exit(Exit::Normal);
                 Arc::new(line)
             }
