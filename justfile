@@ -98,10 +98,14 @@ peers:
 build-costs:
     benches/build-costs.sh
 
-# Rewrites the snapshots of expansions and of compile errors. Read the difference as prose.
+# What the attribute costs to build, and what 200 controllers cost with it and without: the other table there.
+macro-cost *controllers:
+    benches/macro-cost.sh {{controllers}}
+
+# Rewrites the snapshots of compile errors and of expansions, and docs/errors.md. Read the difference as prose.
 bless:
-    UPDATE_EXPECT=1 cargo test -p controller-macros
     TRYBUILD=overwrite cargo test -p tests ui::
+    UPDATE_EXPECT=1 cargo test -p controller-macros
 
 [private]
 cargo-deny:

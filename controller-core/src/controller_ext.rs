@@ -242,7 +242,7 @@ where
     let facts = ControllerFacts {
         descriptor,
         type_name: std::any::type_name::<C>(),
-        schema_of_type: declared.has_schema_of_type(),
+        schema_of_type: declared.schema_maker(),
         reads: declared.reads(),
     };
     let start = move |cx: ChildContext| {

@@ -1,5 +1,6 @@
 //! Owns the name of one object within its kind.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,42 +13,60 @@ use std::sync::Arc;
 /// assert_eq!(Key::namespaced("default", "web-1").to_string(), "default/web-1");
 /// assert_eq!(Key::cluster("node-a").to_string(), "node-a");
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    namespace: Option<Arc<str>>,
-    name: Arc<str>,
+    /// As it prints.
+    text: Arc<str>,
+    /// The length of the namespace, where there is one.
+    namespace: Option<usize>,
 }
 
 impl Key {
     /// The key of a namespaced object.
-    pub fn namespaced(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
-        Self { namespace: Some(namespace.into()), name: name.into() }
+    pub fn namespaced(namespace: impl AsRef<str>, name: impl AsRef<str>) -> Self {
+        let (namespace, name) = (namespace.as_ref(), name.as_ref());
+        let mut text = String::with_capacity(namespace.len() + 1 + name.len());
+        text.push_str(namespace);
+        text.push('/');
+        text.push_str(name);
+        Self { text: text.into(), namespace: Some(namespace.len()) }
     }
 
     /// The key of a cluster-scoped object.
-    pub fn cluster(name: impl Into<Arc<str>>) -> Self {
-        Self { namespace: None, name: name.into() }
+    pub fn cluster(name: impl AsRef<str>) -> Self {
+        Self { text: name.as_ref().into(), namespace: None }
     }
 
     /// The namespace, or none for a cluster-scoped object.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        self.text.get(..self.namespace?)
     }
 
     /// The object's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        let start = self.namespace.map_or(0, |length| length + 1);
+        self.text.get(start..).unwrap_or_default()
+    }
+}
+
+/// By namespace, then by name.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.namespace(), self.name()).cmp(&(other.namespace(), other.name()))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "{namespace}/{}", self.name),
-            None => f.write_str(&self.name),
-        }
+        f.write_str(&self.text)
     }
 }
 

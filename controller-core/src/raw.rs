@@ -1,12 +1,11 @@
 //! Owns objects as bytes: the type of those that a callback does not want decoded, and the decoding of all others.
 
-use std::any::{Any, TypeId};
-use std::fmt;
-use std::sync::Arc;
-
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use std::any::{Any, TypeId};
+use std::fmt;
 
 use crate::error::Error;
 use crate::json::{self, Pointer, place_of};
@@ -32,7 +31,7 @@ use crate::json::{self, Pointer, place_of};
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Raw(Arc<[u8]>);
+pub struct Raw(Bytes);
 
 impl Raw {
     /// The object's JSON.
@@ -92,14 +91,14 @@ impl fmt::Debug for Raw {
 
 impl<'de> Deserialize<'de> for Raw {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|value| Self(value.get().as_bytes().into()))
+        Box::<RawValue>::deserialize(deserializer).map(|value| Self(Bytes::copy_from_slice(value.get().as_bytes())))
     }
 }
 
 /// An object of a cache in a type. As [`Raw`] it is not looked at.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &Arc<[u8]>) -> serde_json::Result<T> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(bytes: &Bytes) -> serde_json::Result<T> {
     if TypeId::of::<T>() == TypeId::of::<Raw>() {
-        let mut raw = Some(Raw(Arc::clone(bytes)));
+        let mut raw = Some(Raw(bytes.clone()));
         let same = (&mut raw as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take);
         if let Some(same) = same {
             return Ok(same);
@@ -116,22 +115,22 @@ mod tests {
 
     #[test]
     fn raw_is_what_the_cache_holds_whatever_that_is() {
-        let bytes: Arc<[u8]> = b"{\"not\": JSON".as_slice().into();
+        let bytes = Bytes::from_static(b"{\"not\": JSON");
         let raw: Raw = decode(&bytes).expect("nothing is decoded");
-        assert!(Arc::ptr_eq(&raw.0, &bytes));
+        assert_eq!(raw.0.as_ptr(), bytes.as_ptr());
         assert!(decode::<ConfigMap>(&bytes).is_err());
     }
 
     #[test]
     fn anything_else_is_decoded() {
-        let bytes: Arc<[u8]> = br#"{"data":{"a":"b"}}"#.as_slice().into();
+        let bytes = Bytes::from_static(br#"{"data":{"a":"b"}}"#);
         let map: ConfigMap = decode(&bytes).expect("it is one");
         assert_eq!(map.data.expect("data").get("a").map(String::as_str), Some("b"));
     }
 
     #[test]
     fn bytes_that_are_no_text_are_an_error_that_says_where() {
-        let bytes: Arc<[u8]> = b"{\"data\":{\"a\":\"\xff\"}}".as_slice().into();
+        let bytes = Bytes::from_static(b"{\"data\":{\"a\":\"\xff\"}}");
         assert!(decode::<ConfigMap>(&bytes).expect_err("no text").to_string().contains("unicode"));
     }
 

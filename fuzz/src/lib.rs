@@ -6,6 +6,7 @@
 
 #![expect(dead_code, reason = "the rooms are taken as they stand")]
 
+mod cache;
 mod json;
 mod watch;
 

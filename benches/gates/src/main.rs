@@ -12,6 +12,7 @@
 mod corpus;
 #[path = "../../src/template.rs"]
 mod template;
+mod cache;
 mod json;
 mod watch;
 

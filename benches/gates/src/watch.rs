@@ -7,6 +7,7 @@ mod scan;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use crate::cache::keep;
 use scan::{Event, TypeMeta};
 
 /// The way of a line's bytes.
@@ -20,7 +21,7 @@ impl Scan {
     /// From the bytes of a line to the bytes that the cache keeps. None if it is no object.
     pub(crate) fn strip(&self, line: &[u8]) -> Option<Arc<[u8]>> {
         match black_box(scan::event(black_box(line))) {
-            Ok(Event::Upsert(object)) => Some(object.bytes(&self.0)),
+            Ok(Event::Upsert(object)) => Some(keep(object.draft(&self.0))),
             _ => None,
         }
     }

@@ -22,23 +22,23 @@ impl By {
     /// The values that an object has.
     pub(crate) fn values(&self, entry: &Entry) -> Vec<String> {
         match self {
-            Self::Namespace => entry.key.namespace().map(str::to_owned).into_iter().collect(),
+            Self::Namespace => entry.namespace().map(str::to_owned).into_iter().collect(),
             Self::Owner => {
                 let owners = Pointer::of(&["metadata", "ownerReferences"]);
-                let bytes = entry.bytes();
+                let bytes = entry.json();
                 let owners = owners.find(&bytes).map(elements).unwrap_or_default();
                 let uid = Pointer::of(&["uid"]);
                 owners.into_iter().filter_map(|owner| uid.text(owner)).collect()
             }
             Self::Label(key) => label(entry, key).into_iter().collect(),
-            Self::Field(pointer) => pointer.text(&entry.bytes()).into_iter().collect(),
+            Self::Field(pointer) => pointer.text(&entry.json()).into_iter().collect(),
         }
     }
 }
 
 /// The value of a label.
 pub(crate) fn label(entry: &Entry, key: &str) -> Option<String> {
-    Pointer::of(&["metadata", "labels", key]).text(&entry.bytes())
+    Pointer::of(&["metadata", "labels", key]).text(&entry.json())
 }
 
 /// All indexes of one cache.

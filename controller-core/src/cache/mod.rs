@@ -4,10 +4,9 @@
 //! must know of it was read from the bytes once, by `watch/scan`. A typed value exists only while a callback runs,
 //! and where one can't be made, `place` finds the field. The watch's task alone writes; everyone else reads behind a lock that is held for a look-up.
 
-#[cfg(not(feature = "compressed"))]
-mod body;
 #[cfg(feature = "compressed")]
 mod tier;
+mod draft;
 mod entry;
 mod rows;
 mod store;
@@ -17,8 +16,7 @@ mod memo;
 mod view;
 mod reader;
 
-#[cfg(not(feature = "compressed"))]
-pub(crate) use body::Body;
+pub(crate) use draft::Draft;
 pub(crate) use entry::{Entry, Uid};
 pub(crate) use index::label;
 pub(crate) use reader::Reader;

@@ -65,7 +65,7 @@ impl Reader {
         let bytes = entry.bytes();
         let typed = (self.decode)(&bytes).map_err(|source| {
             let place = place_of(&bytes, &source).filter(|place| !place.is_empty());
-            Error::temporary(ReadError::Undecodable { key: entry.key.clone(), place, source })
+            Error::temporary(ReadError::Undecodable { key: entry.key(), place, source })
         })?;
         self.memo.lock().put(*slot, entry, Arc::clone(&typed));
         Ok(typed)
@@ -116,10 +116,10 @@ impl<'a> Wanted<'a> {
     fn is(&self, entry: &Entry) -> bool {
         let Query { namespace, owner, labels, .. } = self.query;
         let has = |by: By, value: &str| by.values(entry).iter().any(|found| found == value);
-        namespace.as_ref().is_none_or(|namespace| entry.key.namespace() == Some(namespace))
+        namespace.as_ref().is_none_or(|namespace| entry.namespace() == Some(namespace))
             && owner.as_ref().is_none_or(|uid| has(By::Owner, uid))
             && labels.matches(|key| label(entry, key))
-            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.bytes()).as_deref() == Some(*value))
+            && self.fields.iter().all(|(pointer, value)| pointer.text(&entry.json()).as_deref() == Some(*value))
     }
 }
 

@@ -13,7 +13,7 @@ const CHUNK: usize = 64;
 /// One slot.
 #[derive(Clone, Default)]
 pub(super) struct Row {
-    pub(super) entry: Option<Arc<Entry>>,
+    pub(super) entry: Option<Entry>,
     /// The last list, or the events after it, that showed the object.
     pub(super) seen_in: u32,
 }
@@ -44,7 +44,7 @@ impl Rows {
     }
 
     /// The object in a slot.
-    pub(super) fn entry(&self, slot: Slot) -> Option<&Arc<Entry>> {
+    pub(super) fn entry(&self, slot: Slot) -> Option<&Entry> {
         self.get(slot)?.entry.as_ref()
     }
 
@@ -70,7 +70,7 @@ impl Rows {
     }
 
     /// The objects, in the order of their slots.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Arc<Entry>)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Slot, &Entry)> {
         self.from(0).filter_map(|(slot, row)| Some((slot, row.entry.as_ref()?)))
     }
 }

@@ -16,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
+#[cfg(feature = "compressed")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,9 +25,10 @@ use parking_lot::RwLock;
 
 #[cfg(feature = "compressed")]
 use super::Codec;
+use super::entry::Keep;
 use super::entry::Uid;
 use super::rows::{Row, Rows};
-use super::{Body, Entry, ResourceVersion};
+use super::{Draft, Entry, ResourceVersion};
 use crate::key::Key;
 use crate::watch::Head;
 
@@ -34,7 +36,7 @@ use crate::watch::Head;
 pub(crate) type Slot = u32;
 
 /// An object and where it stands.
-pub(crate) type Found = (Slot, Arc<Entry>);
+pub(crate) type Found = (Slot, Entry);
 
 /// One of those whom a watch tells of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,11 +57,11 @@ pub(crate) enum Applied {
     /// Nothing: it was known.
     Unchanged,
     /// A new object, or a new version of one.
-    Upsert { slot: Slot, entry: Arc<Entry>, before: Option<Arc<Entry>> },
+    Upsert { slot: Slot, entry: Entry, before: Option<Entry> },
     /// Another object under the name of one that is gone.
-    Replaced { slot: Slot, gone: Arc<Entry>, entry: Arc<Entry> },
+    Replaced { slot: Slot, gone: Entry, entry: Entry },
     /// The object is gone.
-    Remove { slot: Slot, entry: Arc<Entry> },
+    Remove { slot: Slot, entry: Entry },
     /// It contradicts what is known: only a list can tell.
     Doubtful,
 }
@@ -69,7 +71,10 @@ pub(crate) enum Applied {
 pub(crate) struct Store {
     inner: RwLock<Inner>,
     synced: AtomicBool,
-    /// What compresses the objects, where that is asked for.
+    /// Whether objects are to be compressed.
+    #[cfg(feature = "compressed")]
+    compresses: AtomicBool,
+    /// What compresses them, once it is there.
     #[cfg(feature = "compressed")]
     codec: RwLock<Option<Arc<Codec>>>,
 }
@@ -81,8 +86,6 @@ struct Inner {
     index: HashTable<Slot>,
     free: Vec<Slot>,
     graves: BTreeMap<Slot, Grave>,
-    /// Namespaces are few: their names are shared by the keys.
-    namespaces: BTreeMap<Arc<str>, ()>,
     subscribers: Vec<SubscriberId>,
     /// Which list is being read, or was read last.
     list: u32,
@@ -100,7 +103,7 @@ impl Store {
     }
 
     /// The object in a slot.
-    pub(crate) fn get(&self, slot: Slot) -> Option<Arc<Entry>> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<Entry> {
         self.inner.read().entry(slot).cloned()
     }
 
@@ -164,17 +167,17 @@ impl Store {
         inner.list = inner.list.wrapping_add(1);
     }
 
-    /// An object was reported. `bytes` is asked for only if the report changes something.
-    pub(crate) fn upsert(&self, head: &Head<'_>, seen: Seen<'_>, bytes: impl FnOnce() -> Arc<[u8]>) -> Applied {
+    /// An object was reported. `draft` is asked for only if the report changes something.
+    pub(crate) fn upsert<'d>(&self, head: &Head<'_>, seen: Seen<'_>, draft: impl FnOnce() -> Draft<'d>) -> Applied {
         let version = ResourceVersion::new(&head.version);
         let uid = head.uid.as_deref().map(Uid::new);
         let mut inner = self.inner.write();
         let slot = inner.slot_of(head.namespace.as_deref(), &head.name);
         let known = slot.and_then(|slot| inner.entry(slot));
         let believed = match (known, seen) {
-            (Some(known), Seen::Listed) if !inner.was_seen(slot) => known.uid != uid || known.version != version,
-            (Some(known), _) if known.uid == uid => {
-                known.version.partial_cmp(&version).is_none_or(std::cmp::Ordering::is_lt)
+            (Some(known), Seen::Listed) if !inner.was_seen(slot) => known.uid() != uid || known.version() != version,
+            (Some(known), _) if known.uid() == uid => {
+                known.version().partial_cmp(&version).is_none_or(std::cmp::Ordering::is_lt)
             }
             (_, Seen::Event(Some(at))) if version.partial_cmp(at).is_some_and(std::cmp::Ordering::is_le) => {
                 return Applied::Doubtful;
@@ -186,23 +189,24 @@ impl Store {
             return Applied::Unchanged;
         }
         let before = known.cloned();
-        let key = match (&before, slot.and_then(|slot| inner.graves.get(&slot))) {
-            (Some(before), _) => before.key.clone(),
-            (None, Some(grave)) => grave.key.clone(),
-            (None, None) => inner.key(head.namespace.as_deref(), &head.name),
-        };
-        let generation = head.generation.unwrap_or(0);
-        let (deleting, says_paused, body) = (head.deleting, head.says_paused, Body::new(bytes()));
-        let entry = Arc::new(Entry { key, uid, version, generation, deleting, says_paused, body });
+        let entry = Entry::new(head, uid, version, draft(), self.keep());
         #[cfg(feature = "compressed")]
-        if let (Seen::Listed, Some(codec)) = (seen, self.codec()) {
-            entry.body.freeze(&codec);
+        if let (Seen::Listed, Some(body), Some(codec)) = (seen, entry.body(), self.codec()) {
+            body.freeze(&codec);
         }
         let slot = inner.put(slot, entry.clone());
         match before {
-            Some(gone) if gone.uid != entry.uid => Applied::Replaced { slot, gone, entry },
+            Some(gone) if gone.uid() != entry.uid() => Applied::Replaced { slot, gone, entry },
             before => Applied::Upsert { slot, entry, before },
         }
+    }
+
+    fn keep(&self) -> Keep {
+        #[cfg(feature = "compressed")]
+        if self.compresses.load(Ordering::Relaxed) {
+            return Keep::Apart;
+        }
+        Keep::Together
     }
 
     /// An object was reported to be gone.
@@ -212,9 +216,9 @@ impl Store {
         let mut inner = self.inner.write();
         let Some(slot) = inner.slot_of(head.namespace.as_deref(), &head.name) else { return Applied::Unchanged };
         let Some(known) = inner.entry(slot) else { return Applied::Unchanged };
-        let older = version.is_before(&known.version);
+        let older = version.is_before(&known.version());
         // An object that went under its uid never comes back under it, so the version says nothing more.
-        match (known.uid == uid, uid.is_some()) {
+        match (known.uid() == uid, uid.is_some()) {
             (true, true) => {}
             (true, false) if older => return Applied::Unchanged,
             (true, false) => {}
@@ -249,6 +253,11 @@ impl Store {
 
 #[cfg(feature = "compressed")]
 impl Store {
+    /// From now on objects are kept so that they can be compressed.
+    pub(crate) fn will_compress(&self) {
+        self.compresses.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn codec(&self) -> Option<Arc<Codec>> {
         self.codec.read().clone()
     }
@@ -258,7 +267,7 @@ impl Store {
     }
 
     /// The objects in so many rows, and where the next ones are; the first one again behind the last.
-    pub(super) fn rows(&self, from: Slot, rows: usize) -> (Vec<Arc<Entry>>, Slot) {
+    pub(super) fn rows(&self, from: Slot, rows: usize) -> (Vec<Entry>, Slot) {
         let inner = self.inner.read();
         let entries = inner.rows.from(from).take(rows).filter_map(|(_, row)| row.entry.clone()).collect();
         let next = Slot::try_from(rows).ok().and_then(|rows| from.checked_add(rows)).unwrap_or(0);
@@ -275,26 +284,24 @@ fn hash(namespace: Option<&str>, name: &str) -> u64 {
     hasher.finish()
 }
 
-fn is(key: &Key, namespace: Option<&str>, name: &str) -> bool {
-    key.name() == name && key.namespace() == namespace
-}
-
 impl Inner {
-    fn entry(&self, slot: Slot) -> Option<&Arc<Entry>> {
+    fn entry(&self, slot: Slot) -> Option<&Entry> {
         self.rows.entry(slot)
     }
 
-    /// The key that a slot is bound to, in life or in its grave.
-    fn bound(&self, slot: Slot) -> Option<&Key> {
+    /// Whether a slot is bound to this key, in life or in its grave.
+    fn is_bound(&self, slot: Slot, namespace: Option<&str>, name: &str) -> bool {
         match self.entry(slot) {
-            Some(entry) => Some(&entry.key),
-            None => self.graves.get(&slot).map(|grave| &grave.key),
+            Some(entry) => entry.is(namespace, name),
+            None => self
+                .graves
+                .get(&slot)
+                .is_some_and(|Grave { key, .. }| key.name() == name && key.namespace() == namespace),
         }
     }
 
     fn slot_of(&self, namespace: Option<&str>, name: &str) -> Option<Slot> {
-        let same = |slot: &Slot| self.bound(*slot).is_some_and(|key| is(key, namespace, name));
-        self.index.find(hash(namespace, name), same).copied()
+        self.index.find(hash(namespace, name), |slot| self.is_bound(*slot, namespace, name)).copied()
     }
 
     fn was_seen(&self, slot: Option<Slot>) -> bool {
@@ -307,22 +314,9 @@ impl Inner {
         }
     }
 
-    fn key(&mut self, namespace: Option<&str>, name: &str) -> Key {
-        let Some(namespace) = namespace else { return Key::cluster(name) };
-        let shared = match self.namespaces.get_key_value(namespace) {
-            Some((shared, ())) => shared.clone(),
-            None => {
-                let shared: Arc<str> = namespace.into();
-                self.namespaces.insert(shared.clone(), ());
-                shared
-            }
-        };
-        Key::namespaced(shared, name)
-    }
-
     /// Puts the entry into its slot, a free one, or a new one.
-    fn put(&mut self, slot: Option<Slot>, entry: Arc<Entry>) -> Slot {
-        let slot = slot.unwrap_or_else(|| self.bind(&entry.key));
+    fn put(&mut self, slot: Option<Slot>, entry: Entry) -> Slot {
+        let slot = slot.unwrap_or_else(|| self.bind(&entry));
         self.graves.remove(&slot);
         let list = self.list;
         if let Some(row) = self.rows.get_mut(slot) {
@@ -332,25 +326,25 @@ impl Inner {
         slot
     }
 
-    fn bind(&mut self, key: &Key) -> Slot {
+    fn bind(&mut self, entry: &Entry) -> Slot {
         let slot = self.free.pop().unwrap_or_else(|| self.rows.push());
         let Self { index, rows, graves, .. } = self;
-        let rehash = |slot: &Slot| {
-            let entry = rows.entry(*slot);
-            let key = entry.map(|entry| &entry.key).or_else(|| graves.get(slot).map(|grave| &grave.key));
-            key.map_or(0, |key| hash(key.namespace(), key.name()))
+        let rehash = |slot: &Slot| match (rows.entry(*slot), graves.get(slot)) {
+            (Some(entry), _) => hash(entry.namespace(), entry.name()),
+            (None, Some(grave)) => hash(grave.key.namespace(), grave.key.name()),
+            (None, None) => 0,
         };
-        index.insert_unique(hash(key.namespace(), key.name()), slot, rehash);
+        index.insert_unique(hash(entry.namespace(), entry.name()), slot, rehash);
         slot
     }
 
     /// Takes the object out of its slot. The slot stays bound to the key until each subscriber released it.
-    fn bury(&mut self, slot: Slot) -> Option<Arc<Entry>> {
+    fn bury(&mut self, slot: Slot) -> Option<Entry> {
         let entry = self.rows.get_mut(slot)?.entry.take()?;
         self.live -= 1;
         let holders = self.subscribers.clone();
         let nobody = holders.is_empty();
-        self.graves.insert(slot, Grave { key: entry.key.clone(), holders });
+        self.graves.insert(slot, Grave { key: entry.key(), holders });
         if nobody {
             self.unbind(slot);
         }

@@ -8,11 +8,12 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use zstd::bulk::{Compressor, Decompressor};
 
-use super::Store;
 use super::store::{Found, Slot};
+use super::{Entry, Store};
 
 /// The level of compression: the next ones cost twice the time for a few percent.
 const LEVEL: i32 = 3;
@@ -28,7 +29,7 @@ pub(crate) struct Body(Mutex<Form>);
 
 enum Form {
     Plain {
-        bytes: Arc<[u8]>,
+        bytes: Bytes,
         /// Somebody asked for them since the last round.
         used: bool,
     },
@@ -49,17 +50,17 @@ pub(crate) struct Codec {
 }
 
 impl Body {
-    pub(crate) fn new(bytes: Arc<[u8]>) -> Self {
+    pub(crate) fn new(bytes: Bytes) -> Self {
         Self(Mutex::new(Form::Plain { bytes, used: true }))
     }
 
     /// The bytes as they came.
-    pub(crate) fn get(&self) -> Arc<[u8]> {
+    pub(crate) fn get(&self) -> Bytes {
         let mut form = self.0.lock();
         let packed = match &mut *form {
             Form::Plain { bytes, used } => {
                 *used = true;
-                return Arc::clone(bytes);
+                return bytes.clone();
             }
             Form::Packed(packed) => packed,
         };
@@ -73,7 +74,7 @@ impl Body {
                 *used = false;
                 return;
             }
-            Form::Plain { bytes, .. } => Arc::clone(bytes),
+            Form::Plain { bytes, .. } => bytes.clone(),
             Form::Packed(_) => return,
         };
         self.pack(bytes, codec);
@@ -82,14 +83,14 @@ impl Body {
     /// Compresses the bytes at once.
     pub(crate) fn freeze(&self, codec: &Arc<Codec>) {
         let bytes = match &*self.0.lock() {
-            Form::Plain { bytes, .. } => Arc::clone(bytes),
+            Form::Plain { bytes, .. } => bytes.clone(),
             Form::Packed(_) => return,
         };
         self.pack(bytes, codec);
     }
 
     /// Nobody waits for the lock meanwhile. The bytes of an entry never change, so it makes no difference who packs.
-    fn pack(&self, bytes: Arc<[u8]>, codec: &Arc<Codec>) {
+    fn pack(&self, bytes: Bytes, codec: &Arc<Codec>) {
         if let Some(packed) = codec.pack(&bytes) {
             let packed = Packed { bytes: packed, length: bytes.len(), codec: Arc::clone(codec) };
             *self.0.lock() = Form::Packed(Box::new(packed));
@@ -103,7 +104,7 @@ impl Codec {
     /// # Errors
     /// They are too few, or too unlike each other.
     fn of(samples: &[Found]) -> io::Result<Self> {
-        let samples: Vec<Arc<[u8]>> = samples.iter().map(|(_, entry)| entry.bytes()).collect();
+        let samples: Vec<Bytes> = samples.iter().map(|(_, entry)| entry.bytes()).collect();
         let dictionary = zstd::dict::from_samples(&samples, DICTIONARY)?;
         Ok(Self {
             packer: Mutex::new(Compressor::with_dictionary(LEVEL, &dictionary)?),
@@ -119,7 +120,7 @@ impl Codec {
 
     /// What this codec packed, it unpacks; anything else would be a bug of ours, and reads as an object that does not
     /// decode.
-    fn unpack(&self, packed: &[u8], length: usize) -> Arc<[u8]> {
+    fn unpack(&self, packed: &[u8], length: usize) -> Bytes {
         self.unpacker.lock().decompress(packed, length).unwrap_or_default().into()
     }
 }
@@ -130,7 +131,7 @@ impl Store {
     pub(crate) fn cool(&self, from: Slot, rows: usize) -> Slot {
         let Some(codec) = self.codec() else { return 0 };
         let (entries, next) = self.rows(from, rows);
-        entries.iter().for_each(|entry| entry.body.cool(&codec));
+        entries.iter().filter_map(Entry::body).for_each(|body| body.cool(&codec));
         next
     }
 

@@ -26,6 +26,18 @@ impl ResourceVersion {
         }
     }
 
+    pub(super) fn of(number: u64) -> Self {
+        Self(Form::Small(number))
+    }
+
+    /// The number, where it fits.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self.0 {
+            Form::Small(number) => Some(number),
+            Form::Text(_) => None,
+        }
+    }
+
     /// Whether this one is known to be older than `other`.
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         self.partial_cmp(other) == Some(Ordering::Less)

@@ -20,7 +20,7 @@ impl View {
     }
 
     /// The object in a slot.
-    pub(crate) fn get(&self, slot: Slot) -> Option<Arc<Entry>> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<Entry> {
         self.store.get(slot).filter(|entry| self.shows(entry))
     }
 

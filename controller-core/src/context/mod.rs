@@ -15,6 +15,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kube::Client;
@@ -28,10 +29,9 @@ pub(crate) use selector::Selector;
 pub(crate) use write::{Target, WriteId, Written};
 pub use write::{Writable, Writes};
 
-use crate::controller::Controller;
+use crate::controller::{Controller, Decode as _};
 use crate::error::Error;
 use crate::key::Key;
-use crate::raw::decode;
 
 /// Why a callback runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) struct RunFacts {
     pub(crate) cause: Cause,
     pub(crate) attempt: u32,
     /// The bytes of the version that was delivered before this one, in `modify`.
-    pub(crate) previous: Option<Arc<[u8]>>,
+    pub(crate) previous: Option<Bytes>,
 }
 
 /// What a callback may touch: the run it is in, the cluster, and the effects it leaves.
@@ -142,7 +142,7 @@ impl<C: Controller> Context<C> {
     #[must_use]
     pub fn previous(&self) -> Option<C::Object> {
         let bytes = self.facts.previous.as_ref()?;
-        decode(bytes)
+        C::Object::of_bytes(bytes)
             .inspect_err(|error| tracing::warn!(key = %self.facts.key, %error, "the previous version does not decode"))
             .ok()
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kube::Resource;
 use serde::de::DeserializeOwned;
 
@@ -42,7 +43,7 @@ pub trait Reads<K>: Controller {}
 pub(crate) type Typed = Arc<dyn Any + Send + Sync>;
 
 /// Makes a typed object out of its bytes.
-pub(crate) type Decode = fn(&Arc<[u8]>) -> Result<Typed, serde_json::Error>;
+pub(crate) type Decode = fn(&Bytes) -> Result<Typed, serde_json::Error>;
 
 /// One kind that a controller reads.
 #[derive(Debug, Clone)]

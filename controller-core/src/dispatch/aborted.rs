@@ -3,6 +3,7 @@
 //! Nothing is lost with them: what they worked on is in the cluster, and the next start sees it again.
 
 use super::engine::Engine;
+use super::watchdog::UnderWay;
 
 impl Engine {
     /// Names the runs that are still under way, and says how much was queued behind them. Their workers are aborted.
@@ -12,7 +13,7 @@ impl Engine {
             return;
         }
         let controller = self.name();
-        for (key, callback) in &runs {
+        for UnderWay { key, callback, .. } in &runs {
             tracing::warn!(controller, %key, callback, "{callback} was aborted: it had not ended within the controller's `shutdown`");
         }
         let (aborted, queued) = (runs.len(), self.state.lock().ledger.depth().ready.iter().sum::<usize>());

@@ -39,9 +39,9 @@ impl Until {
             (Self::AtOrGone(_) | Self::Gone(_), None) => true,
             (Self::At(version) | Self::AtOrGone(version), Some(entry)) => {
                 // Versions that can't be compared are equal or different.
-                entry.version == *version || version.is_before(&entry.version)
+                entry.version() == *version || version.is_before(&entry.version())
             }
-            (Self::Gone(uid), Some(entry)) => uid.is_some() && entry.uid.as_ref().map(ToString::to_string) != *uid,
+            (Self::Gone(uid), Some(entry)) => uid.is_some() && entry.uid().map(|uid| uid.to_string()) != *uid,
         }
     }
 }
@@ -89,12 +89,13 @@ impl Barrier {
         self.free(place)
     }
 
+    /// Whether nobody waits for an object.
+    pub(super) fn is_empty(&self) -> bool {
+        self.watched.is_empty()
+    }
+
     /// A cache shows this of an object, or that it is gone. Gives the keys that are free now.
     pub(super) fn shown(&mut self, cache: CacheId, key: &Key, shown: Option<&Entry>) -> Vec<Place> {
-        // Nothing is looked up where nobody waits, which is nearly always.
-        if self.watched.is_empty() {
-            return Vec::new();
-        }
         let watched = (cache, key.clone());
         let Some(places) = self.watched.get(&watched).cloned() else { return Vec::new() };
         let mut free = Vec::new();

@@ -1,7 +1,5 @@
 //! Owns what follows from a hot loop: the key is slowed, named in the log, and told so.
 
-use std::sync::Arc;
-
 use super::engine::{Engine, State};
 use super::rewrites::{End, Heat, OwnWrite};
 use crate::cache::{Entry, ResourceVersion};
@@ -11,7 +9,7 @@ use crate::queue::{Freed, Job, Moment, Place};
 
 impl State {
     /// A run begins.
-    pub(super) fn run_begins(&mut self, job: &Job<Arc<Entry>>) {
+    pub(super) fn run_begins(&mut self, job: &Job<Entry>) {
         if !self.rewrites.is_empty() {
             self.rewrites.begins(job.place, job.causes.has_change());
         }
@@ -32,7 +30,7 @@ impl State {
             self.rewrites.forget(place);
             return None;
         };
-        let heat = self.rewrites.ends(place, End { writes, given, newest: &newest.version, arrived })?;
+        let heat = self.rewrites.ends(place, End { writes, given, newest: &newest.version(), arrived })?;
         let Freed(_) = self.ledger.slow(place, now.after(heat.wait), now);
         Some(heat)
     }
@@ -63,7 +61,7 @@ impl Engine {
             return;
         }
         self.counters.hot_loops.add_one();
-        let (controller, key, rewrites) = (self.name(), &object.key, heat.rewrites);
+        let (controller, key, rewrites) = (self.name(), object.key(), heat.rewrites);
         tracing::warn!(
             controller, %key, callback = callback.name(), rewrites,
             "{rewrites} runs in a row were caused by nothing but what the run before wrote to its own object: it is slowed; write only what differs, or compare before you write; `when(generation)` ignores status"

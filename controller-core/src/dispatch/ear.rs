@@ -44,26 +44,26 @@ impl Sink for Ear {
         let freed = match delta {
             Delta::Upsert { slot, entry, before, initial } => {
                 // Another object under the same name is the end of the one before it.
-                if let Some(before) = before.filter(|before| before.uid != entry.uid) {
+                if let Some(before) = before.filter(|before| before.uid() != entry.uid()) {
                     state.rewrites.forget(place(slot));
-                    let Freed(_) = state.ledger.gone(place(slot), Arc::clone(before), now);
+                    let Freed(_) = state.ledger.gone(place(slot), before.clone(), now);
                 }
-                let (place, version, entry) = (place(slot), &entry.version, Arc::clone(entry));
+                let (place, version, entry) = (place(slot), entry.version(), entry.clone());
                 let ledger = &mut state.ledger;
                 let news = if paused { ledger.pause(place) } else { ledger.resume(place) };
-                turned = news.then(|| (entry.key.clone(), paused));
+                turned = news.then(|| (entry.key(), paused));
                 let freed = match (passes, initial) {
                     _ if news && !paused => ledger.resumed(place, entry, now),
                     (false, _) => ledger.changed_beside(place, entry, now),
                     (true, true) => ledger.found(place, entry, now),
                     (true, false) => ledger.seen(place, entry, now),
                 };
-                state.version_came(place, version, now);
+                state.version_came(place, &version, now);
                 freed
             }
             Delta::Remove { slot, entry } => {
                 state.rewrites.forget(place(slot));
-                state.ledger.gone(place(slot), Arc::clone(entry), now)
+                state.ledger.gone(place(slot), entry.clone(), now)
             }
             Delta::Synced => {
                 state.synced += 1;
@@ -72,8 +72,8 @@ impl Sink for Ear {
         };
         let cache = CacheId { cache: 0, space: self.space.into() };
         match delta {
-            Delta::Upsert { entry, .. } => engine.shows(&mut state, cache, &entry.key, Some(&**entry)),
-            Delta::Remove { entry, .. } => engine.shows(&mut state, cache, &entry.key, None),
+            Delta::Upsert { entry, .. } => engine.shows(&mut state, cache, entry, true),
+            Delta::Remove { entry, .. } => engine.shows(&mut state, cache, entry, false),
             Delta::Synced => {}
         }
         state.give_back(freed);
@@ -96,7 +96,7 @@ impl Sink for Ear {
 #[cfg(feature = "testing")]
 fn tell(engine: &Engine, delta: Delta<'_>) {
     let controller = engine.name();
-    let said = |entry: &Entry| (entry.key.clone(), entry.version.to_string());
+    let said = |entry: &Entry| (entry.key(), entry.version().to_string());
     match delta {
         Delta::Upsert { entry, .. } => engine.scope.live.tell(|| {
             let (key, version) = said(entry);

@@ -21,7 +21,6 @@ use super::counters::Counters;
 use super::crew::{Crew, Take};
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
-use super::figures::{Figures, WatchFigures};
 use super::filter::Filters;
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
@@ -47,7 +46,7 @@ use crate::watch::{Subscription, WatchSpec};
 
 /// One running controller.
 pub(crate) struct Engine {
-    controller: Arc<dyn ErasedController>,
+    pub(super) controller: Arc<dyn ErasedController>,
     pub(super) scope: Arc<Scope>,
     resource: Resource,
     schema: Option<Schema>,
@@ -65,7 +64,7 @@ pub(crate) struct Engine {
 }
 
 pub(super) struct State {
-    pub(super) ledger: Ledger<Arc<Entry>>,
+    pub(super) ledger: Ledger<Entry>,
     pub(super) watches: Vec<Watch>,
     /// Watches whose first list is complete.
     pub(super) synced: usize,
@@ -99,7 +98,7 @@ pub(super) struct Watch {
 
 /// A job that begins.
 struct Taken {
-    job: Job<Arc<Entry>>,
+    job: Job<Entry>,
     at: Moment,
     /// How long its callback usually takes.
     median: Option<Duration>,
@@ -130,7 +129,7 @@ impl State {
     }
 
     /// Everything that is watched, the controller's own objects first.
-    fn subscriptions(&self) -> impl Iterator<Item = (&WatchSpec, &Subscription)> {
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = (&WatchSpec, &Subscription)> {
         let own = self.watches.iter().map(|watch| (&watch.spec, &watch.subscription));
         let read = self.reads.iter().flat_map(|cache| &cache.spaces);
         own.chain(read.map(|space| (&space.spec, &space.subscription)))
@@ -270,7 +269,7 @@ impl Engine {
         state.run_begins(&job);
         if state.barrier.give_up(job.place) {
             self.counters.stale.add_one();
-            let key = &job.object.key;
+            let key = job.object.key();
             tracing::debug!(controller = self.name(), %key, "the caches do not show yet what the last run wrote");
         }
         let median = state.paces.get(&job.callback).and_then(Pace::median);
@@ -281,8 +280,8 @@ impl Engine {
         let Taken { job, at: began, median } = taken;
         let place = job.place;
         self.counters.queue_seconds.observe(job.waited.as_secs_f64());
-        let object = Arc::clone(&job.object);
-        let key = &object.key;
+        let object = job.object.clone();
+        let key = object.key();
         let callback = job.callback;
         let span = tracing::info_span!(
             "run",
@@ -294,11 +293,12 @@ impl Engine {
         );
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
-            let version = job.object.version.to_string();
+            let version = job.object.version().to_string();
             Probe::Started { controller: self.name(), key: key.clone(), callback, version }
         });
         seat.begin(key.clone(), callback.name(), median);
-        let Done { verdict, writes, own, at: now } = self.run_in_span(job, began, seat).instrument(span).await;
+        let Done { verdict, writes, own, at: now } =
+            self.run_in_span(job, key.clone(), began, seat).instrument(span).await;
         let took = seat.end();
         #[cfg(feature = "testing")]
         self.scope.live.tell(|| {
@@ -310,7 +310,7 @@ impl Engine {
             let mut state = self.state.lock();
             state.paces.entry(callback).or_default().note(took);
             self.wrote(&mut state, place, writes, now);
-            let heat = state.run_ends(place, &object.version, own, now);
+            let heat = state.run_ends(place, &object.version(), own, now);
             let State { ledger, rng, .. } = &mut *state;
             let freed = ledger.done(place, verdict, now, rng);
             state.run_ended(place);
@@ -323,15 +323,15 @@ impl Engine {
     }
 
     /// Gives what is said of the run, what it wrote, and what of that to its own object.
-    async fn run_in_span(self: &Arc<Self>, job: Job<Arc<Entry>>, began: Moment, seat: &Seat) -> Done {
+    async fn run_in_span(self: &Arc<Self>, job: Job<Entry>, key: Key, began: Moment, seat: &Seat) -> Done {
         let Job { place, callback, object, accepted, causes, failures, waited } = job;
         tracing::debug!(?waited, "runs");
-        let reach = RunReach::new(Arc::clone(self), object.key.clone(), object.uid.clone());
+        let reach = RunReach::new(Arc::clone(self), key.clone(), object.uid());
         let previous = accepted.as_ref().filter(|_| callback == Callback::Modify).map(|entry| entry.bytes());
         let mut ended = None;
-        for version in versions(callback, Arc::clone(&object), accepted) {
+        for version in versions(callback, object.clone(), accepted) {
             let facts = RunFacts {
-                key: object.key.clone(),
+                key: key.clone(),
                 cause: causes.told(failures),
                 attempt: failures.saturating_add(1),
                 previous: previous.clone(),
@@ -365,13 +365,13 @@ impl Engine {
             self.counters.invalid.add_one();
         }
         if let Some(complaint) = complaint {
-            self.complain(&ended, &object.key, callback, failures, &complaint);
+            self.complain(&ended, &key, callback, failures, &complaint);
         }
         if let Ended::Panicked(report) = &ended {
             self.panicked(report);
         }
         let mut events = reach.take_events();
-        events.extend(warning.filter(|_| self.warns(place, &object.version)));
+        events.extend(warning.filter(|_| self.warns(place, &object.version())));
         if events.is_empty() {
             return Done { verdict, writes, own, at };
         }
@@ -441,9 +441,9 @@ impl Engine {
         let subject = Subject {
             api_version: self.resource.api_version.clone(),
             kind: self.resource.kind.clone(),
-            key: object.key.clone(),
-            uid: object.uid.as_ref().map(ToString::to_string),
-            version: object.version.to_string(),
+            key: object.key(),
+            uid: object.uid().map(|uid| uid.to_string()),
+            version: object.version().to_string(),
         };
         let doing = match callback {
             Callback::Add => "Add",
@@ -456,9 +456,13 @@ impl Engine {
         }
     }
 
-    /// A cache shows this of an object: whoever waited for it may run.
-    pub(super) fn shows(&self, state: &mut State, cache: CacheId, key: &Key, shown: Option<&Entry>) {
-        let free = state.barrier.shown(cache, key, shown);
+    /// A cache shows this version of an object, or that it went: whoever waited for that may run.
+    pub(super) fn shows(&self, state: &mut State, cache: CacheId, entry: &Entry, is_there: bool) {
+        // Nobody waits, nearly always: then no key is made.
+        if state.barrier.is_empty() {
+            return;
+        }
+        let free = state.barrier.shown(cache, &entry.key(), is_there.then_some(entry));
         for place in free {
             let freed = state.ledger.release(place, self.now());
             self.after(state, freed);
@@ -507,52 +511,6 @@ impl Engine {
         self.state.lock().ledger.close();
         self.stop.cancel();
         self.crew.close();
-    }
-
-    /// Says what was done, at the controller's end.
-    pub(super) fn sum_up(&self) {
-        let counters = &self.counters;
-        let state = self.state.lock();
-        tracing::debug!(
-            controller = self.name(),
-            succeeded = counters.succeeded.get(),
-            requeued = counters.requeued.get(),
-            failed = counters.failed.get(),
-            terminal = counters.terminal.get(),
-            panics = counters.panics.get(),
-            timeouts = counters.timeouts.get(),
-            slow = counters.slow.get(),
-            invalid = counters.invalid.get(),
-            stale = counters.stale.get(),
-            queued = state.ledger.adds(),
-            delayed = state.ledger.delays(),
-            limited = state.ledger.limited(),
-            skipped = ?state.ledger.skipped(),
-            "the controller ends"
-        );
-    }
-
-    /// What there is to measure now.
-    pub(crate) fn figures(&self) -> Figures {
-        let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
-        let now = self.now();
-        let state = self.state.lock();
-        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
-        Figures {
-            name: self.name(),
-            counters: Arc::clone(&self.counters),
-            workers: self.controller.descriptor().workers(),
-            depth: state.ledger.depth(),
-            adds: state.ledger.adds(),
-            delays: state.ledger.delays(),
-            limited: state.ledger.limited(),
-            hot: state.rewrites.hot(),
-            oldest: state.ledger.oldest(now).unwrap_or_default(),
-            skipped: state.ledger.skipped(),
-            unfinished: ages.iter().sum(),
-            longest: ages.iter().max().copied().unwrap_or_default(),
-            watches: watches.collect(),
-        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

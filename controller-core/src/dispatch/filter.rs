@@ -31,10 +31,10 @@ impl Filters {
     /// Whether the change from one version of an object to the next is worth a run. Without filters each is, and the
     /// beginning of an object's deletion always is.
     pub(super) fn let_pass(&self, before: &Entry, now: &Entry) -> bool {
-        let begins_to_go = now.deleting && !before.deleting;
+        let begins_to_go = now.is_deleting() && !before.is_deleting();
         self.0.is_empty()
             || begins_to_go
-            || before.uid != now.uid
+            || before.uid() != now.uid()
             || self.0.iter().any(|part| part.differs(before, now))
     }
 }
@@ -43,10 +43,10 @@ impl Part {
     fn differs(&self, before: &Entry, now: &Entry) -> bool {
         match self {
             Self::Generation => match (before.generation(), now.generation()) {
-                (None, None) => differs_beside_status(&before.bytes(), &now.bytes()),
+                (None, None) => differs_beside_status(&before.json(), &now.json()),
                 (before, now) => before != now,
             },
-            Self::At(pointer) => pointer.find(&before.bytes()) != pointer.find(&now.bytes()),
+            Self::At(pointer) => pointer.find(&before.json()) != pointer.find(&now.json()),
         }
     }
 }
@@ -64,18 +64,16 @@ fn differs_beside_status(before: &[u8], now: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::cache::{Applied, Seen, Store};
+    use crate::cache::{Applied, Draft, Seen, Store};
     use crate::watch::Head;
 
     /// The object as the store of a watch keeps it.
-    fn entry(object: &Value) -> Arc<Entry> {
+    fn entry(object: &Value) -> Entry {
         let store = Store::new();
-        let bytes: Arc<[u8]> = object.to_string().into_bytes().into();
+        let bytes = object.to_string().into_bytes();
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or("1").to_owned().into();
         let head = Head {
             name: text("name"),
@@ -85,7 +83,7 @@ mod tests {
             deleting: object["metadata"].get("deletionTimestamp").is_some(),
             ..Head::default()
         };
-        match store.upsert(&head, Seen::Listed, || bytes) {
+        match store.upsert(&head, Seen::Listed, || Draft::new(&bytes, b"", &[])) {
             Applied::Upsert { entry, .. } => entry,
             other => panic!("a new object is an upsert, not {other:?}"),
         }

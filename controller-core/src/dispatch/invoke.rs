@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 
 use super::counters::Counters;
@@ -35,7 +36,7 @@ pub(super) struct Invocation<'a> {
 }
 
 /// Checks the object and calls the callback with it.
-pub(super) async fn invoke(invocation: Invocation<'_>, object: Arc<[u8]>) -> Ended {
+pub(super) async fn invoke(invocation: Invocation<'_>, object: Bytes) -> Ended {
     let Invocation { controller, schema, counters, callback, facts, reach, seat } = invocation;
     if let Some(schema) = schema
         && let Err(report) = schema.check_bytes(&object)

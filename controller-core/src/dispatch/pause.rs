@@ -7,9 +7,9 @@ use crate::watch::PAUSED;
 /// Whether the object is paused for the controller of this name. Nearly no object has the annotation, and of those
 /// that have none nothing is read.
 pub(super) fn is_paused(object: &Entry, controller: &str) -> bool {
-    object.says_paused
+    object.says_paused()
         && Pointer::of(&["metadata", "annotations", PAUSED])
-            .text(&object.bytes())
+            .text(&object.json())
             .is_some_and(|value| names(&value, controller))
 }
 

@@ -81,7 +81,7 @@ impl Cache for Readers {
         let mut objects = Vec::new();
         for reader in &self.readers {
             for found in reader.find(query)? {
-                objects.push((found.1.key.clone(), reader.typed(&found)?));
+                objects.push((found.1.key(), reader.typed(&found)?));
             }
         }
         objects.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -91,7 +91,7 @@ impl Cache for Readers {
     fn keys(&self, query: &Query) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         for reader in &self.readers {
-            keys.extend(reader.find(query)?.into_iter().map(|(_, entry)| entry.key.clone()));
+            keys.extend(reader.find(query)?.into_iter().map(|(_, entry)| entry.key()));
         }
         keys.sort();
         Ok(keys)
@@ -116,17 +116,17 @@ impl Sink for ReadEar {
         // Values are read out of the bytes before the lock is taken again.
         match delta {
             Delta::Upsert { slot, entry, before, .. } => {
-                reader.changed(slot, before.map(|before| &**before), Some(&**entry));
+                reader.changed(slot, before, Some(entry));
             }
-            Delta::Remove { slot, entry } => reader.changed(slot, Some(&**entry), None),
+            Delta::Remove { slot, entry } => reader.changed(slot, Some(entry), None),
             Delta::Synced => {}
         }
         let mut state = self.engine.state.lock();
         let id = CacheId { cache: cache + 1, space };
         match delta {
-            Delta::Upsert { entry, .. } => self.engine.shows(&mut state, id, &entry.key, Some(&**entry)),
+            Delta::Upsert { entry, .. } => self.engine.shows(&mut state, id, entry, true),
             Delta::Remove { slot, entry } => {
-                self.engine.shows(&mut state, id, &entry.key, None);
+                self.engine.shows(&mut state, id, entry, false);
                 if let Some(space) = state.reads.get(cache).and_then(|cache| cache.spaces.get(space)) {
                     space.subscription.release(slot);
                 }

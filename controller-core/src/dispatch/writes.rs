@@ -59,7 +59,7 @@ impl State {
         for (cache, view, selective) in self.caches_of(target, key) {
             let shown = view.find(key).map(|(_, entry)| entry);
             let left_out_by_a_selector = selective && shown.is_none();
-            if !left_out_by_a_selector && !until.is_met(shown.as_deref()) {
+            if !left_out_by_a_selector && !until.is_met(shown.as_ref()) {
                 self.barrier.wait(place, cache, key.clone(), until.clone());
             }
         }

@@ -112,13 +112,9 @@ pub(super) struct Flight<T> {
 pub(super) struct KeyState<T> {
     /// The newest version of the object that is there.
     pub(super) object: Option<T>,
-    /// The version that a callback last accepted.
-    pub(super) accepted: Option<T>,
     pub(super) rare: Option<Box<Rare<T>>>,
     /// When the resync tick or the requeue is due.
     pub(super) due_at: Moment,
-    /// The deadline that stands in the queue's wheel for this key. It may be early: it is then put right when it comes.
-    pub(super) armed_at: Moment,
     pub(super) ready_since: Moment,
     pub(super) standing: Standing,
     pub(super) work: Work,
@@ -129,7 +125,7 @@ pub(super) struct KeyState<T> {
     pub(super) ready: bool,
     pub(super) line: Class,
     pub(super) number: u16,
-    /// Where its deadline stands in the wheel.
+    /// Where its deadline stands in the queue's wheel. It may be early: it is then put right when it comes.
     pub(super) peg: Peg,
     pub(super) marks: Marks,
     /// Whether the object that is there says that it is paused.
@@ -154,6 +150,8 @@ impl Marks {
     pub(super) const UNHEARD: Self = Self(1 << 3);
     /// The key has had a resync tick: the first one is spread over the whole period.
     pub(super) const TICKED: Self = Self(1 << 4);
+    /// The newest version is the one that a callback last accepted, as of nearly every key at rest.
+    const ACCEPTED: Self = Self(1 << 5);
 
     pub(super) fn has(self, mark: Self) -> bool {
         self.0 & mark.0 != 0
@@ -194,6 +192,8 @@ pub(super) struct Gone<T> {
 /// What a key has only while something is going on.
 #[derive(Debug)]
 pub(super) struct Rare<T> {
+    /// The version that a callback last accepted, where it is not the newest.
+    accepted: Option<T>,
     pub(super) flight: Option<Flight<T>>,
     /// The objects that callbacks knew and that are gone, oldest first: the `delete` of each is owed.
     pub(super) gone: VecDeque<Gone<T>>,
@@ -229,10 +229,8 @@ impl<T> Default for KeyState<T> {
     fn default() -> Self {
         Self {
             object: None,
-            accepted: None,
             rare: None,
             due_at: Moment::NEVER,
-            armed_at: Moment::NEVER,
             ready_since: Moment::START,
             standing: Standing::Absent,
             work: Work::NONE,
@@ -253,6 +251,7 @@ impl<T> Default for KeyState<T> {
 impl<T> Default for Rare<T> {
     fn default() -> Self {
         Self {
+            accepted: None,
             flight: None,
             gone: VecDeque::new(),
             failures: 0,
@@ -269,7 +268,12 @@ impl<T> Default for Rare<T> {
 impl<T> Rare<T> {
     fn is_idle(&self) -> bool {
         let held = self.held_until.or(self.slowed_until).or(self.parked_until).is_some();
-        self.flight.is_none() && self.gone.is_empty() && self.failures == 0 && self.owed.is_empty() && !held
+        self.accepted.is_none()
+            && self.flight.is_none()
+            && self.gone.is_empty()
+            && self.failures == 0
+            && self.owed.is_empty()
+            && !held
     }
 
     fn owe(&mut self, callback: Callback, causes: Causes, at: Moment) {
@@ -289,6 +293,16 @@ impl<T> Rare<T> {
         }
         self.retry_at = Moment::NEVER;
         std::mem::take(&mut self.owed_causes)
+    }
+}
+
+impl<T: Clone> KeyState<T> {
+    /// The version that a callback last accepted.
+    pub(super) fn accepted(&self) -> Option<T> {
+        if self.marks.has(Marks::ACCEPTED) {
+            return self.object.clone();
+        }
+        self.rare.as_ref()?.accepted.clone()
     }
 }
 
@@ -314,6 +328,12 @@ impl<T> KeyState<T> {
         }
     }
 
+    /// The object as it was seen last, also where it is gone.
+    pub(super) fn last_seen(&self) -> Option<&T> {
+        let gone = || self.rare.as_ref()?.gone.front().map(|gone| &gone.last);
+        self.object.as_ref().or_else(gone)
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.flight.is_some())
     }
@@ -322,6 +342,36 @@ impl<T> KeyState<T> {
     pub(super) fn ticket(&mut self, place: Place) -> Ticket {
         self.number = self.number.wrapping_add(1);
         Ticket::new(place, self.number)
+    }
+
+    /// A newer version came in.
+    pub(super) fn see(&mut self, object: T) {
+        let before = self.object.replace(object);
+        if self.marks.has(Marks::ACCEPTED) {
+            self.marks.clear(Marks::ACCEPTED);
+            self.rare().accepted = before;
+        }
+        if let Some(flight) = self.rare.as_mut().and_then(|rare| rare.flight.as_mut()) {
+            flight.arrived = flight.arrived.saturating_add(1);
+        }
+    }
+
+    /// A callback accepted the newest version.
+    pub(super) fn accept_newest(&mut self) {
+        self.marks.set(Marks::ACCEPTED);
+        if let Some(rare) = self.rare.as_mut() {
+            rare.accepted = None;
+        }
+    }
+
+    /// A callback accepted the version that it was given, when so many newer ones had come in.
+    pub(super) fn accept(&mut self, object: T, arrived: u32) {
+        if arrived == 0 {
+            self.accept_newest();
+        } else {
+            self.marks.clear(Marks::ACCEPTED);
+            self.rare().accepted = Some(object);
+        }
     }
 
     /// Whether the key is on hold.
@@ -356,7 +406,7 @@ impl<T> KeyState<T> {
     pub(super) fn leave(&mut self) {
         let delete_pending = self.work.has(Callback::Delete);
         self.object = None;
-        self.accepted = None;
+        self.marks.clear(Marks::ACCEPTED);
         self.standing = Standing::Absent;
         (self.due_at, self.requeued, self.paused) = (Moment::NEVER, None, false);
         self.marks.clear(Marks::TICKED);
@@ -366,6 +416,7 @@ impl<T> KeyState<T> {
             (self.causes, self.class) = (Causes::NONE, Class::Start);
         }
         let Some(rare) = self.rare.as_mut() else { return };
+        rare.accepted = None;
         rare.slowed_until = None;
         if let Some(flight) = rare.flight.as_mut() {
             flight.stale = flight.callback != Callback::Delete;
@@ -505,6 +556,6 @@ mod tests {
 
     #[test]
     fn a_key_at_rest_is_small() {
-        assert!(size_of::<KeyState<Box<()>>>() <= 64, "{} bytes", size_of::<KeyState<Box<()>>>());
+        assert!(size_of::<KeyState<Box<()>>>() <= 48, "{} bytes", size_of::<KeyState<Box<()>>>());
     }
 }

@@ -8,6 +8,7 @@ mod backoff;
 mod causes;
 mod gate;
 mod key_state;
+mod keys;
 mod moment;
 mod priority;
 mod rate;

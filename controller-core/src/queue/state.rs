@@ -13,9 +13,10 @@ use super::backoff::Backoff;
 use super::causes::Causes;
 use super::gate::{Gate, Limits};
 use super::key_state::{Flight, Gone, History, KeyState, Marks, Pace, Place, Standing};
+use super::keys::Keys;
 use super::moment::Moment;
 use super::priority::{Class, Ready, Turn};
-use super::wheel::Wheel;
+use super::wheel::{Peg, Wheel};
 use crate::descriptor::Callback;
 
 /// What came in for a key.
@@ -121,7 +122,7 @@ pub(crate) struct Depth {
 /// The queue of one controller.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    keys: Vec<Vec<KeyState<T>>>,
+    keys: Keys<T>,
     ready: Ready,
     wheel: Wheel,
     gate: Gate,
@@ -137,7 +138,7 @@ pub(crate) struct Queue<T> {
 impl<T: Clone> Queue<T> {
     pub(crate) fn new(backoff: Backoff, resync: Option<Duration>, limits: Limits) -> Self {
         Self {
-            keys: Vec::new(),
+            keys: Keys::default(),
             ready: Ready::default(),
             wheel: Wheel::default(),
             gate: Gate::new(limits),
@@ -166,10 +167,11 @@ impl<T: Clone> Queue<T> {
         self.gate.delayed()
     }
 
-    /// How long the key that is ready longest has been so. Each ready key is looked at.
-    pub(crate) fn oldest(&self, now: Moment) -> Option<Duration> {
+    /// How long the key that is ready longest has been so, and its object. Each ready key is looked at.
+    pub(crate) fn oldest(&self, now: Moment) -> Option<(Duration, Option<&T>)> {
         let ready = self.ready.iter().chain(self.gate.parked()).filter_map(|place| self.key(place));
-        ready.filter(|key| key.ready).map(|key| now.since(key.ready_since)).max()
+        let oldest = ready.filter(|key| key.ready).min_by_key(|key| key.ready_since)?;
+        Some((now.since(oldest.ready_since), oldest.last_seen()))
     }
 
     pub(crate) fn history(&self, place: Place) -> History {
@@ -178,13 +180,10 @@ impl<T: Clone> Queue<T> {
 
     /// Takes in what happened to a key and what is to be done about it.
     pub(crate) fn apply(&mut self, place: Place, shift: Shift<T>, plan: Plan, causes: Causes, now: Moment) -> Freed {
-        let key = self.key_or_new(place);
+        let key = self.keys.get_or_new(place);
         let gone = match shift {
             Shift::Seen(object) => {
-                key.object = Some(object);
-                if let Some(flight) = key.rare.as_mut().and_then(|rare| rare.flight.as_mut()) {
-                    flight.arrived = flight.arrived.saturating_add(1);
-                }
+                key.see(object);
                 None
             }
             Shift::Gone(last) => Some(last),
@@ -215,14 +214,14 @@ impl<T: Clone> Queue<T> {
                 }
             }
             Plan::Delete => {
-                let accepted = key.accepted.take();
+                let accepted = key.accepted();
                 key.leave();
                 key.rare().gone.extend(gone.map(|last| Gone { last, accepted }));
                 key.want(Callback::Delete, causes, Class::Event);
             }
             Plan::Note { standing } => {
                 key.standing = standing;
-                key.accepted.clone_from(&key.object);
+                key.accept_newest();
             }
             Plan::Forget => {
                 key.leave();
@@ -250,7 +249,7 @@ impl<T: Clone> Queue<T> {
         let mut parked = Vec::new();
         let found = self.ready.pop(|ticket| {
             let place = ticket.place();
-            let counts = key_at(keys, place).is_some_and(|key| key.ready && key.number == ticket.number);
+            let counts = keys.get(place).is_some_and(|key| key.ready && key.number == ticket.number);
             match gate.is_shut_for(place, now).filter(|_| counts) {
                 Some(until) => {
                     parked.push((place, until));
@@ -279,7 +278,7 @@ impl<T: Clone> Queue<T> {
             let gone = key.rare().gone.front()?.clone();
             (gone.last, gone.accepted)
         } else {
-            (key.object.clone()?, key.accepted.clone())
+            (key.object.clone()?, key.accepted())
         };
         if !delete {
             key.marks.clear(Marks::UNHEARD);
@@ -348,7 +347,7 @@ impl<T: Clone> Queue<T> {
                 key.marks.set(Marks::UNHEARD);
             }
             if after.accepted {
-                key.accepted = Some(flight.object);
+                key.accept(flight.object, flight.arrived);
             }
             delayed = key.after_run(after.next, flight.callback, flight.causes, now, pace, rng);
         }
@@ -359,7 +358,7 @@ impl<T: Clone> Queue<T> {
 
     /// Keeps the key from running until then, unless it is released before. What is pending stays so.
     pub(crate) fn hold(&mut self, place: Place, until: Moment, now: Moment) -> Freed {
-        self.key_or_new(place).rare().held_until = Some(until);
+        self.keys.get_or_new(place).rare().held_until = Some(until);
         self.refresh(place, now)
     }
 
@@ -373,7 +372,7 @@ impl<T: Clone> Queue<T> {
     /// The object that is there, or the one that is about to be told of, says that it is paused. Gives whether that is
     /// news.
     pub(crate) fn pause(&mut self, place: Place) -> bool {
-        !std::mem::replace(&mut self.key_or_new(place).paused, true)
+        !std::mem::replace(&mut self.keys.get_or_new(place).paused, true)
     }
 
     /// The object says no longer that it is paused. Gives whether it did.
@@ -407,7 +406,7 @@ impl<T: Clone> Queue<T> {
         let mut freed = Vec::new();
         while let Some(place) = self.wheel.pop(now) {
             let Some(key) = self.key_mut(place) else { continue };
-            key.armed_at = Moment::NEVER;
+            key.peg = Peg::NONE;
             if key.due_at <= now {
                 key.due_at = Moment::NEVER;
                 let (callback, cause) = match key.requeued.take() {
@@ -459,7 +458,7 @@ impl<T: Clone> Queue<T> {
         let Depth { ready, running, retrying, held, paused: _ } = self.depth;
         let idle = ready.iter().sum::<usize>() + running + retrying + held == 0;
         let rests = |key: &KeyState<T>| key.requeued.is_none() || !key.requeued_before_tick || key.is_still();
-        idle && self.keys.iter().flatten().all(rests)
+        idle && self.keys.iter().all(rests)
     }
 
     /// The key had its turn and no token: it steps out of its line until it has one.
@@ -487,10 +486,7 @@ impl<T: Clone> Queue<T> {
 
     /// Brings the lines, the deadlines and the counts up to date with a key that changed.
     fn refresh(&mut self, place: Place, now: Moment) -> Freed {
-        let Some(key) = self.keys.get_mut(usize::from(place.space)).and_then(|keys| keys.get_mut(place.slot as usize))
-        else {
-            return Freed(None);
-        };
+        let Some(key) = self.keys.get_mut(place) else { return Freed(None) };
         key.tidy();
         let wanted = key.next().is_some() && !key.is_running() && !key.is_held();
         if wanted && !key.ready {
@@ -516,14 +512,9 @@ impl<T: Clone> Queue<T> {
         let vacant = key.is_vacant();
         let deadline = if vacant { Moment::NEVER } else { key.deadline() };
         // A deadline that moved on stays in the wheel and is put right when it comes: so a busy key costs nothing here.
-        if deadline < key.armed_at || vacant {
-            if !key.armed_at.is_never() {
-                self.wheel.remove(key.peg);
-            }
-            if !deadline.is_never() {
-                key.peg = self.wheel.insert(deadline, place);
-            }
-            key.armed_at = deadline;
+        if vacant || deadline < self.wheel.at(key.peg) {
+            self.wheel.remove(key.peg);
+            key.peg = if deadline.is_never() { Peg::NONE } else { self.wheel.insert(deadline, place) };
         }
         if vacant {
             // Old entries may still stand in the lines when another object comes to the slot.
@@ -534,28 +525,12 @@ impl<T: Clone> Queue<T> {
     }
 
     fn key(&self, place: Place) -> Option<&KeyState<T>> {
-        key_at(&self.keys, place)
+        self.keys.get(place)
     }
 
     fn key_mut(&mut self, place: Place) -> Option<&mut KeyState<T>> {
-        self.keys.get_mut(usize::from(place.space))?.get_mut(place.slot as usize)
+        self.keys.get_mut(place)
     }
-
-    fn key_or_new(&mut self, place: Place) -> &mut KeyState<T> {
-        let (space, slot) = (usize::from(place.space), place.slot as usize);
-        if self.keys.len() <= space {
-            self.keys.resize_with(space + 1, Vec::new);
-        }
-        let keys = &mut self.keys[space];
-        if keys.len() <= slot {
-            keys.resize_with(slot + 1, KeyState::default);
-        }
-        &mut keys[slot]
-    }
-}
-
-fn key_at<T>(keys: &[Vec<KeyState<T>>], place: Place) -> Option<&KeyState<T>> {
-    keys.get(usize::from(place.space))?.get(place.slot as usize)
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ impl Wheel {
         self.turn();
     }
 
+    /// When a deadline is; never, where it stands for none.
+    pub(super) fn at(&self, peg: Peg) -> Moment {
+        self.pins.get(peg.0 as usize).map_or(Moment::NEVER, |pin| pin.at)
+    }
+
     /// The soonest deadline.
     pub(super) fn first(&self) -> Option<Moment> {
         self.near.first().map(|(at, ..)| *at)

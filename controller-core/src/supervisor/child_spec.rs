@@ -77,8 +77,8 @@ pub(crate) enum Start {
 pub(crate) struct ControllerFacts {
     pub(crate) descriptor: Descriptor,
     pub(crate) type_name: &'static str,
-    /// `schema = derive`.
-    pub(crate) schema_of_type: bool,
+    /// `schema = derive`: what makes it.
+    pub(crate) schema_of_type: Option<fn() -> serde_json::Value>,
     /// `reads(..)`.
     pub(crate) reads: Vec<Read>,
 }

@@ -92,6 +92,8 @@ pub struct ChildInfo {
     pub handle: Option<ChildHandle>,
     /// Reaches the child where it is a supervisor itself.
     pub supervisor: Option<SupervisorHandle>,
+    /// The controller that it runs, under the name of its figures.
+    pub(crate) controller: Option<&'static str>,
 }
 
 /// Whether a child runs.

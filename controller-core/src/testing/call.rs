@@ -12,7 +12,7 @@ use kube::Client;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::cache::{Reader, Seen, Store, View};
+use crate::cache::{Draft, Reader, Seen, Store, View};
 use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target, Watchable, WriteId, Written};
 use crate::controller::{Controller, Described};
 use crate::descriptor::{Callback, Content};
@@ -134,7 +134,8 @@ impl<C: Controller> TestContext<C> {
         let mut cached = self.reach.cached.lock();
         let shelf = cached.entry(TypeId::of::<K>()).or_insert_with(|| Shelf::of(&Read::of::<K>(Content::Whole)));
         shelf.store.begin_list();
-        let _ = shelf.store.upsert(&head, Seen::Listed, || written(obj).into());
+        let object = written(obj);
+        let _ = shelf.store.upsert(&head, Seen::Listed, || Draft::new(&object, b"", &[]));
         drop(cached);
         self
     }

@@ -78,8 +78,8 @@ async fn is_current(engine: &Engine, spec: &WatchSpec, view: &View) -> bool {
         .snapshot()
         .into_iter()
         .map(|(_, entry)| {
-            let key = (entry.key.namespace().map(str::to_owned), entry.key.name().to_owned());
-            (key, entry.version.to_string())
+            let key = (entry.namespace().map(str::to_owned), entry.name().to_owned());
+            (key, entry.version().to_string())
         })
         .collect();
     served(engine, spec).await.is_some_and(|served| served == cached)

@@ -38,9 +38,9 @@ pub(crate) enum Delta<'a> {
     /// An object is new or has another version.
     Upsert {
         slot: Slot,
-        entry: &'a Arc<Entry>,
+        entry: &'a Entry,
         /// The version that was told last.
-        before: Option<&'a Arc<Entry>>,
+        before: Option<&'a Entry>,
         /// Told before this subscriber's `Synced`.
         initial: bool,
     },
@@ -48,7 +48,7 @@ pub(crate) enum Delta<'a> {
     Remove {
         slot: Slot,
         /// The last version seen.
-        entry: &'a Arc<Entry>,
+        entry: &'a Entry,
     },
     /// The first list is complete: told once to each subscriber.
     Synced,
@@ -207,7 +207,10 @@ impl Subscription {
     /// From now on the watch keeps compressed what nobody asks for in a while.
     pub(crate) fn compress(&self) {
         #[cfg(feature = "compressed")]
-        self.running.cooler.get_or_init(|| spawn(cool(self.running.board.clone())));
+        self.running.cooler.get_or_init(|| {
+            self.running.board.store.will_compress();
+            spawn(cool(self.running.board.clone()))
+        });
     }
 
     /// How many objects that watch holds.
@@ -218,6 +221,11 @@ impl Subscription {
     /// How far the watch can be relied on.
     pub(crate) fn health(&self) -> Health {
         self.running.board.vitals.lock().health()
+    }
+
+    /// When bytes came last.
+    pub(crate) fn sign_of_life(&self) -> Instant {
+        self.running.board.vitals.lock().sign_of_life()
     }
 
     /// What went through the watch so far.
@@ -307,14 +315,14 @@ impl Audience {
         self.members.push(member);
     }
 
-    fn upsert(&self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&self, slot: Slot, entry: &Entry, before: Option<&Entry>) {
         for member in &self.members {
             let initial = !member.synced.load(Ordering::Relaxed);
             member.sink.deliver(Delta::Upsert { slot, entry, before, initial });
         }
     }
 
-    fn remove(&self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&self, slot: Slot, entry: &Entry) {
         for member in &self.members {
             member.sink.deliver(Delta::Remove { slot, entry });
         }
@@ -396,7 +404,6 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
     let mut unflushed = 0;
     loop {
         board.serve(audience);
-        let mut told = Told { board, audience, url: parts.url.as_deref(), now: now().into_std() };
         match pump.task() {
             None => {}
             Some(Task::Open(request)) => {
@@ -413,6 +420,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
                 timer.as_mut().reset(deadline);
             }
         }
+        let told = |at: tokio::time::Instant| Told { board, audience, url: parts.url.as_deref(), now: at.into_std() };
         let signal = match at_hand(&mut wire, unflushed).await {
             Some(signal) => {
                 unflushed += 1;
@@ -420,7 +428,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             }
             None => {
                 unflushed = 0;
-                told.audience.flush();
+                audience.flush();
                 tokio::select! {
                     biased;
                     () = board.ordered() => continue,
@@ -431,7 +439,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
                             timer.as_mut().reset(deadline);
                             continue;
                         }
-                        told.now = now().into_std();
+                        let mut told = told(now());
                         if waits {
                             pump.woke(told.now, &mut told);
                         } else {
@@ -444,7 +452,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             }
         };
         let at = now();
-        told.now = at.into_std();
+        let mut told = told(at);
         match signal {
             Signal::Opened => pump.opened(told.now, &mut told),
             Signal::Refused { code, retry_after, body } => {
@@ -491,11 +499,11 @@ struct Told<'a> {
 }
 
 impl Listener for Told<'_> {
-    fn upsert(&mut self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&mut self, slot: Slot, entry: &Entry, before: Option<&Entry>) {
         self.audience.upsert(slot, entry, before);
     }
 
-    fn remove(&mut self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&mut self, slot: Slot, entry: &Entry) {
         self.audience.remove(slot, entry);
     }
 

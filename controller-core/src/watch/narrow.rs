@@ -36,7 +36,7 @@ impl Narrow {
 
     /// Whether this version of an object is meant.
     pub(crate) fn shows(&self, entry: &Entry) -> bool {
-        self.namespace.as_deref().is_none_or(|namespace| entry.key.namespace() == Some(namespace))
+        self.namespace.as_deref().is_none_or(|namespace| entry.namespace() == Some(namespace))
             && self.labels.matches(|key| label(entry, key))
     }
 }

@@ -18,8 +18,8 @@ use crate::json::Flaw;
 
 /// One who is told what the bytes changed.
 pub(super) trait Listener {
-    fn upsert(&mut self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>);
-    fn remove(&mut self, slot: Slot, entry: &Arc<Entry>);
+    fn upsert(&mut self, slot: Slot, entry: &Entry, before: Option<&Entry>);
+    fn remove(&mut self, slot: Slot, entry: &Entry);
     fn synced(&mut self);
     fn note(&mut self, note: Note<'_>);
 }
@@ -342,7 +342,7 @@ impl Intake {
     fn upsert(&self, object: &Object<'_>, seen: Seen<'_>, listener: &mut impl Listener) -> bool {
         Tally::count(&self.tally.reports);
         let applied = self.store.upsert(&object.head, seen, || match self.managed_fields {
-            ManagedFields::Cut => object.bytes(&self.type_meta),
+            ManagedFields::Cut => object.draft(&self.type_meta),
             ManagedFields::Kept => object.whole(&self.type_meta),
         });
         self.tell(&applied, listener)

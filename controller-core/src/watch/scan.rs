@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::cache::Draft;
 use crate::json::{Cursor, Flaw};
 
 /// What the engine must know of one version of an object.
@@ -339,55 +340,24 @@ impl<'a> Metadata<'a> {
 }
 
 impl Object<'_> {
-    /// A copy without managedFields, with the type that items of a list are sent without.
-    pub(super) fn bytes(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
-        self.copied(type_meta, self.cuts.ranges())
+    /// To be kept without managedFields, with the type that items of a list are sent without.
+    pub(super) fn draft<'a>(&'a self, type_meta: &'a TypeMeta) -> Draft<'a> {
+        Draft::new(self.span, self.lacking(type_meta), self.cuts.ranges())
     }
 
     /// The same with its managedFields.
-    pub(super) fn whole(&self, type_meta: &TypeMeta) -> Arc<[u8]> {
-        self.copied(type_meta, &[])
+    pub(super) fn whole<'a>(&'a self, type_meta: &'a TypeMeta) -> Draft<'a> {
+        Draft::new(self.span, self.lacking(type_meta), &[])
     }
 
-    fn copied(&self, type_meta: &TypeMeta, cuts: &[Range<usize>]) -> Arc<[u8]> {
-        let lacking: &[u8] = match (self.has_api_version, self.has_kind) {
+    fn lacking<'a>(&self, type_meta: &'a TypeMeta) -> &'a [u8] {
+        match (self.has_api_version, self.has_kind) {
             (true, true) => b"",
             (false, false) => &type_meta.both,
             (false, true) => &type_meta.api_version,
             (true, false) => &type_meta.kind,
-        };
-        match (lacking, cuts) {
-            ([], []) => Arc::from(self.span),
-            (lacking, [cut]) if lacking.len() <= cut.len() => with_instead(self.span, lacking, cut),
-            (lacking, cuts) => {
-                let mut copy = Vec::with_capacity(self.span.len() + lacking.len());
-                copy.push(b'{');
-                copy.extend_from_slice(lacking);
-                let mut from = 1;
-                for cut in cuts {
-                    copy.extend_from_slice(self.span.get(from..cut.start).unwrap_or_default());
-                    from = cut.end;
-                }
-                copy.extend_from_slice(self.span.get(from..).unwrap_or_default());
-                Arc::from(copy)
-            }
         }
     }
-}
-
-/// The bytes less the cut, with what they lack behind their brace, in one allocation: a copy of the end that is as
-/// long as the result, whose beginning is then written anew. managedFields stand near the beginning.
-fn with_instead(span: &[u8], lacking: &[u8], cut: &Range<usize>) -> Arc<[u8]> {
-    let mut copy: Arc<[u8]> = Arc::from(span.get(cut.len() - lacking.len()..).unwrap_or_default());
-    let (brace, rest) = span.get(..cut.start).and_then(|before| before.split_at_checked(1)).unwrap_or_default();
-    if let Some(mut begin) = Arc::get_mut(&mut copy) {
-        for part in [brace, lacking, rest] {
-            if let Some(place) = begin.split_off_mut(..part.len()) {
-                place.copy_from_slice(part);
-            }
-        }
-    }
-    copy
 }
 
 /// What an item of a list lacks, ready to be put behind its brace.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cache::{Applied, Seen, Store};
+use crate::cache::{Applied, Draft, Seen, Store};
 use crate::context::Selector;
 use crate::watch::Head;
 
@@ -37,15 +37,16 @@ impl Bench {
 
     fn tell(&self, applied: &Applied) {
         match applied {
-            Applied::Upsert { slot, entry, before } => self.reader.changed(*slot, before.as_deref(), Some(&**entry)),
-            Applied::Remove { slot, entry } => self.reader.changed(*slot, Some(&**entry), None),
+            Applied::Upsert { slot, entry, before } => self.reader.changed(*slot, before.as_ref(), Some(entry)),
+            Applied::Remove { slot, entry } => self.reader.changed(*slot, Some(entry), None),
             other => panic!("the bench does nothing that leads to {other:?}"),
         }
     }
 
     fn put(&mut self, key: &Key, object: &Value) {
         let head = self.head(key);
-        let applied = self.store.upsert(&head, Seen::Listed, || object.to_string().into_bytes().into());
+        let bytes = object.to_string().into_bytes();
+        let applied = self.store.upsert(&head, Seen::Listed, || Draft::new(&bytes, b"", &[]));
         self.tell(&applied);
     }
 
@@ -62,7 +63,7 @@ impl Bench {
             .find(query)
             .expect("the query is sound")
             .iter()
-            .map(|(_, entry)| entry.key.to_string())
+            .map(|(_, entry)| entry.key().to_string())
             .collect();
         found.sort();
         assert_eq!(found, expect, "{query:?}");

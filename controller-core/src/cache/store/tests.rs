@@ -18,7 +18,7 @@ fn word(applied: &Applied) -> String {
         Applied::Unchanged => "unchanged".into(),
         Applied::Upsert { slot, entry, before: None } => format!("new {entry:?} in {slot}"),
         Applied::Upsert { slot, entry, before: Some(before) } => {
-            format!("{} -> {} in {slot}", before.version, entry.version)
+            format!("{} -> {} in {slot}", before.version(), entry.version())
         }
         Applied::Replaced { slot, gone, entry } => format!("{gone:?} gone, {entry:?} in {slot}"),
         Applied::Remove { slot, entry } => format!("{entry:?} gone from {slot}"),
@@ -26,17 +26,17 @@ fn word(applied: &Applied) -> String {
     }
 }
 
-fn bytes() -> Arc<[u8]> {
-    Arc::from(&b"{}"[..])
+fn draft() -> Draft<'static> {
+    Draft::new(b"{}", b"", &[])
 }
 
 fn listed(store: &Store, name: &str, uid: &str, version: &str) -> String {
-    word(&store.upsert(&head(name, uid, version), Seen::Listed, bytes))
+    word(&store.upsert(&head(name, uid, version), Seen::Listed, draft))
 }
 
 fn event(store: &Store, at: &str, name: &str, uid: &str, version: &str) -> String {
     let at = ResourceVersion::new(at);
-    word(&store.upsert(&head(name, uid, version), Seen::Event(Some(&at)), bytes))
+    word(&store.upsert(&head(name, uid, version), Seen::Event(Some(&at)), draft))
 }
 
 fn removed(store: &Store, name: &str, uid: &str, version: &str) -> String {

@@ -1,11 +1,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::cache::{Entry, Seen};
+use crate::cache::{Draft, Entry, Seen};
 use crate::watch::Head;
 
 /// An object as its kind has them: most of it is the same in all.
-fn object(number: usize) -> Arc<[u8]> {
+fn object(number: usize) -> Bytes {
     let container = |image: &str| {
         json!({
             "name": image, "image": format!("registry.example.com/team/{image}:v1.{}", number % 7),
@@ -29,11 +29,13 @@ fn put(store: &Store, number: usize, version: usize, seen: Seen<'_>) {
         version: version.to_string().into(),
         ..Head::default()
     };
-    let _ = store.upsert(&head, seen, || object(number));
+    let object = object(number);
+    let _ = store.upsert(&head, seen, || Draft::new(&object, b"", &[]));
 }
 
 fn filled(objects: usize) -> Store {
     let store = Store::new();
+    store.will_compress();
     store.begin_list();
     (0..objects).for_each(|number| put(&store, number, number + 1, Seen::Listed));
     store.end_list();
@@ -42,7 +44,7 @@ fn filled(objects: usize) -> Store {
 
 /// The bytes that an object takes now.
 fn held(entry: &Entry) -> usize {
-    match &*entry.body.0.lock() {
+    match &*entry.body().expect("it is kept apart").0.lock() {
         Form::Plain { bytes, .. } => bytes.len(),
         Form::Packed(packed) => packed.bytes.len(),
     }

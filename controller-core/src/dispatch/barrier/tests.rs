@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cache::{Applied, Seen, Store};
+use crate::cache::{Applied, Draft, Seen, Store};
 use crate::watch::Head;
 
 fn place(slot: u32) -> Place {
@@ -19,7 +19,7 @@ fn key(name: &str) -> Key {
 }
 
 /// An object in this version, as a cache shows it.
-fn shown(name: &str, uid: &str, version: u32) -> std::sync::Arc<Entry> {
+fn shown(name: &str, uid: &str, version: u32) -> Entry {
     let head = Head {
         namespace: Some("default".into()),
         name: name.to_owned().into(),
@@ -27,7 +27,7 @@ fn shown(name: &str, uid: &str, version: u32) -> std::sync::Arc<Entry> {
         version: version.to_string().into(),
         ..Head::default()
     };
-    match Store::new().upsert(&head, Seen::Listed, || b"{}".as_slice().into()) {
+    match Store::new().upsert(&head, Seen::Listed, || Draft::new(b"{}", b"", &[])) {
         Applied::Upsert { entry, .. } => entry,
         other => panic!("a new object is an upsert, not {other:?}"),
     }
@@ -41,7 +41,7 @@ fn at(version: u32) -> Until {
 fn each_kind_of_wait_is_met_by_what_shows_it() {
     let check = |until: &Until, shown: Option<(&str, u32)>, expect: bool| {
         let shown = shown.map(|(uid, version)| self::shown("a", uid, version));
-        assert_eq!(until.is_met(shown.as_deref()), expect, "{until:?} by {shown:?}");
+        assert_eq!(until.is_met(shown.as_ref()), expect, "{until:?} by {shown:?}");
     };
     check(&at(5), None, false);
     check(&at(5), Some(("u", 4)), false);
@@ -70,10 +70,10 @@ fn a_key_is_free_once_everything_is_shown_and_answered() {
     barrier.wait(place(2), cache(0), key("b"), at(6));
     barrier.ask(place(1));
     let a = shown("a", "u", 5);
-    assert_eq!(barrier.shown(cache(0), &key("a"), Some(&*a)), []);
-    assert_eq!(barrier.shown(cache(1), &key("a"), Some(&*a)), []);
-    assert_eq!(barrier.shown(cache(0), &key("b"), Some(&*shown("b", "u", 6))), [place(2)]);
-    assert_eq!(barrier.shown(cache(0), &key("b"), Some(&*shown("b", "u", 7))), []);
+    assert_eq!(barrier.shown(cache(0), &key("a"), Some(&a)), []);
+    assert_eq!(barrier.shown(cache(1), &key("a"), Some(&a)), []);
+    assert_eq!(barrier.shown(cache(0), &key("b"), Some(&shown("b", "u", 6))), [place(2)]);
+    assert_eq!(barrier.shown(cache(0), &key("b"), Some(&shown("b", "u", 7))), []);
     assert!(barrier.is_asking(place(1)) && barrier.holds(place(1)));
     assert!(barrier.answered(place(1)) && !barrier.holds(place(1)));
     assert!(!barrier.give_up(place(1)));
@@ -84,7 +84,7 @@ fn only_time_frees_a_key_that_waits_blindly() {
     let mut barrier = Barrier::default();
     barrier.wait_blindly(place(1));
     barrier.wait(place(1), cache(0), key("a"), at(1));
-    assert_eq!(barrier.shown(cache(0), &key("a"), Some(&*shown("a", "u", 1))), []);
+    assert_eq!(barrier.shown(cache(0), &key("a"), Some(&shown("a", "u", 1))), []);
     assert!(!barrier.is_asking(place(1)) && barrier.give_up(place(1)));
 }
 
@@ -103,7 +103,7 @@ proptest! {
         let last = (0..2).flat_map(|number| (0..3).map(move |name| (number, name, 9)));
         for (number, name, version) in shows.into_iter().chain(last) {
             let object = shown(&name.to_string(), "u", version);
-            for place in barrier.shown(cache(number), &key(&name.to_string()), Some(&*object)) {
+            for place in barrier.shown(cache(number), &key(&name.to_string()), Some(&object)) {
                 prop_assert!(freed.insert(place), "{:?} is freed twice", place);
             }
             let best = newest.entry((number, name)).or_default();

@@ -171,7 +171,6 @@ impl Bench {
             hub: Hub::new(client, clock, chance, None, Vec::new()),
             live: Arc::new(Live::default()),
             namespaces: None,
-            requests: crate::env::Requests::default(),
             watchdog: crate::dispatch::Watchdog::start(),
         };
         let descriptor = change(Scripted::DESCRIPTOR);
@@ -195,7 +194,7 @@ impl Bench {
         Self { engine, ear, log, requests, stop, task }
     }
 
-    fn entry(slot: u32, version: u32, extra: &Value) -> Arc<Entry> {
+    fn entry(slot: u32, version: u32, extra: &Value) -> Entry {
         let name = ["a", "b", "c", "d"][slot as usize];
         let mut object = json!({
             "apiVersion": "v1", "kind": "Pod",
@@ -212,8 +211,8 @@ impl Bench {
             says_paused: false,
         };
         let store = crate::cache::Store::new();
-        let bytes: Arc<[u8]> = object.to_string().into_bytes().into();
-        match store.upsert(&head, crate::cache::Seen::Listed, || bytes) {
+        let bytes = object.to_string().into_bytes();
+        match store.upsert(&head, crate::cache::Seen::Listed, || crate::cache::Draft::new(&bytes, b"", &[])) {
             crate::cache::Applied::Upsert { entry, .. } => entry,
             other => panic!("a new object in an empty store is {other:?}"),
         }

@@ -82,6 +82,7 @@ pub(super) fn info(number: u64, entry: &Entry<Child, Run>, door: &Arc<Door>, now
         uptime: line.map(|_| now.saturating_sub(entry.up_since())),
         blocked: line.and_then(|line| line.polls()).map_or(0, Polls::found),
         handle: line.map(|line| ChildHandle { number, line: Arc::clone(line), door: Arc::clone(door) }),
+        controller: child.spec.controller_facts().map(|facts| facts.descriptor.name()),
         supervisor: match child.spec.start() {
             Start::Supervisor(supervisor) => Some(supervisor.handle()),
             Start::Worker(_) => None,

@@ -22,7 +22,7 @@ struct Recorder {
 #[derive(Default)]
 struct Heard {
     told: Vec<String>,
-    known: BTreeMap<Slot, Arc<Entry>>,
+    known: BTreeMap<Slot, Entry>,
     synced: bool,
 }
 
@@ -33,17 +33,21 @@ impl Sink for Recorder {
             Delta::Upsert { slot, entry, before, initial } => {
                 assert_eq!(initial, !heard.synced, "initial means before synced");
                 let known = heard.known.insert(slot, entry.clone());
-                assert_eq!(known.as_ref().map(Arc::as_ptr), before.map(Arc::as_ptr), "before is what was told last");
+                assert_eq!(
+                    known.as_ref().map(Entry::address),
+                    before.map(Entry::address),
+                    "before is what was told last"
+                );
                 if let Some(known) = &known {
-                    assert!(known.version.is_before(&entry.version), "{known:?} then {entry:?}");
+                    assert!(known.version().is_before(&entry.version()), "{known:?} then {entry:?}");
                 }
                 let sign = if before.is_some() { '~' } else { '+' };
-                heard.told.push(format!("{sign}{}", entry.key.name()));
+                heard.told.push(format!("{sign}{}", entry.name()));
             }
             Delta::Remove { slot, entry } => {
                 let known = heard.known.remove(&slot).expect("what goes was told");
-                assert!(Arc::ptr_eq(&known, entry), "the last version told goes");
-                heard.told.push(format!("-{}", entry.key.name()));
+                assert!(known.address() == entry.address(), "the last version told goes");
+                heard.told.push(format!("-{}", entry.name()));
             }
             Delta::Synced => {
                 assert!(!heard.synced, "told once");
@@ -62,7 +66,7 @@ impl Recorder {
     /// Name to version of all that it knows.
     fn known(&self) -> BTreeMap<String, String> {
         let heard = self.heard.lock();
-        heard.known.values().map(|entry| (entry.key.to_string(), entry.version.to_string())).collect()
+        heard.known.values().map(|entry| (entry.key().to_string(), entry.version().to_string())).collect()
     }
 }
 
@@ -473,7 +477,7 @@ async fn a_selector_that_an_object_leaves_tells_it_as_gone() {
             rig.maps().patch("a", &Default::default(), &kube::api::Patch::Merge(patch)).await.expect("patched");
         }
         until("in, out and in", || recorder.told() == words(&["synced", "+a", "-a", "+a"])).await;
-        let shown: Vec<_> = subscription.view().snapshot().iter().map(|(_, entry)| entry.key.to_string()).collect();
+        let shown: Vec<_> = subscription.view().snapshot().iter().map(|(_, entry)| entry.key().to_string()).collect();
         assert_eq!(shown, ["default/a"]);
     }
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cache::Draft;
 use crate::cache::{Applied, Seen};
 use crate::watch::Head;
 
@@ -32,7 +33,7 @@ fn what_a_declaration_asks_for_beyond_the_watch_is_looked_at_here() {
 /// A subscriber that checks what it is told, and gives slots back when it is told to.
 #[derive(Default)]
 struct Subscriber {
-    known: Mutex<BTreeMap<Slot, Arc<Entry>>>,
+    known: Mutex<BTreeMap<Slot, Entry>>,
     /// Slots of objects that went, which it may still speak of.
     held: Mutex<Vec<Slot>>,
 }
@@ -43,12 +44,16 @@ impl Sink for Subscriber {
         match delta {
             Delta::Upsert { slot, entry, before, .. } => {
                 let told = known.insert(slot, entry.clone());
-                assert_eq!(told.as_ref().map(Arc::as_ptr), before.map(Arc::as_ptr), "before is what was told last");
+                assert_eq!(
+                    told.as_ref().map(Entry::address),
+                    before.map(Entry::address),
+                    "before is what was told last"
+                );
                 self.held.lock().retain(|held| *held != slot);
             }
             Delta::Remove { slot, entry } => {
                 let told = known.remove(&slot).expect("what goes was told");
-                assert!(Arc::ptr_eq(&told, entry), "the version told last goes");
+                assert!(told.address() == entry.address(), "the version told last goes");
                 self.held.lock().push(slot);
             }
             Delta::Synced => {}
@@ -89,7 +94,7 @@ impl Rig {
     fn put(&mut self, name: &str, uid: &str, tier: &str) {
         let head = self.head(name, uid);
         let bytes = serde_json::json!({"metadata": {"labels": {"tier": tier}}}).to_string().into_bytes();
-        match self.store.upsert(&head, Seen::Event(None), || bytes.into()) {
+        match self.store.upsert(&head, Seen::Event(None), || Draft::new(&bytes, b"", &[])) {
             Applied::Upsert { slot, entry, before } => {
                 self.filter.deliver(Delta::Upsert { slot, entry: &entry, before: before.as_ref(), initial: false });
             }
@@ -102,9 +107,9 @@ impl Rig {
     }
 
     fn delete(&mut self, name: &str) {
-        let known = self.store.snapshot().into_iter().find(|(_, entry)| entry.key.name() == name);
+        let known = self.store.snapshot().into_iter().find(|(_, entry)| entry.name() == name);
         let Some((_, known)) = known else { return };
-        let uid = known.uid.as_ref().map(ToString::to_string).unwrap_or_default();
+        let uid = known.uid().map(|uid| uid.to_string()).unwrap_or_default();
         let head = self.head(name, &uid);
         if let Applied::Remove { slot, entry } = self.store.remove(&head) {
             self.filter.deliver(Delta::Remove { slot, entry: &entry });
@@ -127,8 +132,8 @@ impl Rig {
             self.store.snapshot().into_iter().filter(|(_, entry)| self.filter.narrow.shows(entry)).collect();
         let known = self.subscriber.known.lock();
         let known: Vec<_> = known.iter().map(|(slot, entry)| (*slot, entry.clone())).collect();
-        let of = |found: &[(Slot, Arc<Entry>)]| {
-            found.iter().map(|(slot, e)| (*slot, e.version.to_string())).collect::<Vec<_>>()
+        let of = |found: &[(Slot, Entry)]| {
+            found.iter().map(|(slot, e)| (*slot, e.version().to_string())).collect::<Vec<_>>()
         };
         assert_eq!(of(&known), of(&expect));
     }

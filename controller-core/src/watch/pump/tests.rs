@@ -174,18 +174,18 @@ impl Server {
 #[derive(Default)]
 struct Heard {
     told: Vec<String>,
-    known: BTreeMap<Slot, Arc<Entry>>,
+    known: BTreeMap<Slot, Entry>,
     synced: usize,
     notes: Vec<String>,
 }
 
 impl Listener for Heard {
-    fn upsert(&mut self, slot: Slot, entry: &Arc<Entry>, before: Option<&Arc<Entry>>) {
+    fn upsert(&mut self, slot: Slot, entry: &Entry, before: Option<&Entry>) {
         let known = self.known.insert(slot, entry.clone());
-        assert_eq!(known.as_ref().map(Arc::as_ptr), before.map(Arc::as_ptr), "before is what was told last");
+        assert_eq!(known.as_ref().map(Entry::address), before.map(Entry::address), "before is what was told last");
         if let Some(known) = known {
-            assert!(known.key == entry.key && known.uid == entry.uid, "a slot holds one object");
-            assert_ne!(known.version, entry.version, "the same version is not told twice");
+            assert!(known.key() == entry.key() && known.uid() == entry.uid(), "a slot holds one object");
+            assert_ne!(known.version(), entry.version(), "the same version is not told twice");
         }
         let bytes = entry.bytes();
         let text = std::str::from_utf8(&bytes).expect("text");
@@ -193,15 +193,15 @@ impl Listener for Heard {
             text.starts_with(r#"{"kind":"Pod","apiVersion":"v1","#)
                 || text.starts_with(r#"{"apiVersion":"v1","kind":"Pod","#)
         );
-        assert!(!text.contains("managedFields") && text.contains(&format!(r#""at":{}"#, entry.version)), "{text}");
+        assert!(!text.contains("managedFields") && text.contains(&format!(r#""at":{}"#, entry.version())), "{text}");
         let sign = if before.is_some() { '~' } else { '+' };
-        self.told.push(format!("{sign}{}@{}", entry.key.name(), entry.version));
+        self.told.push(format!("{sign}{}@{}", entry.name(), entry.version()));
     }
 
-    fn remove(&mut self, slot: Slot, entry: &Arc<Entry>) {
+    fn remove(&mut self, slot: Slot, entry: &Entry) {
         let known = self.known.remove(&slot).expect("what goes was told");
-        assert!(Arc::ptr_eq(&known, entry), "the last version told goes");
-        self.told.push(format!("-{}", entry.key.name()));
+        assert!(known.address() == entry.address(), "the last version told goes");
+        self.told.push(format!("-{}", entry.name()));
     }
 
     fn synced(&mut self) {

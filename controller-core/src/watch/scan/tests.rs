@@ -1,8 +1,10 @@
 mod strict;
 
 use proptest::prelude::*;
+use serde_json::Value;
 
 use super::*;
+use crate::cache::{Applied, Seen, Store};
 use strict::{agree, is_repeated, scanned, strict};
 
 fn read(text: &[u8]) -> Result<Object<'_>, Unreadable<'_>> {
@@ -10,11 +12,24 @@ fn read(text: &[u8]) -> Result<Object<'_>, Unreadable<'_>> {
     object(&mut cursor)
 }
 
+/// What is made of an object, once it is seen that the cache keeps it so, with its names.
+fn kept(object: &Object<'_>) -> (strict::Head, Value) {
+    let type_meta = TypeMeta::new("v1", "Pod");
+    for draft in [object.draft(&type_meta), object.whole(&type_meta)] {
+        let Applied::Upsert { entry, .. } = Store::new().upsert(&object.head, Seen::Listed, || draft) else {
+            panic!("an empty store takes any object")
+        };
+        assert_eq!((&*entry.json(), &*entry.bytes()), (&*draft.to_vec(), &*draft.to_vec()));
+        assert_eq!((entry.namespace(), entry.name()), (object.head.namespace.as_deref(), &*object.head.name));
+    }
+    scanned(object)
+}
+
 /// The scan and a strict parser say the same of the text.
 #[track_caller]
 fn same(text: &str) {
     let expect = serde_json::from_str(text).ok().and_then(strict);
-    assert_eq!(read(text.as_bytes()).ok().map(|object| scanned(&object)), expect, "{text}");
+    assert_eq!(read(text.as_bytes()).ok().map(|object| kept(&object)), expect, "{text}");
     for key in ["ADDED", "MODIFIED", "DELETED"] {
         for line in [
             format!(r#"{{"type":"{key}","object":{text}}}"#),
@@ -22,8 +37,8 @@ fn same(text: &str) {
             format!(r#" {{ "type" : "BOOKMARK" , "object" : {text} , "more" : [ {{}} ] , "type" : "{key}" }} "#),
         ] {
             let found = match event(line.as_bytes()) {
-                Ok(Event::Upsert(object)) if key != "DELETED" => Some(scanned(&object)),
-                Ok(Event::Delete(object)) if key == "DELETED" => Some(scanned(&object)),
+                Ok(Event::Upsert(object)) if key != "DELETED" => Some(kept(&object)),
+                Ok(Event::Delete(object)) if key == "DELETED" => Some(kept(&object)),
                 Ok(other) => panic!("{other:?} of {line}"),
                 Err(_) => None,
             };

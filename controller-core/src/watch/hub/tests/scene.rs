@@ -66,7 +66,7 @@ struct Ear {
 struct Heard {
     tape: Tape,
     timed: Vec<(Duration, String)>,
-    known: BTreeMap<Slot, Arc<Entry>>,
+    known: BTreeMap<Slot, Entry>,
     synced: bool,
 }
 
@@ -85,23 +85,30 @@ impl Sink for Ear {
             Delta::Upsert { slot, entry, before, initial } => {
                 assert_eq!(initial, !heard.synced, "initial means before synced");
                 let known = heard.known.insert(slot, entry.clone());
-                assert_eq!(known.as_ref().map(Arc::as_ptr), before.map(Arc::as_ptr), "before is what was told last");
+                assert_eq!(
+                    known.as_ref().map(Entry::address),
+                    before.map(Entry::address),
+                    "before is what was told last"
+                );
                 if let Some(known) = &known {
-                    assert!(known.key == entry.key && known.uid == entry.uid, "a new uid is a remove before");
-                    assert_ne!(known.version, entry.version, "no delivery without a difference");
-                    assert!(self.may_go_back || known.version.is_before(&entry.version), "{known:?} then {entry:?}");
+                    assert!(known.key() == entry.key() && known.uid() == entry.uid(), "a new uid is a remove before");
+                    assert_ne!(known.version(), entry.version(), "no delivery without a difference");
+                    assert!(
+                        self.may_go_back || known.version().is_before(&entry.version()),
+                        "{known:?} then {entry:?}"
+                    );
                 }
-                let version = entry.version.to_string();
+                let version = entry.version().to_string();
                 let bytes = entry.bytes();
                 let text = std::str::from_utf8(&bytes).expect("text");
                 assert!(text.contains(&format!(r#""at":{version}}}"#)) && !text.contains("managedFields"), "{text}");
                 let (sign, uid) = (if before.is_some() { '~' } else { '+' }, uid(entry));
-                heard.say(at, entry.key.name(), format!("{sign}{uid}@{version}"));
+                heard.say(at, entry.name(), format!("{sign}{uid}@{version}"));
             }
             Delta::Remove { slot, entry } => {
                 let known = heard.known.remove(&slot).expect("what goes was told");
-                assert!(Arc::ptr_eq(&known, entry), "the last version told goes");
-                heard.say(at, entry.key.name(), format!("-{}", uid(entry)));
+                assert!(known.address() == entry.address(), "the last version told goes");
+                heard.say(at, entry.name(), format!("-{}", uid(entry)));
             }
             Delta::Synced => {
                 assert!(!heard.synced, "told once");
@@ -113,7 +120,7 @@ impl Sink for Ear {
 }
 
 fn uid(entry: &Entry) -> String {
-    entry.uid.as_ref().map(ToString::to_string).unwrap_or_default()
+    entry.uid().map(|uid| uid.to_string()).unwrap_or_default()
 }
 
 /// One of the two watches.
@@ -215,7 +222,7 @@ impl Scene {
     /// What the store holds, and what the server has.
     fn kept(&self) -> [Vec<String>; 2] {
         let store = self.pods.subscription.view().snapshot();
-        let kept = store.iter().map(|(_, entry)| format!("{} {}@{}", entry.key.name(), uid(entry), entry.version));
+        let kept = store.iter().map(|(_, entry)| format!("{} {}@{}", entry.name(), uid(entry), entry.version()));
         let mut kept: Vec<String> = kept.collect();
         kept.sort();
         let served = self.pods(|server| server.objects());

@@ -18,12 +18,12 @@ use Fate::{Noted, Told};
 struct Diary(Vec<String>, Vec<String>);
 
 impl Listener for Diary {
-    fn upsert(&mut self, _: Slot, entry: &Arc<Entry>, _: Option<&Arc<Entry>>) {
-        self.0.push(format!("{}@{}", entry.key.name(), entry.version));
+    fn upsert(&mut self, _: Slot, entry: &Entry, _: Option<&Entry>) {
+        self.0.push(format!("{}@{}", entry.name(), entry.version()));
     }
 
-    fn remove(&mut self, _: Slot, entry: &Arc<Entry>) {
-        self.0.push(format!("-{}", entry.key.name()));
+    fn remove(&mut self, _: Slot, entry: &Entry) {
+        self.0.push(format!("-{}", entry.name()));
     }
 
     fn synced(&mut self) {}

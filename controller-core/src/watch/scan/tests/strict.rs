@@ -58,7 +58,8 @@ pub(super) fn head(object: &Object<'_>) -> Head {
 
 /// What the scan makes of an object that a strict parser takes.
 pub(super) fn scanned(object: &Object<'_>) -> (Head, Value) {
-    let kept = object.bytes(&TypeMeta::new("v1", "Pod"));
+    let type_meta = TypeMeta::new("v1", "Pod");
+    let kept = object.draft(&type_meta).to_vec();
     (head(object), serde_json::from_slice(&kept).expect("the copy is JSON where the bytes are"))
 }
 
