@@ -101,8 +101,8 @@ impl Tree {
             itself,
             spec: Arc::clone(&spec),
         };
-        for child in spec.children() {
-            tree.insert(child.clone());
+        for child in spec.shared_children() {
+            tree.insert(Arc::clone(child));
         }
         tree
     }
@@ -276,13 +276,13 @@ impl Tree {
         }
     }
 
-    fn insert(&mut self, spec: ChildSpec) -> u64 {
+    fn insert(&mut self, spec: Arc<ChildSpec>) -> u64 {
         let number = self.spec.door().number();
         self.insert_as(number, spec);
         number
     }
 
-    fn insert_as(&mut self, number: u64, spec: ChildSpec) {
+    fn insert_as(&mut self, number: u64, spec: Arc<ChildSpec>) {
         let (id, terms) = (Arc::from(spec.id.as_str()), spec.terms());
         self.roster.insert(number, id, terms, Child { spec, starts: 0, restarts: 0, last_exit: None });
     }

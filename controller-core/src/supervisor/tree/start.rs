@@ -13,7 +13,7 @@ use crate::supervisor::blocked::Lookout;
 use crate::supervisor::child_spec::Start;
 use crate::supervisor::context::ChildContext;
 use crate::supervisor::exit::Exit;
-use crate::supervisor::guard;
+use crate::supervisor::guard::Guarded;
 use crate::supervisor::line::Line;
 
 /// How long a child may take to become ready before the log says what its siblings wait for.
@@ -105,7 +105,7 @@ impl Tree {
             lookout.watch(&line);
         }
         let cx = ChildContext::new(Arc::clone(&line), self.cx.scope().cloned());
-        let task = env::spawn(guard::run(Arc::clone(&line), move || future_of(launched, cx)));
+        let task = env::spawn(Guarded::new(Arc::clone(&line), move || future_of(launched, cx)));
         self.roster.started(number, Run { line: Arc::clone(&line), abort: task.abort_handle() });
         self.running.push(Running { child: number, start, task });
         Some((start, line))
