@@ -1,6 +1,7 @@
 //! Owns what a child knows of its supervisor: that it may say it is ready, and that it is asked to stop.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 
 use super::line::Line;
@@ -72,7 +73,8 @@ impl ChildContext {
     }
 
     /// Reports a sign of life. Where the child's spec has a [`health`](super::ChildSpec::health) limit, it must come at
-    /// least that often, or the child is killed and restarted; elsewhere it does nothing.
+    /// least that often, or the child is killed and restarted; elsewhere it does nothing. Controllers and supervisors show
+    /// their own, as long as their loops get their turns.
     ///
     /// ```
     /// use controller_core::prelude::*;
@@ -102,6 +104,19 @@ impl ChildContext {
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.line.is_stopping()
+    }
+
+    /// Shows signs of life for `work`, as long as its task gets its turns: four within the health limit, if there is one.
+    pub(crate) async fn beating<F: Future>(&self, work: F) -> F::Output {
+        let Some(pause) = self.line.health().map(|limit| limit / 4) else { return work.await };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut work => return output,
+                () = tokio::time::sleep(pause) => self.alive(),
+            }
+        }
     }
 
     /// What the operator gives to its children; none where the tree is not part of an operator.

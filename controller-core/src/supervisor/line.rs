@@ -34,6 +34,7 @@ pub(crate) struct Line {
 
 /// When a child with a health limit showed its last sign of life.
 struct Signs {
+    limit: Duration,
     clock: Clock,
     origin: Instant,
     last: AtomicU64,
@@ -54,8 +55,8 @@ impl Line {
     }
 
     /// Signs of life are kept from now on, as times since `origin`.
-    pub(super) fn with_signs(mut self, clock: Clock, origin: Instant) -> Self {
-        self.pulse = Some(Box::new(Signs { clock, origin, last: AtomicU64::new(0) }));
+    pub(super) fn with_signs(mut self, limit: Duration, clock: Clock, origin: Instant) -> Self {
+        self.pulse = Some(Box::new(Signs { limit, clock, origin, last: AtomicU64::new(0) }));
         self
     }
 
@@ -130,6 +131,11 @@ impl Line {
 
     pub(super) fn has_ended(&self) -> bool {
         self.was_said(ENDED)
+    }
+
+    /// How often the child is to show a sign of life, where it is to.
+    pub(super) fn health(&self) -> Option<Duration> {
+        self.pulse.as_ref().map(|signs| signs.limit)
     }
 
     pub(super) fn last_sign(&self) -> Duration {

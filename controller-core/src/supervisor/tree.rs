@@ -100,7 +100,7 @@ pub(crate) async fn supervise(spec: Arc<Supervisor>, cx: ChildContext) -> End {
 fn launch(start: Start, cx: ChildContext) -> BoxFuture<'static, Exit> {
     match start {
         Start::Worker(start) => start(cx),
-        Start::Supervisor(spec) => supervise(spec, cx).map(End::into_exit).boxed(),
+        Start::Supervisor(spec) => async move { cx.beating(supervise(spec, cx.clone())).await.into_exit() }.boxed(),
     }
 }
 
@@ -326,8 +326,8 @@ impl Tree {
         let (launched, health, blocked_after) =
             (child.spec.start().clone(), child.spec.health, child.spec.blocked_after);
         let mut line = Line::new(id, self.cx.scope().cloned());
-        if health.is_some() {
-            line = line.with_signs(self.clock.clone(), self.origin);
+        if let Some(limit) = health {
+            line = line.with_signs(limit, self.clock.clone(), self.origin);
         }
         let seen = blocked_after.map(|limit| {
             let supervisor = Arc::clone(self.spec.shared_name());

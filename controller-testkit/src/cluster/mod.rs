@@ -17,6 +17,7 @@ pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
 pub use log::{Exchange, Log};
 
+use crate::auth::{Authorization, Gate, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
 use crate::server::{RestoreError, Server};
@@ -61,15 +62,40 @@ impl Cluster {
     /// # let _ = bare;
     /// ```
     pub fn builder() -> ClusterBuilder {
-        ClusterBuilder { seed: 0, started_at: None, world: World::full() }
+        ClusterBuilder {
+            seed: 0,
+            started_at: None,
+            world: World::full(),
+            authorization: Authorization::default(),
+            tokens: Vec::new(),
+        }
     }
 
-    /// A client that calls the server in process. Its default namespace is `default`.
+    /// An administrator's client that calls the server in process. Its default namespace is `default`.
     ///
     /// To be called inside a tokio runtime, as kube's client asks for one.
     pub fn client(&self) -> Client {
         self.run_the_world();
         Client::new(InProcess::new(self.door()), "default")
+    }
+
+    /// A client of that user, who may do what the roles and bindings in the cluster say.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::{Cluster, User};
+    /// use k8s_openapi::api::core::v1::Node;
+    /// use kube::Api;
+    ///
+    /// let cluster = Cluster::new();
+    /// let nodes: Api<Node> = Api::all(cluster.client_as(User::service_account("default", "robot")));
+    /// let refused = nodes.get("node-1").await.unwrap_err();
+    /// assert!(refused.to_string().contains("cannot get resource"), "{refused}");
+    /// # });
+    /// ```
+    pub fn client_as(&self, user: User) -> Client {
+        self.run_the_world();
+        Client::new(InProcess::new(self.door()).of(user), "default")
     }
 
     /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.
@@ -179,6 +205,8 @@ pub struct ClusterBuilder {
     seed: u64,
     started_at: Option<Timestamp>,
     world: World,
+    authorization: Authorization,
+    tokens: Vec<(String, User)>,
 }
 
 impl ClusterBuilder {
@@ -200,11 +228,35 @@ impl ClusterBuilder {
         self
     }
 
+    /// Who decides what a user may do: the roles in the cluster, unless set. An administrator may do everything, and
+    /// [`Cluster::client`] is one.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// Takes whoever bears this token for that user, on every front.
+    ///
+    /// ```
+    /// use controller_testkit::{Cluster, User};
+    ///
+    /// let cluster = Cluster::builder().token("bobs-secret", User::new("bob").group("people")).build();
+    /// # let _ = cluster;
+    /// ```
+    pub fn token(mut self, token: impl Into<String>, user: User) -> Self {
+        self.tokens.push((token.into(), user));
+        self
+    }
+
     /// Builds it.
     pub fn build(self) -> Cluster {
         let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let mut server = Server::new();
+        *server.gate() = Gate::new(self.authorization, &mut rng.fork());
+        for (token, user) in self.tokens {
+            server.gate().know(token, user);
+        }
         let world = self.world.begin(&mut server, clock.started_at(), &mut rng);
         Cluster { hub: Arc::new(Hub::new(clock, server, world, rng)), world: Arc::default() }
     }

@@ -8,7 +8,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -23,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::serve::ServeError;
 use super::service::read;
 use super::{AnswerBody, Door};
-use crate::faults::Refusal;
+use crate::auth::Caller;
 
 /// How long a client may take over its TLS handshake or the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -95,8 +94,8 @@ fn bound(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
 pub(crate) struct Front {
     pub(crate) door: Door,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// Whom to let in; none lets everyone in.
-    pub(crate) token: Option<Arc<str>>,
+    /// How requests' users are known; none takes everyone for an administrator.
+    pub(crate) caller: Option<Caller>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -173,29 +172,14 @@ impl Front {
         let clock = &self.door.hub().clock;
         let asked = clock.now();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let answer =
-            if self.lets_in(&request) { self.door.answer(read(request).await?).await } else { Ok(unauthorized()) };
+        let mut request = read(request).await?;
+        if let Some(caller) = &self.caller {
+            request.extensions_mut().insert(caller.clone());
+        }
+        let answer = self.door.answer(request).await;
         let took = clock.now().duration_since(asked);
         let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
         tracing::debug!(target: "controller_testkit::requests", %method, %uri, status, took_us = took.as_micros());
         Ok(answer?.map(|body| body.until(self.stop.clone().cancelled_owned())))
     }
-
-    /// Whether a request may come in: with the token, or for what a server tells everyone.
-    fn lets_in(&self, request: &Request<Incoming>) -> bool {
-        let Some(token) = &self.token else { return true };
-        let open = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz" | "/version");
-        let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        match bearer {
-            Some(bearer) => bearer == token.as_ref(),
-            None => open,
-        }
-    }
-}
-
-fn unauthorized() -> Response<AnswerBody> {
-    Refusal::status(401).response().map(AnswerBody::whole)
 }

@@ -5,6 +5,7 @@
 //! the store. What is not modelled is refused with a Status that says so.
 
 // The modules stand in the order in which a request meets them.
+mod access;
 mod handle;
 mod route;
 mod query;
@@ -18,7 +19,9 @@ mod present;
 mod convert;
 mod write;
 mod body;
+mod fault;
 mod create;
+mod admit;
 mod restore;
 mod update;
 mod amend;
@@ -42,10 +45,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use access::Filled;
 pub use restore::RestoreError;
+pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
 
 /// One API server with all that it stores.
@@ -53,6 +59,7 @@ pub(crate) use watch::{Frame, Next, Watch};
 pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
+    gate: Gate,
     /// When the log was last shortened, and the version up to which that will be done the next time.
     mark: Option<(Timestamp, u64)>,
 }
@@ -89,7 +96,7 @@ impl Answer {
 impl Server {
     /// A server that has nothing stored and serves the built-in kinds.
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(), catalog: Catalog::builtin(), mark: None }
+        Self { store: Store::new(), catalog: Catalog::builtin(), gate: Gate::default(), mark: None }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {

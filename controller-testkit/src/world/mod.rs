@@ -18,6 +18,7 @@ mod namespaces;
 mod object;
 mod pods;
 mod queue;
+mod roles;
 mod replicasets;
 mod rollout;
 mod statefulsets;
@@ -30,7 +31,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::auth::Authorization;
+use crate::server::{Filled, Server};
 use crate::store::Event;
 use hand::{Hand, kind};
 use index::Index;
@@ -99,6 +101,10 @@ impl World {
     /// The world at work, over a server with what a fresh cluster has.
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
         furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
+        if server.gate().authorization == Authorization::Rbac {
+            let filled = if self.reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
+            server.furnish_roles(filled, now, rng);
+        }
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
         Clockwork { reach: self.reach, pace, cursor: 0, index: Index::default(), queue: Queue::default(), addresses: 0 }
     }
@@ -147,6 +153,7 @@ impl Clockwork {
         if self.reach >= Reach::Housekeeping {
             self.see_owner(&place, object, event.change, now);
             self.see_namespace(&place, object, event.change, now);
+            self.see_role(&place, now);
         }
         if self.reach >= Reach::Workloads {
             self.see_workload(&place, object, now);
@@ -189,6 +196,7 @@ impl Clockwork {
             Work::Release(uid) => self.release(uid, hand),
             Work::Namespace(place) => self.namespace(place, hand),
             Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),

@@ -132,6 +132,18 @@ async fn a_deaf_child_ends_abnormally_for_its_restart_rule() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_supervisor_shows_its_own_signs_of_life() {
+    let stage = Stage::new();
+    let inner = Supervisor::new("inner", Strategy::OneForOne).child(plain(&stage, "a"));
+    let inner = ChildSpec::supervisor(inner).health(ms(100));
+    let tree = Supervisor::new("tree", Strategy::OneForOne).child(inner).start().await.expect("it starts");
+    tokio::time::sleep(ms(10_000)).await;
+    assert_eq!(states(&tree.handle()).await, "inner Running 0");
+    assert_eq!(stage.seen(), "0 +a");
+    tree.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_child_is_deaf_because_the_clock_jumped() {
     let stage = Stage::new();
     let tree = Supervisor::new("tree", Strategy::OneForOne)

@@ -1,5 +1,6 @@
 //! Trees of scripted children under paused time. What happens is one transcript with virtual times.
 
+mod bad_input;
 mod beyond;
 mod calls;
 mod dynamic;

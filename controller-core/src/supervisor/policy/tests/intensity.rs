@@ -1,3 +1,5 @@
+//! The count of restarts.
+
 use super::super::*;
 use std::time::Duration;
 

@@ -239,14 +239,10 @@ fn compare(flags: Flags, first: Vec<Plan>, steps: &[Happens]) -> Result<(), Test
 
 /// The first of so many random histories in which the policy and the model differ, shrunk.
 pub(crate) fn difference(histories: u32) -> Option<String> {
-    let config = Config { cases: histories, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config =
+        Config { cases: histories, failure_persistence: None, max_shrink_iters: 1_000_000, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let run = runner.run(&any_history(40), |(flags, first, steps)| compare(flags, first, &steps));
     run.err().map(|error| error.to_string())
-}
-
-#[test]
-fn the_policy_does_what_the_documentation_says() {
-    assert_eq!(difference(4_000), None);
 }
