@@ -1,8 +1,11 @@
 //! What an operator shows of itself on its admin port, asked without a wire, on paused time.
 
-use controller_testkit::{Cluster, Refusal, Requests as Asking, World};
+use controller_testkit::{Cluster, Refusal, Requests as Asking, User, World};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::Api;
+use kube::api::PostParams;
 use serde_json::json;
 
 use super::cluster::{Watcher, cluster, create, watcher};
@@ -313,6 +316,38 @@ async fn the_report_is_told_as_json_and_as_text() {
     let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
     assert!(text.starts_with("operator op starts\n  versions       controller-core "), "{text}");
     assert!(text.contains("  permissions    all 2 that the watches need are granted\n"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_that_are_missing_are_named_and_waited_for() {
+    let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
+    let robot = cluster.client_as(User::service_account("default", "robot"));
+    let shown = Shown::of(Operator::new("op").client(robot).admin(port()).controller(watcher(&seen, 1)));
+    tokio::time::sleep(secs(5)).await;
+    let missing = |verb| json!({ "group": "", "resource": "configmaps", "namespace": null, "verb": verb });
+    let report = shown.json("/report").await;
+    assert_eq!(report["permissions"]["missing"], json!([missing("list"), missing("watch")]));
+    let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
+    assert!(text.contains("  permissions    missing: list and watch configmaps in all namespaces\n"), "{text}");
+    let (status, text) = shown.get("/readyz").await;
+    assert!(status == 500 && text.contains("no permission to list and watch configmaps in all namespaces"), "{text}");
+    assert!(shown.get("/").await.1.contains("grant list and watch on configmaps"));
+
+    let rule = json!({ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"] });
+    let role = json!({ "metadata": { "name": "robot" }, "rules": [rule] });
+    let binding = json!({
+        "metadata": { "name": "robot" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "robot" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "robot", "namespace": "default" }],
+    });
+    let roles: Api<ClusterRole> = Api::all(cluster.client());
+    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client());
+    let object = serde_json::from_value(role).expect("a role");
+    roles.create(&PostParams::default(), &object).await.expect("it is created");
+    let object = serde_json::from_value(binding).expect("a binding");
+    bindings.create(&PostParams::default(), &object).await.expect("it is created");
+    shown.settled().await;
+    assert_eq!(shown.get("/readyz").await.0, 200);
 }
 
 #[tokio::test(start_paused = true)]
