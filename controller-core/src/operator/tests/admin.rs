@@ -226,6 +226,35 @@ async fn a_supervisor_that_is_busy_holds_no_request_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_supervisor_that_does_not_run_says_so() {
+    let inner = Supervisor::new("inner", Strategy::OneForOne).child(failing("never", true).restart(Restart::Temporary));
+    let shown = Shown::of(Operator::new("op").client(client()).supervisor(inner));
+    tokio::time::sleep(secs(1)).await;
+    let inner = shown.json("/children").await["children"][0].clone();
+    assert_eq!((&inner["state"], &inner["children"]), (&json!("running"), &json!([])));
+    shown.tree.terminate_child("inner").await.expect("it is there");
+    tokio::time::sleep(secs(1)).await;
+    let inner = shown.json("/children").await["children"][0].clone();
+    assert_eq!((&inner["state"], &inner["silent"]), (&json!("ended"), &json!("it does not run")));
+    shown.stop.cancel();
+    tokio::time::sleep(secs(1)).await;
+    let told = shown.json("/children").await;
+    assert_eq!((&told["state"], &told["health"]), (&json!("ended"), &json!("stopping")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_ask_at_once_are_one_who_looks() {
+    let shown = Shown::of(Operator::new("op").client(client()).child(worker(&Seen::default(), "w")));
+    tokio::time::sleep(secs(1)).await;
+    let uptime = async || shown.json("/children").await["uptime_seconds"].as_f64().expect("it runs");
+    let first = uptime().await;
+    tokio::time::sleep(millis(200)).await;
+    assert_eq!(uptime().await, first, "the same look");
+    tokio::time::sleep(millis(100)).await;
+    assert_eq!(uptime().await, first + 0.3, "a new one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_page_is_whole_without_a_script_and_nothing_in_it_is_markup_from_outside() {
     let evil = "<script>alert(\"1\")</script>";
     let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
