@@ -44,7 +44,7 @@ impl Server {
         let (mut head, body) = request.into_parts();
         match self.enter(&head, now) {
             Ok(user) => head.extensions.insert(user),
-            Err(error) => return Answer::Whole(reply::error(&error)),
+            Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
         let route = Route::find(&self.catalog, head.uri.path());
         let done = match &route {
