@@ -2,12 +2,18 @@
 //!
 //! Accepted programs stand in `ui/pass` and are modules of this binary: they compile once, with everything else, and
 //! their `main`s run. Refused ones stand in `ui/fail`, one rule a file, and trybuild compares what the compiler says;
-//! `TRYBUILD=overwrite` writes that down anew. Each line with a mistake is marked, and there are as many errors as
-//! mistakes: the use of the controller at the end of each case shows that none is followed by a second one.
+//! `TRYBUILD=overwrite` writes that down anew. Each line with a mistake is marked (`//~ mistake`), and that is where the
+//! errors are and how many: the use of the controller at the end of each case shows that none is followed by a second
+//! one. Below it stands what to write (`//~ right: ..`), which is compiled, too, and shown in `docs/errors.md`.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use controller_core::prelude::*;
+use controller_testkit::{Cluster, World};
+
+use crate::log::Log;
 
 /// The accepted programs, and a test for each.
 macro_rules! accepted {
@@ -50,6 +56,29 @@ accepted! {
     "ui/pass/untyped-objects.rs" untyped_objects,
     "ui/pass/visibilities.rs" visibilities,
     "ui/pass/where-clauses.rs" where_clauses,
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_kind_of_a_custom_resource_is_checked_at_the_start() {
+    let log = Log::listen();
+    let cluster = Cluster::builder().world(World::none()).build();
+    let mut operator = Operator::new("test").client(cluster.client()).controller(custom_resource::Misnamed).spawn();
+    assert_eq!(operator.ended().await, ExitCode::from(1));
+    let told = log.everything();
+    let words = "`kind = \"Limit\"` but the resource type says \"Quota\"; write that, or change the object type";
+    assert!(told.contains(words), "{told}");
+}
+
+/// The refused programs again, with what their messages say to write. It compiles; that is the test.
+#[allow(
+    dead_code,
+    dropping_references,
+    unused,
+    clippy::all,
+    reason = "they are small programs, and nothing calls them"
+)]
+mod mended {
+    include!(concat!(env!("OUT_DIR"), "/mended.rs"));
 }
 
 #[test]

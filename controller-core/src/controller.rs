@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
@@ -74,13 +74,13 @@ pub trait Controller: Sized + Send + Sync + 'static {
 pub trait Decode: Sized {
     /// The object of these bytes of a cache.
     #[doc(hidden)]
-    fn of_bytes(bytes: &Arc<[u8]>) -> serde_json::Result<Self>;
+    fn of_bytes(bytes: &Bytes) -> serde_json::Result<Self>;
 }
 
 // No supertrait says it: of a supertrait the compiler would speak in serde's words, and list what else decodes.
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned + 'static> Decode for T {
-    fn of_bytes(bytes: &Arc<[u8]>) -> serde_json::Result<Self> {
+    fn of_bytes(bytes: &Bytes) -> serde_json::Result<Self> {
         raw::decode(bytes)
     }
 }

@@ -87,8 +87,9 @@ pub use operator::{Operator, OperatorHandle, Running};
 pub use outcome::{Action, IntoFailure, IntoOutcome};
 pub use raw::Raw;
 pub use supervisor::{
-    AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,
-    Restart, RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,
+    AutoShutdown, ChildContext, ChildCount, ChildHandle, ChildInfo, ChildKind, ChildSpec, ChildState, DynamicHandle,
+    DynamicSupervisor, Exit, IntoChild, IntoExit, Restart, RunningSupervisor, Shutdown, Strategy, Supervisor,
+    SupervisorError, SupervisorHandle,
 };
 
 pub use k8s_openapi;

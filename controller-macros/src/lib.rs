@@ -76,7 +76,7 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
         Target::Broken { head } => {
             errors = Errors::default();
             if syn::parse2::<syn::Item>(item.clone()).is_ok() {
-                errors.push(TokenStream::new(), Message::Unreadable {});
+                errors.push(TokenStream::new(), Message::OnAMacro {});
             }
             let impls = head.map(|head| fallback::of_head(&root, &head));
             quote!(#item #impls)

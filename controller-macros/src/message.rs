@@ -45,7 +45,7 @@ messages! {
         "`#[controller]` goes on the `impl` block that holds the callbacks, not on {word}: write `#[controller(..)] impl PodWatcher {{ async fn reconcile(..) .. }}`";
     TraitImpl { name } =>
         "`#[controller]` goes on a plain `impl` block, not on an implementation of `{name}`: write `impl PodWatcher {{ .. }}`, the attribute implements `Controller` itself";
-    Unreadable {} =>
+    OnAMacro {} =>
         "`#[controller]` reads no macros: put it on `impl PodWatcher {{ .. }}` itself, in the macro where that writes it";
     NotANamedType { written } =>
         "a controller is a type with a name, not `{written}`: declare a struct and write `impl PodWatcher {{ .. }}`";
@@ -78,7 +78,7 @@ messages! {
     WrongReceiver { name, written } =>
         "the callback `{name}` takes `&self`, not `{written}`: runs share one controller, so keep what changes in a `Mutex` or an atomic";
     CallbackGenerics { name, written } =>
-        "the callback `{name}` can't have parameters of its own: remove `{written}`, and name the types it takes";
+        "the callback `{name}` can't have parameters or bounds of its own: remove `{written}`, and name the types it takes, or give the `impl` the parameter";
     CallbackImplTrait { name, written } =>
         "the callback `{name}` needs a type with a name, not `{written}`: write `&Pod`, or the struct to decode into";
     TooFewArguments { name, count } =>
@@ -96,11 +96,11 @@ messages! {
     MutableContext { written } =>
         "a callback's context is shared: write `&{written}`";
     BareContext {} =>
-        "the context is that of a controller: write `&Context<Self>`";
+        "`Context` lacks the controller that it is of: write `&Context<Self>`";
     ForeignContext { written } =>
         "the context is that of this controller, not of `{written}`: write `&Context<Self>`";
     MixedObjects { name, written, expected } =>
-        "all callbacks of a controller take the same object: `{name}` takes `{written}`, the others take `{expected}`";
+        "all callbacks of a controller take the same object: `{name}` takes `{written}`, the others take `{expected}`: write `&{expected}`, or give `{written}` a controller of its own";
 
     // The list of options.
     StrayComma {} =>
@@ -168,7 +168,7 @@ messages! {
     NameGrammar { written, meant } =>
         "`{written}` is not a controller's name, which has lower-case letters, digits and single dashes: write `{meant}`";
     NamespaceGrammar { written } =>
-        "`{written}` is not a namespace: at most 63 lower-case letters, digits and dashes, as in `kube-system`";
+        "`{written}` is not a namespace: write at most 63 lower-case letters, digits and dashes, as in `kube-system`";
     NamespaceTwice { written } =>
         "the namespace `{written}` is listed twice: remove one";
     ClusterScoped { kind } =>
@@ -178,7 +178,7 @@ messages! {
     LabelKey { written } =>
         "`{written}` is not a label's key: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
     LabelValue { written } =>
-        "`{written}` is not a label's value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
+        "`{written}` is not a label's value: write at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
     LabelsContradict { key } =>
         "no object matches `labels`: all requirements have to hold, and what it says of `{key}` can't; remove one, or write `{key} in (a, b)` for either of two values";
     FieldsContradict { path } =>
@@ -206,7 +206,7 @@ messages! {
     DurationTooLong { option, written } =>
         "`{written}` is too long for `{option}`: write at most `8760h`, a year";
     ConcurrencyRange { written } =>
-        "`concurrency` is from 1 to 10000, not {written}";
+        "`concurrency` is a whole number from 1 to 10000, not {written}: write `concurrency = 4`";
     BackoffOrder { min, max } =>
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
     BackoffDefault { given, written, relation, other, default } =>

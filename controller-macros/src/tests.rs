@@ -2,9 +2,11 @@
 
 mod cases;
 mod documents;
+mod errors;
 mod mutation;
 mod snapshots;
 mod table;
+mod typing;
 
 use proc_macro2::TokenStream;
 

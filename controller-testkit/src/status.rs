@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::field::echo::quote;
 use crate::field::{self, FieldError};
 
 /// A request that was refused.
@@ -73,7 +74,7 @@ impl ApiError {
     }
 
     pub(crate) fn not_found(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(404, "NotFound", format!("{subject} {name:?} not found")).with(subject.details(name))
+        Self::new(404, "NotFound", format!("{subject} {} not found", quote(name))).with(subject.details(name))
     }
 
     /// The answer for a resource that is not served.
@@ -127,12 +128,12 @@ impl ApiError {
     }
 
     pub(crate) fn already_exists(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(409, "AlreadyExists", format!("{subject} {name:?} already exists")).with(subject.details(name))
+        Self::new(409, "AlreadyExists", format!("{subject} {} already exists", quote(name))).with(subject.details(name))
     }
 
     /// A create that met an object which is on its way out.
     pub(crate) fn being_deleted(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(409, "AlreadyExists", format!("object is being deleted: {subject} {name:?} already exists"))
+        Self::new(409, "AlreadyExists", format!("object is being deleted: {subject} {} already exists", quote(name)))
             .with(subject.details(name))
     }
 
@@ -215,8 +216,8 @@ impl ApiError {
             }
         }
         let message = match errors {
-            [] => format!("{kind} {name:?} is invalid"),
-            errors => format!("{kind} {name:?} is invalid: {}", field::aggregate(errors)),
+            [] => format!("{kind} {} is invalid", quote(name)),
+            errors => format!("{kind} {} is invalid: {}", quote(name), field::aggregate(errors)),
         };
         Self::new(422, "Invalid", message).with(details)
     }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::classic;
 use super::process::Process;
 use crate::dispatch::{Figures, Live, WatchFigures};
 use crate::env::{Asked, Requests};
@@ -31,6 +32,8 @@ pub(crate) struct Exposition {
 pub(crate) enum Kind {
     /// OpenMetrics 1.0 text.
     Text,
+    /// Prometheus' older text.
+    Classic,
     /// Prometheus' protobuf, which alone carries native histograms.
     #[cfg(feature = "native-histograms")]
     Protobuf,
@@ -43,13 +46,16 @@ impl Kind {
         if accept.contains("application/vnd.google.protobuf") {
             return Self::Protobuf;
         }
-        let _ = accept;
+        if accept.contains("text/plain") && !accept.contains("application/openmetrics-text") {
+            return Self::Classic;
+        }
         Self::Text
     }
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
             #[cfg(feature = "native-histograms")]
             Self::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
@@ -68,16 +74,21 @@ impl Exposition {
     /// All figures as they are now.
     pub(crate) fn encode(&self, kind: Kind) -> Result<Vec<u8>, fmt::Error> {
         match kind {
-            Kind::Text => {
-                let mut out = String::new();
-                text::encode(&mut out, &self.registry)?;
-                Ok(out.into_bytes())
-            }
+            Kind::Text => Ok(self.text()?.into_bytes()),
+            Kind::Classic => Ok(classic::from_open_metrics(&self.text()?).into_bytes()),
             #[cfg(feature = "native-histograms")]
             Kind::Protobuf => {
                 prometheus_client::encoding::prometheus_protobuf::encode_to_vec(&self.registry).map_err(|_| fmt::Error)
             }
         }
+    }
+}
+
+impl Exposition {
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
     }
 }
 

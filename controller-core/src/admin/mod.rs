@@ -6,6 +6,7 @@
 
 mod metrics;
 mod process;
+mod classic;
 mod health;
 mod permission;
 mod report;

@@ -288,6 +288,41 @@ mod tests {
         check("a\r\ndata: b", "a  data: b");
     }
 
+    fn child(id: &str, children: Option<Vec<Node>>) -> Node {
+        Node { id: id.to_owned(), kind: "worker", state: "running".to_owned(), children, ..Node::default() }
+    }
+
+    fn snapshot(root: Node) -> Snapshot {
+        let operator = root.id.clone();
+        Snapshot { operator, version: "1.2.3", health: State::Ready, root, watches: Vec::new() }
+    }
+
+    #[test]
+    fn the_branches_of_the_tree_lead_to_each_child() {
+        let deep = child("deep", Some(vec![child("x", None), child("y", None)]));
+        let page = moving_part(&snapshot(child("root", Some(vec![deep, child("last", None)]))));
+        let rows = page.lines().filter(|line| line.contains("scope=\"row\""));
+        let branch = |line: &str| {
+            let (_, rest) = line.split_once("<span class=\"branch\">").expect("it has one");
+            let (branch, rest) = rest.split_once("</span>").expect("it ends");
+            format!("{branch}{}", rest.split(' ').next().unwrap_or_default())
+        };
+        let rows: Vec<_> = rows.map(branch).collect();
+        assert_eq!(rows, ["root", "├─ deep", "│  ├─ x", "│  └─ y", "└─ last"]);
+    }
+
+    #[test]
+    fn a_supervisor_of_very_many_is_no_page_of_megabytes() {
+        let many = |count: usize| {
+            let children = (0..count).map(|number| child(&format!("c{number}"), None)).collect();
+            moving_part(&snapshot(child("root", Some(children))))
+        };
+        assert!(!many(SHOWN).contains("more:"));
+        let page = many(10_000);
+        assert!(page.contains("<dd>10000 <small>of 10000</small></dd>") && page.contains("and 9800 more:"));
+        assert!(page.len() < 100_000, "{}", page.len());
+    }
+
     #[test]
     fn a_time_is_told_in_its_two_largest_parts() {
         let check = |secs: f64, expect: &str| assert_eq!(Span(Duration::from_secs_f64(secs)).to_string(), expect);

@@ -150,6 +150,7 @@ struct Attached(Arc<Engine>);
 
 impl Drop for Attached {
     fn drop(&mut self) {
+        self.0.tell_of_aborted();
         self.0.unsubscribe();
     }
 }

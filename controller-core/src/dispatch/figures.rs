@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
+use super::engine::Engine;
 use super::ledger::Skipped;
 use super::watchdog::UnderWay;
+use crate::cache::Entry;
 use crate::key::Key;
 use crate::queue::Depth;
 use crate::watch::{Health, Subscription, WatchSpec};
@@ -56,6 +58,59 @@ pub(crate) struct WatchFigures {
     pub(crate) skipped: u64,
     /// Lists that were read again.
     pub(crate) relists: u64,
+}
+
+impl Engine {
+    /// Says what was done, at the controller's end.
+    pub(super) fn sum_up(&self) {
+        let counters = &self.counters;
+        let state = self.state.lock();
+        tracing::debug!(
+            controller = self.name(),
+            succeeded = counters.succeeded.get(),
+            requeued = counters.requeued.get(),
+            failed = counters.failed.get(),
+            terminal = counters.terminal.get(),
+            panics = counters.panics.get(),
+            timeouts = counters.timeouts.get(),
+            slow = counters.slow.get(),
+            invalid = counters.invalid.get(),
+            stale = counters.stale.get(),
+            queued = state.ledger.adds(),
+            delayed = state.ledger.delays(),
+            limited = state.ledger.limited(),
+            skipped = ?state.ledger.skipped(),
+            "the controller ends"
+        );
+    }
+
+    /// What there is to measure now.
+    pub(crate) fn figures(&self) -> Figures {
+        let mut under_way: Vec<_> = self.seats.lock().iter().filter_map(|seat| seat.under_way()).collect();
+        under_way.sort_by(|a, b| b.takes.cmp(&a.takes).then_with(|| a.key.cmp(&b.key)));
+        let (now, instant) = (self.now(), self.scope.clock.instant().into_std());
+        let state = self.state.lock();
+        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription, instant));
+        let (oldest, oldest_key) = match state.ledger.oldest(now) {
+            Some((age, object)) => (age, object.map(Entry::key)),
+            None => (Duration::ZERO, None),
+        };
+        Figures {
+            name: self.name(),
+            counters: Arc::clone(&self.counters),
+            workers: self.controller.descriptor().workers(),
+            depth: state.ledger.depth(),
+            adds: state.ledger.adds(),
+            delays: state.ledger.delays(),
+            limited: state.ledger.limited(),
+            hot: state.rewrites.hot(),
+            oldest,
+            oldest_key,
+            skipped: state.ledger.skipped(),
+            under_way,
+            watches: watches.collect(),
+        }
+    }
 }
 
 impl Figures {

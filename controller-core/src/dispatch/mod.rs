@@ -30,6 +30,7 @@ mod writes;
 mod crew;
 mod breaker;
 mod engine;
+mod aborted;
 mod controller;
 
 pub(crate) use controller::{Broken, run_controller};

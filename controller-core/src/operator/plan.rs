@@ -60,7 +60,7 @@ impl Plan {
         if let Some((name, first, second)) = same {
             return Err(PlanError::SameName { name, first, second });
         }
-        root.check_tree()?;
+        root.check_childspecs()?;
         let mut warnings = Vec::new();
         if root.children().next().is_none() {
             warnings.push("the operator has no controllers: give it one with `.controller(..)`".to_owned());

@@ -263,7 +263,8 @@ pub(super) fn shutdown(entry: &Entry, errors: &mut Errors) -> Option<Shutdown> {
             if word.is_empty() {
                 value.text("shutdown", errors)?;
             }
-            let word = value.one_of("shutdown", &["brutal_kill", "infinity"], errors)?;
+            let word =
+                value.one_of_or("shutdown", &["brutal_kill", "infinity"], ", and durations as `\"5s\"`", errors)?;
             Some(if word.value == "infinity" { Shutdown::Infinity } else { Shutdown::BrutalKill })
         }
         _ => value.duration("shutdown", "`shutdown = brutal_kill`", errors).map(|millis| Shutdown::After(millis.value)),

@@ -210,7 +210,7 @@ impl<'a> Parser<'a> {
     fn values(&mut self) -> Result<Vec<String>, String> {
         let (token, word) = self.take_value();
         if token != Token::Open {
-            return Err(format!("found '{word}', expected: '('"));
+            return Err(format!("found '{word}' expected: '('"));
         }
         let mut values: Vec<String> = Vec::new();
         let mut due = true;

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::accept::{clauses, negotiate};
+use super::accept::{clauses, negotiate, prefers_yaml};
 use super::present::Look;
 use super::query::Query;
 use super::read::{Unread, is_builtin, subject};
@@ -54,7 +54,7 @@ impl Server {
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
-            Err(error) => Answer::Whole(reply::error(&error)),
+            Err(error) => Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
         if let Route::Resource(target) = &route
             && let Some(warning) = shape::deprecation(&target.resource)
@@ -62,6 +62,7 @@ impl Server {
             reply::warn(answer.headers_mut(), &[warning.to_owned()]);
         }
         match answer {
+            Answer::Whole(response) if head.method == Method::HEAD => Answer::Whole(response.map(|_| Bytes::new())),
             Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
             answer => answer,
         }
@@ -69,13 +70,14 @@ impl Server {
 
     /// A version from the future is waited for, but not for long.
     fn later(&self, head: Parts, body: Bytes, rv: u64, now: Timestamp) -> Answer {
+        let yaml = prefers_yaml(&head.headers);
         let mut request = Request::from_parts(head, body);
         let Deadline(until) = *request
             .extensions_mut()
             .get_or_insert_with(|| Deadline(now.checked_add(PATIENCE).unwrap_or(Timestamp::MAX)));
         match now < until {
             true => Answer::Later { until, request },
-            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()))),
+            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()), yaml)),
         }
     }
 

@@ -19,7 +19,7 @@ use super::{Server, meta, owners, reply, shape};
 use crate::apply::Managers;
 use crate::auth::User;
 use crate::catalog::{Resource, split_api_version};
-use crate::field::FieldError;
+use crate::field::{FieldError, kind_of};
 use crate::status::{ApiError, Subject};
 use crate::store::Object;
 
@@ -75,8 +75,10 @@ impl Writing<'_> {
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
-                 error: json: cannot unmarshal the body into an object ({})",
+                 error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
+                 \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
                 resource.kind,
+                kind_of(&value),
                 body::summary(self.body)
             )));
         }
@@ -156,7 +158,8 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
     Ok(())
 }
 
-fn internal(resource: &Resource) -> &str {
+/// The name of the Go package that holds a kind's inner form.
+pub(crate) fn internal(resource: &Resource) -> &str {
     match resource.group.split('.').next() {
         None | Some("") => "core",
         Some(group) => group,
@@ -216,7 +219,7 @@ impl Server {
         let warnings = cx.warnings;
         let mut answer = done.or_else(|error| match warnings.is_empty() {
             true => Err(error),
-            false => Ok(reply::error(&error)),
+            false => Ok(reply::error(&error, writing.accepted.yaml)),
         })?;
         reply::warn(answer.headers_mut(), &warnings);
         Ok(answer)

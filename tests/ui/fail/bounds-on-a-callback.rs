@@ -7,7 +7,9 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>)
     where //~ mistake
+    //~ right:
         Self: Sized,
+        //~ right:
     {
     }
 }

@@ -6,7 +6,9 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result<Action, i32> { //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result<Action> {
         Err(5)
+        //~ right: Err("no such node".into())
     }
 }
 

@@ -8,6 +8,7 @@ impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
     async fn add(&self, _pod: &Pod, _cx: &) {} //~ mistake
+    //~ right: async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

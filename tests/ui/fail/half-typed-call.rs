@@ -7,6 +7,7 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) {
         cx.ke(); //~ mistake
+        //~ right: cx.key();
     }
 }
 

@@ -1,10 +1,12 @@
 use controller_core::prelude::*;
 use k8s_openapi::api::storage::v1alpha1::VolumeAttributesClass; //~ mistake
+//~ right: use k8s_openapi::api::storage::v1::VolumeAttributesClass;
 
 struct PodWatcher;
 
 #[controller(
     api_version = "storage.k8s.io/v1alpha1",
+    //~ right: api_version = "storage.k8s.io/v1",
     kind = "VolumeAttributesClass", //~ hint
 )]
 impl PodWatcher {

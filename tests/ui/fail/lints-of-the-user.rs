@@ -10,10 +10,13 @@ impl PodWatcher {
     async fn reconcile(
         &self,
         pod: &Pod, //~ mistake
+        //~ right: _pod: &Pod,
         _cx: &Context<Self>,
     ) -> Result {
         let mut size = 3; //~ mistake
+        //~ right: let size = 3;
         std::fs::read("a"); //~ mistake
+        //~ right: let _ = std::fs::read("a");
         let _ = size;
         Ok(())
     }

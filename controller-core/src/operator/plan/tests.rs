@@ -54,7 +54,7 @@ fn what_may_not_start_is_refused_before_anything_starts() {
     );
     check(
         root().child(Supervisor::new("deep", Strategy::OneForOne).child(controller(PODS.significant(), "Pods"))),
-        "child pods is significant and permanent: significant needs `restart` transient or temporary",
+        "child pods is significant, and supervisor deep never shuts down by itself: set its `auto_shutdown`",
     );
     check(
         root().child(root().id("x")).child(root().id("x")),

@@ -357,6 +357,26 @@ async fn an_operator_that_nobody_looks_at_asks_for_no_permissions() {
     check(Operator::new("op").admin(port()), 2).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn metrics_come_in_the_format_that_is_asked_for() {
+    let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
+    let shown = Shown::of(Operator::new("op").client(cluster.client()).controller(watcher(&seen, 1)));
+    shown.settled().await;
+    let check = async |accept: &str, content_type: &str, counter: &str| {
+        let answer = shown.ask(&Method::GET, "/metrics", accept).await;
+        assert_eq!(answer.headers()["content-type"], content_type, "{accept}");
+        let text = answer.into_body();
+        assert!(text.contains(&format!("# TYPE {counter} counter\ncontroller_runtime_reconcile_total{{")), "{text}");
+        assert_eq!(text.contains("# EOF"), content_type.starts_with("application"), "{text}");
+    };
+    let modern = ("application/openmetrics-text; version=1.0.0; charset=utf-8", "controller_runtime_reconcile");
+    let classic = ("text/plain; version=0.0.4; charset=utf-8", "controller_runtime_reconcile_total");
+    check("", modern.0, modern.1).await;
+    check("*/*", modern.0, modern.1).await;
+    check("application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3", modern.0, modern.1).await;
+    check("text/plain;version=0.0.4;q=1,*/*;q=0.1", classic.0, classic.1).await;
+}
+
 #[test]
 fn a_window_is_shared_between_threads() {
     fn check<T: Send + Sync>() {}
