@@ -36,6 +36,7 @@ async fn a_monitor_hears_of_a_stop_and_of_a_dropped_tree() {
         .await
         .expect("it starts");
     let handle = tree.handle();
+    #[expect(clippy::async_yields_async, reason = "a monitor is awaited when its child has ended")]
     let monitor = async |id: &str| {
         let child = handle.which_child(id).await.expect("it is there");
         child.handle.expect("it runs").monitor()
