@@ -6,6 +6,8 @@ mod builtin;
 mod custom;
 mod parts;
 mod reads;
+#[cfg(feature = "cel")]
+mod rules;
 mod watches;
 mod writes;
 
