@@ -6,9 +6,11 @@ mod log;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -19,8 +21,10 @@ pub use log::{Exchange, Log};
 
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
+use crate::journal::{self, StateError};
 use crate::server::{RestoreError, Server};
-use crate::world::World;
+use crate::store::Store;
+use crate::world::{Clockwork, World};
 
 /// An API server with the controllers that a cluster has, without sockets and without processes.
 ///
@@ -61,7 +65,7 @@ impl Cluster {
     /// # let _ = bare;
     /// ```
     pub fn builder() -> ClusterBuilder {
-        ClusterBuilder { seed: 0, started_at: None, world: World::full() }
+        ClusterBuilder { seed: 0, started_at: None, world: World::full(), forget_after: None }
     }
 
     /// A client that calls the server in process. Its default namespace is `default`.
@@ -179,6 +183,7 @@ pub struct ClusterBuilder {
     seed: u64,
     started_at: Option<Timestamp>,
     world: World,
+    forget_after: Option<Duration>,
 }
 
 impl ClusterBuilder {
@@ -200,12 +205,65 @@ impl ClusterBuilder {
         self
     }
 
+    /// Forgets the history of changes once it is this old, five minutes unless set: a watch or a page from before that
+    /// is answered with 410, `Expired`.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    /// use std::time::Duration;
+    ///
+    /// let forgetful = Cluster::builder().forget_after(Duration::from_secs(30)).build();
+    /// # let _ = forgetful;
+    /// ```
+    pub fn forget_after(mut self, age: Duration) -> Self {
+        self.forget_after = Some(age);
+        self
+    }
+
     /// Builds it.
     pub fn build(self) -> Cluster {
+        let (server, clock, rng) = self.begin(Store::new());
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, None)), world: Arc::default() }
+    }
+
+    /// Builds it over what this file holds, and keeps everything there from then on: an answer or an event that a
+    /// client has had is on the disk, whatever happens to the process. A file that is missing is made.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("state");
+    /// let before = Cluster::builder().open(&path)?.resource_version();
+    /// let after = Cluster::builder().seed(1).open(&path)?.resource_version();
+    /// assert!(after >= before);
+    /// # Ok::<_, controller_testkit::StateError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that can't be read or written, that another server has open, or that is broken in its middle.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Cluster, StateError> {
+        let mut opened = journal::open(path.as_ref())?;
+        let store = std::mem::replace(&mut opened.store, Store::new());
+        let (mut server, clock, rng) = self.begin(store);
+        server.take_stock(clock.started_at());
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        let journal = opened.keep(server.store())?;
+        Ok(Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, Some(journal))), world: Arc::default() })
+    }
+
+    fn begin(&self, store: Store) -> (Server, Clock, fastrand::Rng) {
         let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut server = Server::new();
+        let mut server = Server::over(store);
+        if let Some(age) = self.forget_after {
+            server.keep_log(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
+        }
+        (server, clock, fastrand::Rng::with_seed(self.seed))
+    }
+
+    fn furnish(&self, mut server: Server, clock: &Clock, mut rng: fastrand::Rng) -> (Server, Clockwork, fastrand::Rng) {
         let world = self.world.begin(&mut server, clock.started_at(), &mut rng);
-        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng)), world: Arc::default() }
+        (server, world, rng)
     }
 }
