@@ -1,5 +1,6 @@
 //! Two controllers under a rest_for_one supervisor. The first crashes when a config map says so; it is revived, and
-//! the second, which was started after it, is started again with it. `cargo run --example supervised`.
+//! the second, which was started after it, is started again with it. `cargo run --example supervised -- --admin
+//! 127.0.0.1:8080` shows the tree on http://127.0.0.1:8080/.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

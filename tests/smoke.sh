@@ -38,3 +38,19 @@ smoke by_hand "add default/" "modify default/" "delete default/" "reconcile defa
 smoke config_reloader "add default/settings" "workers went from 1 to 2"
 smoke quota_guard "reconcile team-a/small: 3 of 2 pods"
 smoke supervised "shipping: reconcile default/parcel" "asked to crash" "stock: reconcile default/crash"
+
+# ends CODE COMMAND.. : the command ends by itself with this exit code.
+ends() {
+    local expect=$1 status=0
+    shift
+    "$@" >/dev/null 2>&1 || status=$?
+    if [ "$status" -ne "$expect" ]; then
+        printf '%s: exit %s instead of %s\n' "$*" "$status" "$expect"
+        exit 1
+    fi
+    printf 'exit %s: ok\n' "$expect"
+}
+
+ends 0 "$examples/pod_watcher" --help
+ends 1 env KUBECONFIG=/nowhere "$examples/pod_watcher" --cluster
+ends 2 "$examples/pod_watcher" --clutser

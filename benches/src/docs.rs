@@ -20,7 +20,7 @@ pub fn write(root: &Path, blocks: &[(&str, &str)], plot: &str) -> anyhow::Result
 }
 
 /// The page with another content of the block. None if it has no such block.
-fn filled(page: &str, name: &str, content: &str) -> Option<String> {
+pub fn filled(page: &str, name: &str, content: &str) -> Option<String> {
     let (before, rest) = page.split_once(&format!("<!-- bench: {name} -->\n"))?;
     let (_, after) = rest.split_once("<!-- end -->")?;
     Some(format!("{before}<!-- bench: {name} -->\n\n{}\n\n<!-- end -->{after}", content.trim()))

@@ -126,8 +126,10 @@ const fn same(a: &str, b: &str) -> bool {
 /// A const panic takes one text and no arguments, so the text is put together in an array.
 #[track_caller]
 const fn differ(option: &str, written: &str, of_type: &str) -> ! {
-    let parts = ["`", option, " = \"", written, "\"` but the resource type says \"", of_type, "\""];
-    let mut text = [b' '; 256];
+    // The same words as where an operator starts: see `KindError`.
+    let says = "\"` but the resource type says \"";
+    let parts = ["`", option, " = \"", written, says, of_type, "\"; write that, or change the object type"];
+    let mut text = [b' '; 512];
     let mut end = 0;
     let mut part = 0;
     while part < parts.len() {

@@ -4,11 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
 use crate::descriptor::{Content, Descriptor, ResourceFacts};
 use crate::outcome::IntoOutcome;
+use crate::raw;
 
 /// A controller: callbacks for the objects of one kind.
 ///
@@ -24,7 +26,7 @@ use crate::outcome::IntoOutcome;
 pub trait Controller: Sized + Send + Sync + 'static {
     /// What callbacks are given: a built-in type, a custom resource, a struct of the fields wanted, or
     /// `serde_json::Value`. It is decoded once for each call, from the bytes that the watch keeps.
-    type Object: DeserializeOwned + Send + Sync + 'static;
+    type Object: Decode + Send + Sync + 'static;
 
     /// The object appeared after the first sync, or came back with a new uid.
     fn add(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
@@ -48,6 +50,38 @@ pub trait Controller: Sized + Send + Sync + 'static {
     fn reconcile(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
         let _ = (obj, cx);
         async {}
+    }
+}
+
+/// What an object can be decoded into.
+///
+/// It is `serde::de::DeserializeOwned` by another name, since only a trait of ours can say what to do where it is
+/// missing.
+///
+/// ```
+/// fn is_an_object<T: controller_core::Decode>() {}
+/// #[derive(serde::Deserialize)]
+/// struct Phase { status: Status }
+/// #[derive(serde::Deserialize)]
+/// struct Status { phase: Option<String> }
+/// is_an_object::<Phase>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "an object can't be decoded into `{Self}`",
+    label = "this type does not implement `Deserialize`",
+    note = "derive it, with serde among the dependencies: `#[derive(serde::Deserialize)]`"
+)]
+pub trait Decode: Sized {
+    /// The object of these bytes of a cache.
+    #[doc(hidden)]
+    fn of_bytes(bytes: &Bytes) -> serde_json::Result<Self>;
+}
+
+// No supertrait says it: of a supertrait the compiler would speak in serde's words, and list what else decodes.
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned + 'static> Decode for T {
+    fn of_bytes(bytes: &Bytes) -> serde_json::Result<Self> {
+        raw::decode(bytes)
     }
 }
 
@@ -121,9 +155,9 @@ impl<C: Described> Declare<C> {
         self.compresses
     }
 
-    /// Whether `schema = derive` is asked for.
-    pub(crate) fn has_schema_of_type(&self) -> bool {
-        self.schema_of_type.is_some()
+    /// What makes the schema from the object type, where `schema = derive` asks for it.
+    pub(crate) fn schema_maker(&self) -> Option<fn() -> serde_json::Value> {
+        self.schema_of_type
     }
 
     /// Makes the schema from the object type, where `schema = derive` asks for it.
@@ -137,11 +171,33 @@ impl<C: Controller> Declare<C> {
     /// `schema = derive`: the schema is that of the object type.
     pub fn schema_of_type(&mut self)
     where
-        C::Object: schemars::JsonSchema,
+        C::Object: HasSchema,
     {
         self.schema_of_type = Some(|| schemars::schema_for!(C::Object).to_value());
     }
 }
+
+/// What `schema = derive` makes a schema from: `schemars::JsonSchema` by another name, since only a trait of ours can say
+/// what to do where it is missing.
+///
+/// ```
+/// fn has_a_schema<T: controller_core::HasSchema>() {}
+/// #[derive(schemars::JsonSchema)]
+/// struct Size { replicas: u32 }
+/// has_a_schema::<Size>();
+/// ```
+#[cfg(feature = "derive")]
+#[diagnostic::on_unimplemented(
+    message = "no schema can be made from `{Self}`",
+    label = "`{Self}` does not implement `JsonSchema`",
+    note = "derive it, with schemars among the dependencies: `#[derive(schemars::JsonSchema)]`",
+    note = "or write the schema: `schema = \"schema.json\"`, `schema({{ \"type\": \"object\" }})`"
+)]
+pub trait HasSchema: schemars::JsonSchema {}
+
+#[cfg(feature = "derive")]
+#[diagnostic::do_not_recommend]
+impl<T: schemars::JsonSchema> HasSchema for T {}
 
 #[cfg(not(feature = "derive"))]
 impl<C: Controller> Declare<C> {

@@ -242,7 +242,7 @@ where
     let facts = ControllerFacts {
         descriptor,
         type_name: std::any::type_name::<C>(),
-        schema_of_type: declared.has_schema_of_type(),
+        schema_of_type: declared.schema_maker(),
         reads: declared.reads(),
     };
     let start = move |cx: ChildContext| {
@@ -265,7 +265,7 @@ async fn run(controller: Arc<dyn ErasedController>, cx: ChildContext) -> Exit {
         ));
     };
     let stopped = cx.clone().stopped();
-    match run_controller(controller, scope, || cx.ready(), stopped).await {
+    match cx.beating(run_controller(controller, scope, || cx.ready(), stopped)).await {
         Ok(()) => Exit::Normal,
         Err(Broken::Failed(failure)) => Exit::error(failure),
         Err(Broken::Escalated(report)) => Exit::Panic(report.into()),

@@ -492,6 +492,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_says_it_in_the_words_of_the_compiler() {
+        let compiler = std::panic::catch_unwind(|| {
+            crate::__private::same_kind("StatefulSet", Some(("apps/v1", "Deployment")));
+        });
+        let compiler = *compiler.expect_err("they differ").downcast::<String>().expect("a text");
+        let typed = Some(deployment as fn() -> ResourceFacts);
+        let start = Descriptor::of_type("c").kind("StatefulSet").resource(typed).watched_kind();
+        assert_eq!(start.expect_err("they differ").to_string(), format!("controller c: {compiler}"));
+    }
+
+    #[test]
     fn resync_needs_reconcile() {
         assert_eq!(Descriptor::new("c", "v1", "Pod").on(Callback::Add).resync(), None);
         assert_eq!(Descriptor::new("c", "v1", "Pod").on(Callback::Reconcile).resync(), Some(Duration::from_secs(30)));

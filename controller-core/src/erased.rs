@@ -8,10 +8,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::context::{Context, Reach, Read, RunFacts};
-use crate::controller::{Controller, Declare, Described};
+use crate::controller::{Controller, Declare, Decode, Described};
 use crate::descriptor::{Callback, Descriptor};
 use crate::outcome::{IntoOutcome, Outcome};
-use crate::raw::decode;
 
 /// A controller without its type.
 pub(crate) trait ErasedController: Send + Sync + 'static {
@@ -85,7 +84,7 @@ impl<C: Described> ErasedController for Erased<C> {
         reach: Arc<dyn Reach>,
     ) -> BoxFuture<'a, Called> {
         Box::pin(async move {
-            let object: C::Object = match decode(&object) {
+            let object: C::Object = match Decode::of_bytes(&object) {
                 Ok(object) => object,
                 Err(error) => return Called::Undecodable(error),
             };

@@ -38,6 +38,7 @@ mod context;
 mod descriptor;
 mod controller;
 mod erased;
+pub mod log;
 mod watch;
 mod cache;
 mod queue;
@@ -61,7 +62,9 @@ pub use controller::CompressedFeature;
 #[cfg(not(feature = "derive"))]
 #[doc(hidden)]
 pub use controller::DeriveFeature;
-pub use controller::{Controller, Declare, Described};
+#[cfg(feature = "derive")]
+pub use controller::HasSchema;
+pub use controller::{Controller, Declare, Decode, Described};
 pub use controller_ext::{ControllerExt, IntoController, StartOptions};
 /// ```
 /// use controller_core::prelude::*;
@@ -81,11 +84,12 @@ pub use descriptor::{Callback, Callbacks, Content, Descriptor, Filter, OnStart, 
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use operator::{Operator, OperatorHandle, Running};
-pub use outcome::{Action, IntoOutcome};
+pub use outcome::{Action, IntoFailure, IntoOutcome};
 pub use raw::Raw;
 pub use supervisor::{
-    AutoShutdown, ChildContext, ChildCount, ChildInfo, ChildKind, ChildSpec, ChildState, Exit, IntoChild, IntoExit,
-    Restart, RunningSupervisor, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorHandle,
+    AutoShutdown, ChildContext, ChildCount, ChildHandle, ChildInfo, ChildKind, ChildSpec, ChildState, DynamicHandle,
+    DynamicSupervisor, Exit, IntoChild, IntoExit, Restart, RunningSupervisor, Shutdown, Strategy, Supervisor,
+    SupervisorError, SupervisorHandle,
 };
 
 pub use k8s_openapi;

@@ -55,14 +55,39 @@ impl IntoOutcome for Action {
     }
 }
 
-impl<E: Into<Failure>> IntoOutcome for Result<(), E> {
+impl<E: IntoFailure> IntoOutcome for Result<(), E> {
     fn into_outcome(self) -> Outcome {
-        self.map(|()| Action::Done).map_err(Into::into)
+        self.map(|()| Action::Done).map_err(IntoFailure::into_failure)
     }
 }
 
-impl<E: Into<Failure>> IntoOutcome for Result<Action, E> {
+impl<E: IntoFailure> IntoOutcome for Result<Action, E> {
     fn into_outcome(self) -> Outcome {
-        self.map_err(Into::into)
+        self.map_err(IntoFailure::into_failure)
+    }
+}
+
+/// What a callback can fail with: every error, whatever converts into a boxed one, and [`Failure`] itself.
+///
+/// It is `Into<Failure>` by another name, since only a trait of ours can say what to do where it is missing.
+///
+/// ```
+/// use controller_core::IntoFailure;
+/// assert_eq!("no such node".into_failure().to_string(), "no such node");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a callback can't fail with `{Self}`",
+    label = "`{Self}` is not an error",
+    note = "implement `std::error::Error` for it, or answer `Result` and convert it with `map_err`"
+)]
+pub trait IntoFailure {
+    /// The error as a failure.
+    fn into_failure(self) -> Failure;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<Failure>> IntoFailure for E {
+    fn into_failure(self) -> Failure {
+        self.into()
     }
 }

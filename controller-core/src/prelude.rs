@@ -20,5 +20,6 @@ pub use crate::operator::{Operator, OperatorHandle, Running};
 pub use crate::outcome::Action;
 pub use crate::raw::Raw;
 pub use crate::supervisor::{
-    AutoShutdown, ChildContext, ChildKind, ChildSpec, Exit, IntoChild, Restart, Shutdown, Strategy, Supervisor,
+    AutoShutdown, ChildContext, ChildHandle, ChildKind, ChildSpec, DynamicHandle, DynamicSupervisor, Exit, IntoChild,
+    Restart, Shutdown, Strategy, Supervisor,
 };

@@ -10,7 +10,7 @@ pub(crate) const CALLBACKS: [(&str, &str); 4] =
     [("add", "Add"), ("modify", "Modify"), ("delete", "Delete"), ("reconcile", "Reconcile")];
 
 /// Callbacks whose runtime is not there yet.
-const PLANNED: [&str; 4] = ["finalize", "children", "validate", "mutate"];
+pub(crate) const PLANNED: [&str; 4] = ["finalize", "children", "validate", "mutate"];
 
 /// What other tools call our callbacks. A word of everyday use is taken for one only where its method has the
 /// arguments of a callback.

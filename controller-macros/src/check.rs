@@ -9,10 +9,12 @@ use syn::{GenericParam, Type};
 
 use crate::callback::Role;
 use crate::errors::{Errors, written};
+use crate::hint;
 use crate::item::{Attr, Item};
 use crate::message::Message;
 use crate::model::{Model, object_type, type_name};
-use crate::options::Limit;
+use crate::options::{Limit, Part};
+use crate::selector;
 
 /// Holds a controller to all rules.
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
@@ -31,6 +33,9 @@ pub(crate) fn check(model: &Model, errors: &mut Errors) {
     start(model, errors);
     resync(model, errors);
     filters(model, errors);
+    kept(model, errors);
+    namespaces(model, errors);
+    limits(model, errors);
 }
 
 /// One `#[controller]` is enough, and `#[async_trait]` has nothing to do.
@@ -183,6 +188,43 @@ fn filters(model: &Model, errors: &mut Errors) {
     let Some(when) = model.options.when.good() else { return };
     if !model.has("Modify") && !model.has("Reconcile") && model.callbacks_are_known() {
         errors.push(when, Message::WhenUnused {});
+    }
+}
+
+/// What is filtered by has to be kept.
+fn kept(model: &Model, errors: &mut Errors) {
+    let options = &model.options;
+    let metadata = options.cache.good().is_some_and(|cache| cache.metadata.good().is_some());
+    let parts = options.when.good().map(|when| when.value.as_slice()).unwrap_or_default();
+    for part in parts.iter().filter(|_| metadata) {
+        let Part::Field(pointer) = part else { continue };
+        if pointer.value != "/metadata" && !pointer.value.starts_with("/metadata/") {
+            errors.push(pointer, Message::WhenNotKept { pointer: pointer.value.clone() });
+        }
+    }
+}
+
+/// A selector of a namespace and the option for it say the same.
+fn namespaces(model: &Model, errors: &mut Errors) {
+    let (Some(fields), Some(namespaces)) = (model.options.fields.good(), model.options.namespaces.good()) else {
+        return;
+    };
+    let (Some(asked), Some(names)) = (selector::namespace(&fields.value), &namespaces.value) else { return };
+    if !names.iter().any(|name| name == asked) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let message = Message::FieldOfNamespace { written: asked.into(), namespaces: hint::list(&names) };
+        errors.push(fields, message);
+    }
+}
+
+/// A limit of each object is below that of all.
+fn limits(model: &Model, errors: &mut Errors) {
+    let (all, each) = (&model.options.rate_limit, &model.options.key_rate_limit);
+    let (Some(all), Some(each)) = (all.good(), each.good()) else { return };
+    let never_slower = u128::from(each.value.runs) * u128::from(all.value.per)
+        >= u128::from(all.value.runs) * u128::from(each.value.per);
+    if never_slower && each.value.burst >= all.value.burst {
+        errors.push(each, Message::KeyLimitUnused {});
     }
 }
 

@@ -220,16 +220,27 @@ impl Value {
         words: &[&'static str],
         errors: &mut Errors,
     ) -> Option<Spanned<&'static str>> {
+        self.one_of_or(option, words, "", errors)
+    }
+
+    /// One of some words, where the option takes other values, too.
+    pub(crate) fn one_of_or(
+        &self,
+        option: &str,
+        words: &[&'static str],
+        others: &str,
+        errors: &mut Errors,
+    ) -> Option<Spanned<&'static str>> {
+        let list = hint::list(words) + others;
         let (ValueKind::Text(word) | ValueKind::Word(word)) = &self.kind else {
-            let message =
-                Message::UnknownWord { option: option.into(), written: written(&self.tokens), list: hint::list(words) };
+            let message = Message::UnknownWord { option: option.into(), written: written(&self.tokens), list };
             errors.push(&self.tokens, message);
             return None;
         };
         if let Some(known) = words.iter().find(|known| *known == word) {
             return self.spanned(*known);
         }
-        let (option, list) = (option.to_owned(), hint::list(words));
+        let option = option.to_owned();
         let message = match hint::nearest(word, words.iter().copied()) {
             Some(meant) => Message::MisspeltWord { option, written: word.clone(), meant: meant.into(), list },
             None => Message::UnknownWord { option, written: word.clone(), list },

@@ -3,7 +3,7 @@
 //! Every stage reports here and goes on, so that one compile shows all mistakes. Each one becomes a `compile_error!`
 //! on the tokens that the user has to change.
 
-use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 use crate::message::Message;
@@ -12,6 +12,16 @@ use crate::message::Message;
 #[derive(Debug, Default)]
 pub(crate) struct Errors {
     list: Vec<(TokenStream, Message)>,
+    hints: Vec<Hint>,
+}
+
+/// What helps with a mistake that the compiler finds, under a condition that it knows: a warning beside its error.
+#[derive(Clone, Debug)]
+pub(crate) struct Hint {
+    pub(crate) culprit: TokenStream,
+    pub(crate) message: Message,
+    /// The macro of k8s-openapi that keeps what is written in it where the hint is of use.
+    pub(crate) only: Ident,
 }
 
 impl Errors {
@@ -20,11 +30,21 @@ impl Errors {
         self.list.push((culprit.into_token_stream(), message));
     }
 
+    /// Gives `message` on the way, where the compiler finds a mistake.
+    pub(crate) fn hint(&mut self, hint: Hint) {
+        self.hints.push(hint);
+    }
+
+    /// Whether there is no mistake. Hints are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// The messages alone.
+    pub(crate) fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
+    /// The messages of the mistakes alone.
     #[cfg(test)]
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.list.iter().map(|(_, message)| message)
@@ -37,6 +57,11 @@ impl ToTokens for Errors {
             tokens.extend(syn::Error::new_spanned(culprit, message).into_compile_error());
         }
     }
+}
+
+/// The place of the user's words, with names that are ours: a macro of the user's may have written them.
+pub(crate) fn ours(span: Span) -> Span {
+    span.resolved_at(Span::call_site())
 }
 
 /// The tokens as their author would have typed them, for messages: `TokenStream`'s own text has a space everywhere.

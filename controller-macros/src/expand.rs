@@ -3,22 +3,25 @@
 //! Only what the module doc of `controller-core`'s `__private` lists is named, always by its path, and under one alias
 //! that a user's type can't be hidden by.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+mod descriptor;
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{GenericParam, LitStr, Type};
+use syn::{GenericParam, Type};
 
-use crate::entry::Spanned;
-use crate::errors::written;
+use self::descriptor::{descriptor, literal};
+use crate::entry::{Spanned, span_of};
+use crate::errors::{Hint, ours, written};
 use crate::item::Attr;
 use crate::model::Model;
-use crate::options::{Backoff, Escalation, Limit, Part, RateLimit, Schema, Shutdown};
+use crate::options::Schema;
 
 /// The expansion of `model`, which holds to all rules.
-pub(crate) fn expand(model: &Model) -> TokenStream {
+pub(crate) fn expand(model: &Model, hints: &[Hint]) -> TokenStream {
     let Some(object) = &model.object else { return TokenStream::new() };
     let head = &model.item.head;
-    let (root, self_ty) = (&model.root, &head.self_ty);
+    let (root, self_ty, impl_token) = (&model.root, &head.self_ty, head.impl_of_ours());
     let (generics, _, where_clause) = head.generics.split_for_impl();
     let others = model.others();
     let attrs = Attrs::new(&model.item.attrs, !others.is_empty());
@@ -41,6 +44,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     });
     let unsafety = &head.qualifiers;
     let data = data(model, object);
+    let hints = hints.iter().map(hint);
 
     quote! {
         #(#cfg)*
@@ -48,29 +52,44 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         use #root::Controller as _;
         #(#own)*
         #[allow(refining_impl_trait, private_interfaces)]
-        #unsafety impl #generics #root::Controller for #self_ty #where_clause #body
+        #unsafety #impl_token #generics #root::Controller for #self_ty #where_clause #body
         #inherent
         #(#copied)*
-        const _: () = { #data };
+        const _: () = { #data #(#hints)* };
+    }
+}
+
+/// A warning: the compiler has an error of its own for what the hint explains.
+fn hint(hint: &Hint) -> TokenStream {
+    let (only, text) = (&hint.only, hint.message.to_string());
+    let name = Ident::new("NOT_IN_THIS_VERSION", ours(span_of(&hint.culprit)));
+    quote! {
+        __private::k8s_openapi::#only! {
+            #[deprecated(note = #text)]
+            const #name: () = ();
+            const _: () = #name;
+        }
     }
 }
 
 /// The impl of `Described`, and the assertions about the object's type.
 fn data(model: &Model, object: &Type) -> TokenStream {
     let head = &model.item.head;
-    let (root, self_ty) = (&model.root, &head.self_ty);
+    let (root, self_ty, impl_token) = (&model.root, &head.self_ty, head.impl_of_ours());
     let (generics, _, where_clause) = head.generics.split_for_impl();
     let descriptor = descriptor(model, object);
     let Declared { aliases, markers, declare } = declared(model);
     let assertions = (!model.object_is_generic()).then(|| assertions(model, object));
+    let content = quote! {
+        const DESCRIPTOR: __private::Descriptor = #descriptor;
+        #declare
+    };
+    let body = head.braces_of_ours(content);
     quote! {
         use #root::__private::{self, ProbeFallback as _};
         #aliases
         #markers
-        impl #generics __private::Described for #self_ty #where_clause {
-            const DESCRIPTOR: __private::Descriptor = #descriptor;
-            #declare
-        }
+        #impl_token #generics __private::Described for #self_ty #where_clause #body
         #assertions
     }
 }
@@ -87,15 +106,16 @@ fn declared(model: &Model) -> Declared {
     let head = &model.item.head;
     let self_ty = &head.self_ty;
     let (generics, _, where_clause) = head.generics.split_for_impl();
+    let it = local("__declare");
     let (mut aliases, mut markers, mut calls) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
     if let Some(Schema::Derive(span)) = model.options.schema.good() {
         let span = ours(*span);
-        calls.extend(quote_spanned!(span=> declare.schema_of_type();));
+        calls.extend(quote_spanned!(span=> #it.schema_of_type();));
     }
     // Where the feature is missing, the compiler says so at the word.
     if let Some(word) = model.options.cache.good().and_then(|cache| cache.compressed.good()) {
         let span = ours(word.span());
-        calls.extend(quote_spanned!(span=> declare.compress();));
+        calls.extend(quote_spanned!(span=> #it.compress();));
     }
     // A kind that is read and written has one name.
     let mut named: Vec<String> = Vec::new();
@@ -127,10 +147,10 @@ fn declared(model: &Model) -> Declared {
                 false => quote_spanned!(span=> __private::Probe::<#name>::CONTENT),
             });
             let span = ours(span);
-            calls.extend(quote_spanned!(span=> declare.#method::<#name>(#content);));
+            calls.extend(quote_spanned!(span=> #it.#method::<#name>(#content);));
         }
     }
-    let declare = (!calls.is_empty()).then(|| quote!(fn declare(declare: &mut __private::Declare<Self>) { #calls }));
+    let declare = (!calls.is_empty()).then(|| quote!(fn declare(#it: &mut __private::Declare<Self>) { #calls }));
     Declared { aliases, markers, declare }
 }
 
@@ -155,162 +175,9 @@ fn assertions(model: &Model, object: &Type) -> TokenStream {
     quote!(#same_kind #same_version #is_resource #is_metadata)
 }
 
-fn descriptor(model: &Model, object: &Type) -> TokenStream {
-    let options = &model.options;
-    let name = model.name().unwrap_or_else(|| String::from("controller"));
-    let mut calls = Vec::new();
-    let start = match (options.api_version.good().map(literal), options.kind.good().map(literal)) {
-        (Some(version), Some(kind)) => quote!(__private::Descriptor::new(#name, #version, #kind)),
-        (version, kind) => {
-            calls.extend(version.map(|version| quote!(api_version(#version))));
-            calls.extend(kind.map(|kind| quote!(kind(#kind))));
-            quote!(__private::Descriptor::of_type(#name))
-        }
-    };
-    calls.extend(options.plural.good().map(literal).map(|plural| quote!(plural(#plural))));
-    if let Some(Spanned { value: Some(names), .. }) = options.namespaces.good() {
-        calls.push(quote!(namespaces(&[#(#names),*])));
-    }
-    calls.extend(options.labels.good().map(literal).map(|labels| quote!(labels(#labels))));
-    calls.extend(options.fields.good().map(literal).map(|fields| quote!(fields(#fields))));
-    if let Some(when) = options.when.good() {
-        let parts = when.value.iter().map(filter);
-        calls.push(quote!(when(&[#(__private::Filter::#parts),*])));
-    }
-    if let Some(cache) = options.cache.good() {
-        calls.extend(cache.metadata.good().map(|_| quote!(cache_metadata())));
-        calls.extend(cache.managed_fields.good().map(|_| quote!(cache_managed_fields())));
-    }
-
-    let (always, sometimes): (Vec<_>, Vec<_>) =
-        model.callbacks().partition(|(_, method)| !method.attrs.iter().any(Attr::is_cfg));
-    calls.extend(always.iter().map(|(callback, _)| on(callback)));
-
-    if let Some(delay) = options.reconcile_delay.good() {
-        calls.push(match delay.value {
-            Limit::Off => quote!(no_resync()),
-            Limit::Millis(millis) => {
-                let delay = duration(millis);
-                quote!(reconcile_delay(#delay))
-            }
-        });
-    }
-    if let Some(on_start) = options.on_start.good() {
-        let variant = variant(on_start.value);
-        calls.push(quote!(on_start(__private::OnStart::#variant)));
-    }
-    if let Some(concurrency) = options.concurrency.good() {
-        let workers = proc_macro2::Literal::u64_unsuffixed(concurrency.value);
-        calls.push(quote!(concurrency(#workers)));
-    }
-    if let Some(timeout) = options.timeout.good() {
-        calls.push(match timeout.value {
-            Limit::Off => quote!(no_timeout()),
-            Limit::Millis(millis) => {
-                let limit = duration(millis);
-                quote!(timeout(#limit))
-            }
-        });
-    }
-    if let Some(Backoff { min, max }) = options.backoff.good() {
-        let (min, max) = (duration(min.value), duration(max.value));
-        calls.push(quote!(backoff(#min, #max)));
-    }
-    if let Some(Escalation { panics, within }) = options.escalate.good() {
-        let (panics, within) = (proc_macro2::Literal::u32_unsuffixed(*panics), duration(*within));
-        calls.push(quote!(escalate(#panics, #within)));
-    }
-    for (setter, limit) in [("rate_limit", &options.rate_limit), ("key_rate_limit", &options.key_rate_limit)] {
-        if let Some(RateLimit { runs, per, burst }) = limit.good() {
-            let (setter, per) = (format_ident!("{setter}"), duration(*per));
-            let [runs, burst] = [runs, burst].map(|count| proc_macro2::Literal::u32_unsuffixed(*count));
-            calls.push(quote!(#setter(#runs, #per, #burst)));
-        }
-    }
-    match options.schema.good() {
-        Some(Schema::File(path)) => {
-            let path = literal(path);
-            calls.push(quote!(schema(::core::include_str!(#path))));
-        }
-        Some(Schema::Inline(text)) => calls.push(quote!(schema(#text))),
-        Some(Schema::Derive(_)) | None => {}
-    }
-    if let Some(restart) = options.restart.good() {
-        let variant = variant(restart.value);
-        calls.push(quote!(restart(__private::Restart::#variant)));
-    }
-    if let Some(shutdown) = options.shutdown.good() {
-        let shutdown = match shutdown {
-            Shutdown::After(millis) => {
-                let limit = duration(*millis);
-                quote!(After(#limit))
-            }
-            Shutdown::BrutalKill => quote!(BrutalKill),
-            Shutdown::Infinity => quote!(Infinity),
-        };
-        calls.push(quote!(shutdown(__private::Shutdown::#shutdown)));
-    }
-    calls.extend(options.significant.good().map(|_| quote!(significant())));
-    if !model.object_is_generic() {
-        calls.push(quote!(resource(__private::Probe::<#object>::RESOURCE)));
-    }
-
-    let descriptor = quote!(#start #(.#calls)*);
-    if sometimes.is_empty() {
-        return descriptor;
-    }
-    let sometimes = sometimes.iter().map(|(callback, method)| {
-        let cfg = method.attrs.iter().filter(|attr| attr.is_cfg());
-        let on = on(callback);
-        quote!(#(#cfg)* let descriptor = descriptor.#on;)
-    });
-    quote!({ let descriptor = #descriptor; #(#sometimes)* descriptor })
-}
-
-/// The place of the user's words, with names that are ours: a macro of the user's may have written them.
-fn ours(span: proc_macro2::Span) -> proc_macro2::Span {
-    span.resolved_at(proc_macro2::Span::call_site())
-}
-
-fn filter(part: &Part) -> TokenStream {
-    match part {
-        Part::Generation => quote!(Generation),
-        Part::Label(key) => {
-            let key = literal(key);
-            quote!(Label(#key))
-        }
-        Part::Annotation(key) => {
-            let key = literal(key);
-            quote!(Annotation(#key))
-        }
-        Part::Field(pointer) => {
-            let pointer = literal(pointer);
-            quote!(Field(#pointer))
-        }
-    }
-}
-
-fn on(callback: &str) -> TokenStream {
-    let callback = format_ident!("{callback}");
-    quote!(on(__private::Callback::#callback))
-}
-
-/// `brutal_kill` as `BrutalKill`.
-fn variant(word: &str) -> proc_macro2::Ident {
-    format_ident!("{}", crate::name::camel(word))
-}
-
-fn literal(text: &Spanned<String>) -> LitStr {
-    LitStr::new(&text.value, text.span())
-}
-
-fn duration(millis: u64) -> TokenStream {
-    let (function, count) = match millis % 1_000 {
-        0 => ("secs", millis / 1_000),
-        _ => ("millis", millis),
-    };
-    let (function, count) = (format_ident!("{function}"), proc_macro2::Literal::u64_unsuffixed(count));
-    quote!(__private::#function(#count))
+/// A variable that no variable of the user's is taken for; the underscores keep it apart from constants.
+fn local(name: &str) -> Ident {
+    Ident::new(name, proc_macro2::Span::mixed_site())
 }
 
 /// Braces at the place of the user's, so that editors find the members where they are.

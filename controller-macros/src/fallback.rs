@@ -71,13 +71,7 @@ pub(crate) fn of_head(root: &TokenStream, head: &Head) -> TokenStream {
 
 /// The impls for a type that has the attribute on its declaration.
 pub(crate) fn of_type(root: &TokenStream, name: &Ident) -> TokenStream {
-    let head = Head {
-        qualifiers: TokenStream::new(),
-        generics: Generics::default(),
-        trait_: None,
-        self_ty: Type::Verbatim(name.to_token_stream()),
-    };
-    of_head(root, &head)
+    of_head(root, &Head::of_type(name))
 }
 
 fn impls(
@@ -86,7 +80,7 @@ fn impls(
     object: Option<&Type>,
     cfg: impl Iterator<Item = impl ToTokens>,
 ) -> TokenStream {
-    let self_ty = &head.self_ty;
+    let (self_ty, impl_token) = (&head.self_ty, head.impl_of_ours());
     if type_name(self_ty).is_none() && !matches!(self_ty, Type::Verbatim(_)) {
         return TokenStream::new();
     }
@@ -96,17 +90,19 @@ fn impls(
     let has_controller =
         head.trait_.as_ref().and_then(|path| path.segments.last()).is_some_and(|last| last.ident == "Controller");
     let controller = (!has_controller).then(|| {
+        let body = head.braces_of_ours(quote!(type Object = #object;));
         quote! {
             #(#cfg)*
             #[allow(private_interfaces)]
-            impl #generics #root::Controller for #self_ty #where_clause {
-                type Object = #object;
-            }
+            #impl_token #generics #root::Controller for #self_ty #where_clause #body
         }
     });
     let mut with_kind = head.generics.clone();
     with_kind.params.push(parse_quote!(__Kind));
     let (generics_with_kind, _, _) = with_kind.split_for_impl();
+    let described = head.braces_of_ours(quote! {
+        const DESCRIPTOR: #root::__private::Descriptor = #root::__private::Descriptor::of_type("");
+    });
     quote! {
         #controller
         #(#cfg)*
@@ -114,9 +110,7 @@ fn impls(
         #(#cfg)*
         impl #generics_with_kind #root::__private::Writes<__Kind> for #self_ty #where_clause {}
         #(#cfg)*
-        impl #generics #root::__private::Described for #self_ty #where_clause {
-            const DESCRIPTOR: #root::__private::Descriptor = #root::__private::Descriptor::of_type("");
-        }
+        #impl_token #generics #root::__private::Described for #self_ty #where_clause #described
     }
 }
 
@@ -127,8 +121,6 @@ fn has_elided(head: &Head) -> bool {
 /// The tokens with `'static` for every lifetime of the impl block, which a controller can't have.
 fn owned(tokens: TokenStream, head: &Head) -> TokenStream {
     let names: Vec<String> = head.generics.lifetimes().map(|param| param.lifetime.ident.to_string()).collect();
-    let kept = head.generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
-    let parameters = quote!(<#(#kept),*>);
     let mut out = TokenStream::new();
     let mut rest = tokens.into_iter().peekable();
     while let Some(token) = rest.next() {
@@ -136,15 +128,15 @@ fn owned(tokens: TokenStream, head: &Head) -> TokenStream {
         let is_impl = matches!(&token, TokenTree::Ident(word) if word == "impl");
         out.extend([token]);
         if is_impl && follows {
-            skip_parameters(&mut rest);
-            out.extend(parameters.clone());
+            out.extend(without_lifetimes(parameters(&mut rest)));
         }
     }
     rename(out, &names)
 }
 
-/// Skips `<..>`.
-fn skip_parameters(tokens: &mut impl Iterator<Item = TokenTree>) {
+/// Takes `<..>`.
+fn parameters(tokens: &mut impl Iterator<Item = TokenTree>) -> TokenStream {
+    let mut taken = TokenStream::new();
     let mut depth = 0_usize;
     let mut arrow = false;
     for token in tokens {
@@ -156,10 +148,19 @@ fn skip_parameters(tokens: &mut impl Iterator<Item = TokenTree>) {
             }
             arrow = punct.as_char() == '-';
         }
+        taken.extend([token]);
         if depth == 0 {
             break;
         }
     }
+    taken
+}
+
+/// Parameters less those that are lifetimes.
+fn without_lifetimes(parameters: TokenStream) -> TokenStream {
+    let Ok(generics) = syn::parse2::<Generics>(parameters.clone()) else { return parameters };
+    let kept = generics.params.iter().filter(|param| !matches!(param, GenericParam::Lifetime(_)));
+    quote!(<#(#kept),*>)
 }
 
 fn rename(tokens: TokenStream, names: &[String]) -> TokenStream {

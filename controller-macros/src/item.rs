@@ -4,10 +4,15 @@
 //! report, and everything goes back to it with its own spans. Nothing is lost: the members of an item, put together
 //! again, are the item.
 
+#[cfg(test)]
+mod tests;
+
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Generics, LitStr, Path, Signature, Token, Type, Visibility};
+
+use crate::errors::ours;
 
 /// What the attribute was put on.
 #[derive(Debug)]
@@ -28,6 +33,7 @@ pub(crate) enum Target {
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) qualifiers: TokenStream,
+    impl_token: Token![impl],
     pub(crate) generics: Generics,
     pub(crate) trait_: Option<Path>,
     pub(crate) self_ty: Type,
@@ -119,12 +125,37 @@ impl ToTokens for Attr {
     }
 }
 
+impl Head {
+    /// The head of `impl .. {}` for a type.
+    pub(crate) fn of_type(name: &Ident) -> Head {
+        Head {
+            qualifiers: TokenStream::new(),
+            impl_token: <Token![impl]>::default(),
+            generics: Generics::default(),
+            trait_: None,
+            self_ty: Type::Verbatim(name.to_token_stream()),
+        }
+    }
+
+    /// The user's `impl` for an impl of ours: what the compiler says about it, it says from there to the type.
+    pub(crate) fn impl_of_ours(&self) -> Token![impl] {
+        Token![impl](ours(self.impl_token.span))
+    }
+
+    /// The braces of an impl of ours, at its `impl`: an impl reaches from the one to the other.
+    pub(crate) fn braces_of_ours(&self, content: TokenStream) -> Group {
+        let mut braces = Group::new(Delimiter::Brace, content);
+        braces.set_span(ours(self.impl_token.span));
+        braces
+    }
+}
+
 impl ToTokens for Head {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Head { qualifiers, generics, trait_, self_ty } = self;
+        let Head { qualifiers, impl_token, generics, trait_, self_ty } = self;
         let trait_ = trait_.as_ref().map(|path| quote!(#path for));
         let where_clause = &generics.where_clause;
-        tokens.extend(quote!(#qualifiers impl #generics #trait_ #self_ty #where_clause));
+        tokens.extend(quote!(#qualifiers #impl_token #generics #trait_ #self_ty #where_clause));
     }
 }
 
@@ -175,7 +206,7 @@ fn parse_impl(input: ParseStream<'_>) -> syn::Result<Item> {
 impl Parse for Head {
     fn parse(input: ParseStream<'_>) -> syn::Result<Head> {
         let unsafety: Option<Token![unsafe]> = input.parse()?;
-        input.parse::<Token![impl]>()?;
+        let impl_token: Token![impl] = input.parse()?;
         let has_generics = input.peek(Token![<])
             && (input.peek2(Token![>])
                 || input.peek2(syn::Lifetime)
@@ -194,7 +225,7 @@ impl Parse for Head {
             (None, first) => (None, first),
         };
         generics.where_clause = input.parse()?;
-        Ok(Head { qualifiers: unsafety.into_token_stream(), generics, trait_, self_ty })
+        Ok(Head { qualifiers: unsafety.into_token_stream(), impl_token, generics, trait_, self_ty })
     }
 }
 
@@ -327,73 +358,4 @@ fn parse_broken(input: ParseStream<'_>) -> syn::Result<Head> {
 /// Reads what is left: `parse2` wants its input used up.
 fn drain(input: ParseStream<'_>) {
     while input.parse::<TokenTree>().is_ok() {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn impl_of(source: &str) -> Item {
-        match parse(source.parse().expect("tokens")) {
-            Target::Impl(item) => *item,
-            other => panic!("{source}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_impl_is_cut_into_members() {
-        let item = impl_of(
-            "#[cfg(x)] impl<T: Send, const N: usize> m::Foo<T, N> where T: Copy {
-                #![allow(dead_code)]
-                const A: [u8; { 1 + 1 }] = [1; 2];
-                /// Docs.
-                pub(crate) async fn add(&self, pod: &Pod, cx: &Context<Self>) { half. typed }
-                const unsafe extern \"C\" fn odd() {}
-                fn bodiless(&self);
-                mac! { fn x() {} }
-                mac!(x);
-                type X = u8;
-            }",
-        );
-        assert_eq!(item.attrs.len(), 1);
-        assert_eq!(item.inner_attrs.len(), 1);
-        let names: Vec<String> = item.methods().map(|method| method.sig.ident.to_string()).collect();
-        assert_eq!(names, ["add", "odd", "bodiless"]);
-        assert_eq!(item.members.len(), 7);
-        assert_eq!(item.head.generics.params.len(), 2);
-    }
-
-    #[test]
-    fn a_trait_impl_keeps_its_trait() {
-        let item = impl_of("unsafe impl<'a> a::Show<u8> for Foo<'a> {}");
-        assert_eq!(item.head.trait_.map(|path| path.segments.len()), Some(2));
-        assert_eq!(item.head.qualifiers.to_string(), "unsafe");
-    }
-
-    #[test]
-    fn what_is_no_impl_is_named() {
-        let check = |source: &str, expect: &str| match parse(source.parse().expect("tokens")) {
-            Target::Other { keyword, .. } => assert_eq!(keyword.to_string(), expect, "{source}"),
-            other => panic!("{source}: {other:?}"),
-        };
-        check("#[derive(Debug)] pub(crate) struct A;", "struct");
-        check("enum A { B }", "enum");
-        check("pub async fn a() {}", "fn");
-        check("const fn a() {}", "fn");
-        check("unsafe trait A {}", "trait");
-        check("mod a {}", "mod");
-        check("const A: u8 = 1;", "const");
-        let broken = parse("impl A { fn a(&self, pod: ) {} }".parse().expect("tokens"));
-        assert!(matches!(broken, Target::Broken { head: Some(_) }), "{broken:?}");
-        let broken = parse("impl".parse().expect("tokens"));
-        assert!(matches!(broken, Target::Broken { head: None }), "{broken:?}");
-    }
-
-    #[test]
-    fn attributes_know_their_names() {
-        let item = impl_of("#[a::b(c)] #[cfg(x)] #[cfg_attr(x, cfg(y))] #[cfg_attr(cfg, inline)] impl A {}");
-        let names: Vec<(String, bool)> = item.attrs.iter().map(|attr| (attr.name(), attr.is_cfg())).collect();
-        let names: Vec<(&str, bool)> = names.iter().map(|(name, cfg)| (name.as_str(), *cfg)).collect();
-        assert_eq!(names, [("b", false), ("cfg", true), ("cfg_attr", true), ("cfg_attr", false)]);
-    }
 }

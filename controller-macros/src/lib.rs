@@ -61,7 +61,7 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
         Target::Impl(item) => {
             let model = Model::new(root, options, *item);
             check::check(&model, &mut errors);
-            if errors.is_empty() { expand::expand(&model) } else { fallback::of_model(&model) }
+            if errors.is_empty() { expand::expand(&model, errors.hints()) } else { fallback::of_model(&model) }
         }
         Target::Other { keyword, type_name } => {
             let word = match keyword.to_string().as_str() {
@@ -76,7 +76,7 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
         Target::Broken { head } => {
             errors = Errors::default();
             if syn::parse2::<syn::Item>(item.clone()).is_ok() {
-                errors.push(TokenStream::new(), Message::Unreadable {});
+                errors.push(TokenStream::new(), Message::OnAMacro {});
             }
             let impls = head.map(|head| fallback::of_head(&root, &head));
             quote!(#item #impls)

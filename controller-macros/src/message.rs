@@ -45,8 +45,8 @@ messages! {
         "`#[controller]` goes on the `impl` block that holds the callbacks, not on {word}: write `#[controller(..)] impl PodWatcher {{ async fn reconcile(..) .. }}`";
     TraitImpl { name } =>
         "`#[controller]` goes on a plain `impl` block, not on an implementation of `{name}`: write `impl PodWatcher {{ .. }}`, the attribute implements `Controller` itself";
-    Unreadable {} =>
-        "`#[controller]` can't read this item: write `impl PodWatcher {{ .. }}` with plain methods";
+    OnAMacro {} =>
+        "`#[controller]` reads no macros: put it on `impl PodWatcher {{ .. }}` itself, in the macro where that writes it";
     NotANamedType { written } =>
         "a controller is a type with a name, not `{written}`: declare a struct and write `impl PodWatcher {{ .. }}`";
     ImplLifetime { lifetime } =>
@@ -78,7 +78,7 @@ messages! {
     WrongReceiver { name, written } =>
         "the callback `{name}` takes `&self`, not `{written}`: runs share one controller, so keep what changes in a `Mutex` or an atomic";
     CallbackGenerics { name, written } =>
-        "the callback `{name}` can't have parameters of its own: remove `{written}`, and name the types it takes";
+        "the callback `{name}` can't have parameters or bounds of its own: remove `{written}`, and name the types it takes, or give the `impl` the parameter";
     CallbackImplTrait { name, written } =>
         "the callback `{name}` needs a type with a name, not `{written}`: write `&Pod`, or the struct to decode into";
     TooFewArguments { name, count } =>
@@ -96,11 +96,11 @@ messages! {
     MutableContext { written } =>
         "a callback's context is shared: write `&{written}`";
     BareContext {} =>
-        "the context is that of a controller: write `&Context<Self>`";
+        "`Context` lacks the controller that it is of: write `&Context<Self>`";
     ForeignContext { written } =>
         "the context is that of this controller, not of `{written}`: write `&Context<Self>`";
     MixedObjects { name, written, expected } =>
-        "all callbacks of a controller take the same object: `{name}` takes `{written}`, the others take `{expected}`";
+        "all callbacks of a controller take the same object: `{name}` takes `{written}`, the others take `{expected}`: write `&{expected}`, or give `{written}` a controller of its own";
 
     // The list of options.
     StrayComma {} =>
@@ -123,6 +123,8 @@ messages! {
         "there is no option `{written}`, did you mean `{meant}`? The options are {list}";
     MisplacedOption { written, place } =>
         "`{written}` is an option of the supervisor: write `{place}`";
+    CallbackAsOption { name } =>
+        "`{name}` is a callback, not an option: remove it here, and write `async fn {name}(&self, obj: &Pod, cx: &Context<Self>)` in the `impl`";
     OptionNotYet { option } =>
         "the option `{option}` is not available yet: remove it";
     OptionTwice { option } =>
@@ -157,6 +159,8 @@ messages! {
         "there is no kind `{kind}` in `{api_version}`, did you mean `{meant}`?";
     KindElsewhere { kind, api_version, meant } =>
         "`{kind}` is not in `{api_version}`: write `api_version = \"{meant}\"`";
+    KindOfOtherFeatures { kind, api_version, features } =>
+        "k8s-openapi has `{kind}` of `{api_version}` with {features}: choose that feature in Cargo.toml, or write another `api_version`";
     PluralGrammar { written } =>
         "`{written}` is not the plural name of a resource: write it in lower case, as in `pods`";
     PluralMismatch { written, kind, meant } =>
@@ -164,7 +168,7 @@ messages! {
     NameGrammar { written, meant } =>
         "`{written}` is not a controller's name, which has lower-case letters, digits and single dashes: write `{meant}`";
     NamespaceGrammar { written } =>
-        "`{written}` is not a namespace: at most 63 lower-case letters, digits and dashes, as in `kube-system`";
+        "`{written}` is not a namespace: write at most 63 lower-case letters, digits and dashes, as in `kube-system`";
     NamespaceTwice { written } =>
         "the namespace `{written}` is listed twice: remove one";
     ClusterScoped { kind } =>
@@ -174,7 +178,13 @@ messages! {
     LabelKey { written } =>
         "`{written}` is not a label's key: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
     LabelValue { written } =>
-        "`{written}` is not a label's value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
+        "`{written}` is not a label's value: write at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
+    LabelsContradict { key } =>
+        "no object matches `labels`: all requirements have to hold, and what it says of `{key}` can't; remove one, or write `{key} in (a, b)` for either of two values";
+    FieldsContradict { path } =>
+        "no object matches `fields`: all requirements have to hold, and what it says of `{path}` can't; remove one";
+    FieldOfNamespace { written, namespaces } =>
+        "no object matches `fields`: it asks for the namespace `{written}`, and `namespace` has {namespaces}; remove one of the two";
     FieldRequirement { written } =>
         "`{written}` is not a field requirement: write `status.phase=Running` or `spec.nodeName!=node-1`";
     PartKey { written } =>
@@ -183,6 +193,8 @@ messages! {
         "`{written}` is not a JSON pointer: each step begins with a slash, as in `/spec/nodeName`, and in a name `~1` is a slash and `~0` a tilde";
     WhenUnused {} =>
         "`when` does nothing where no callback hears of changes: write `modify` or `reconcile`, or remove the option";
+    WhenNotKept { pointer } =>
+        "`{pointer}` never changes, since `cache(metadata)` keeps nothing of it: write a pointer below `/metadata`, or remove `cache(metadata)`";
     KindsForm { option, written } =>
         "`{option}` takes types, not `{written}`: write `{option}(ConfigMap, Secret)`";
     KindTwice { option, written } =>
@@ -194,13 +206,17 @@ messages! {
     DurationTooLong { option, written } =>
         "`{written}` is too long for `{option}`: write at most `8760h`, a year";
     ConcurrencyRange { written } =>
-        "`concurrency` is from 1 to 10000, not {written}";
+        "`concurrency` is a whole number from 1 to 10000, not {written}: write `concurrency = 4`";
     BackoffOrder { min, max } =>
         "`backoff` goes from the first wait to the longest: {min} is longer than {max}, swap them";
+    BackoffDefault { given, written, relation, other, default } =>
+        "`{given}` of `backoff` is {written}, {relation}, which is {default} where `{other}` is not written: write `{other}` too";
     HalfEscalation {} =>
         "`escalate` takes a number and a time: write `escalate(panics = 3, within = \"1m\")`";
     HalfRateLimit { option } =>
         "`{option}` takes a number of runs and a time: write `{option}(runs = 10, per = \"1s\")`";
+    KeyLimitUnused {} =>
+        "`key_rate_limit` does nothing here, since `rate_limit` lets no more runs begin of all objects together: lower it, or remove it";
     SignificantPermanent {} =>
         "a child that is always restarted can't be `significant`: write `restart = transient` or `restart = temporary` beside it";
     OnStartCallback { word } =>

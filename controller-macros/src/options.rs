@@ -12,6 +12,7 @@ mod tests;
 use proc_macro2::TokenStream;
 use syn::Type;
 
+use crate::callback;
 use crate::entry::{self, Entry, Form, Spanned};
 use crate::errors::{Errors, written};
 use crate::hint;
@@ -198,8 +199,8 @@ pub(crate) struct Options {
     pub(crate) timeout: Given<Spanned<Limit>>,
     pub(crate) backoff: Given<Backoff>,
     pub(crate) escalate: Given<Escalation>,
-    pub(crate) rate_limit: Given<RateLimit>,
-    pub(crate) key_rate_limit: Given<RateLimit>,
+    pub(crate) rate_limit: Given<Spanned<RateLimit>>,
+    pub(crate) key_rate_limit: Given<Spanned<RateLimit>>,
     pub(crate) schema: Given<Schema>,
     pub(crate) reads: Given<Vec<Type>>,
     pub(crate) writes: Given<Vec<Type>>,
@@ -251,6 +252,12 @@ impl Options {
             "supervisor" => self.take_supervisor(entry, errors),
             "crate" => read(&mut self.root, entry, errors, form::root),
             key if PLANNED.contains(&key) => errors.push(&entry.key, Message::OptionNotYet { option: key.into() }),
+            key if callback::PLANNED.contains(&key) => {
+                errors.push(&entry.key, Message::OptionNotYet { option: key.into() });
+            }
+            key if callback::CALLBACKS.iter().any(|(name, _)| *name == key) => {
+                errors.push(&entry.key, Message::CallbackAsOption { name: key.into() });
+            }
             key if SUPERVISOR.contains(&key) => {
                 let inner = match &entry.form {
                     Form::Value(value) => format!("{key} = {}", written(&value.tokens)),

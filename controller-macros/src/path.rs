@@ -97,6 +97,8 @@ mod tests {
         check("[dependencies.sdk]\npackage = \"controller-core\"\nversion = \"1\"", renamed);
         check("[dependencies]\nkube = \"5\"\n# controller-core = \"1\"", Dependency::Missing);
         check("[features]\na = [\"controller-core/derive\"]", Dependency::Missing);
+        check(include_str!("../../tests/renamed/Cargo.toml"), Dependency::Renamed("sdk".into()));
+        check(include_str!("../../tests/Cargo.toml"), Dependency::Named);
     }
 
     #[test]

@@ -245,8 +245,10 @@ impl Walker<'_> {
                 "str" => Some("string"),
                 _ => hint::nearest(name, TYPES),
             };
-            let meant = meant.map(|meant| format!("`{meant}`, ")).unwrap_or_default();
-            self.fault(at, value, format!("{meant}one of {}", hint::list(&TYPES)));
+            let types = hint::list(&TYPES);
+            let expected =
+                meant.map_or_else(|| format!("one of {types}"), |meant| format!("`{meant}`; the types are {types}"));
+            self.fault(at, value, expected);
         }
     }
 

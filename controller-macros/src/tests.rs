@@ -1,8 +1,12 @@
 //! The attribute as a whole, in process: expansions as snapshots, and what no input may do.
 
+mod cases;
+mod documents;
+mod errors;
 mod mutation;
 mod snapshots;
 mod table;
+mod typing;
 
 use proc_macro2::TokenStream;
 

@@ -28,6 +28,7 @@
 mod front;
 mod faults;
 mod view;
+mod auth;
 mod server;
 mod catalog;
 mod discovery;
@@ -49,6 +50,7 @@ mod world;
 mod cluster;
 mod playground;
 
+pub use auth::{Authorization, User};
 pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
 pub use front::{ClientCertificate, Serve, ServeError, Served};

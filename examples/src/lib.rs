@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use controller_core::{Operator, kube};
+use controller_core::{Operator, kube, log};
 use controller_testkit::Playground;
 use kube::Client;
-use lexopt::Arg;
+use lexopt::{Arg, ValueExt as _};
 
 /// Where an example runs: on the embedded API server, or on the cluster that your kubeconfig names.
 #[derive(Debug)]
 pub struct Stage {
     playground: Option<Playground>,
     demo: Demo,
+    admin: Option<SocketAddr>,
 }
 
 /// Whether somebody moves the objects about, so that the callbacks have something to do.
@@ -28,12 +29,13 @@ enum Demo {
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
     Help,
-    Run { cluster: bool, demo: bool },
+    Run { cluster: bool, demo: bool, admin: Option<SocketAddr> },
 }
 
 const OPTIONS: &str = "\
 Options:
       --no-demo   leave the embedded server's objects to you
+      --admin A   show the operator on this address, 127.0.0.1:8080 say: open http://127.0.0.1:8080/
       --cluster   run against the cluster that KUBECONFIG, ~/.kube/config or the pod's service account names
   -h, --help      print this text
 ";
@@ -56,21 +58,24 @@ impl Stage {
     }
 
     async fn with(example: &str, workload: Workload) -> Result<Self, ExitCode> {
-        let usage = format!("Usage: cargo run --example {example} -- [--no-demo] [--cluster]\n\n{OPTIONS}");
-        let (cluster, demo) = match asked(lexopt::Parser::from_env()) {
+        let usage =
+            format!("Usage: cargo run --example {example} -- [--no-demo] [--admin ADDRESS] [--cluster]\n\n{OPTIONS}");
+        let (cluster, demo, admin) = match asked(lexopt::Parser::from_env()) {
             Ok(Asked::Help) => {
                 show(&usage);
                 return Err(ExitCode::SUCCESS);
             }
-            Ok(Asked::Run { cluster, demo }) => (cluster, if demo { Demo::Played } else { Demo::LeftToTheUser }),
+            Ok(Asked::Run { cluster, demo, admin }) => {
+                (cluster, if demo { Demo::Played } else { Demo::LeftToTheUser }, admin)
+            }
             Err(error) => {
                 complain(&format!("{example}: {error}\n\n{usage}"));
                 return Err(ExitCode::from(2));
             }
         };
-        log();
+        log::init();
         if cluster {
-            return Ok(Self { playground: None, demo: Demo::LeftToTheUser });
+            return Ok(Self { playground: None, demo: Demo::LeftToTheUser, admin });
         }
         let mut playground = Playground::builder();
         if demo == Demo::LeftToTheUser || workload == Workload::Own {
@@ -83,7 +88,7 @@ impl Stage {
                     show(format!("  {hint}\n"));
                 }
                 show("\n");
-                Ok(Self { playground: Some(playground), demo })
+                Ok(Self { playground: Some(playground), demo, admin })
             }
             Err(error) => {
                 complain(&format!("{example}: the embedded API server can't start: {error}\n"));
@@ -94,9 +99,13 @@ impl Stage {
 
     /// An operator on this stage.
     pub fn operator(&self, name: &str) -> Operator {
-        match &self.playground {
+        let operator = match &self.playground {
             Some(playground) => Operator::new(name).client(playground.client()),
             None => Operator::new(name),
+        };
+        match self.admin {
+            Some(address) => operator.admin(address),
+            None => operator,
         }
     }
 
@@ -127,23 +136,17 @@ enum Workload {
 }
 
 fn asked(mut arguments: lexopt::Parser) -> Result<Asked, lexopt::Error> {
-    let (mut cluster, mut demo) = (false, true);
+    let (mut cluster, mut demo, mut admin) = (false, true, None);
     while let Some(argument) = arguments.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
             Arg::Long("cluster") => cluster = true,
             Arg::Long("no-demo") => demo = false,
+            Arg::Long("admin") => admin = Some(arguments.value()?.parse()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Asked::Run { cluster, demo })
-}
-
-fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,kube_client::client::builder=off"));
-    let terminal = std::io::stdout().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).compact().with_target(false).with_ansi(terminal).init();
+    Ok(Asked::Run { cluster, demo, admin })
 }
 
 #[expect(clippy::print_stdout, reason = "what a newcomer copies into a shell is the program's output, not its log")]
@@ -166,9 +169,13 @@ mod tests {
             let found = asked(lexopt::Parser::from_args(arguments)).map_err(|error| error.to_string());
             assert_eq!(found, expect.map_err(str::to_owned));
         };
-        check(&[], Ok(Asked::Run { cluster: false, demo: true }));
-        check(&["--no-demo"], Ok(Asked::Run { cluster: false, demo: false }));
-        check(&["--cluster"], Ok(Asked::Run { cluster: true, demo: true }));
+        check(&[], Ok(Asked::Run { cluster: false, demo: true, admin: None }));
+        check(&["--no-demo"], Ok(Asked::Run { cluster: false, demo: false, admin: None }));
+        check(&["--cluster"], Ok(Asked::Run { cluster: true, demo: true, admin: None }));
+        let admin = Some(([127, 0, 0, 1], 8080).into());
+        check(&["--admin", "127.0.0.1:8080"], Ok(Asked::Run { cluster: false, demo: true, admin }));
+        check(&["--admin"], Err("missing argument for option '--admin'"));
+        check(&["--admin=8080"], Err("cannot parse argument \"8080\": invalid socket address syntax"));
         check(&["-h"], Ok(Asked::Help));
         check(&["--nodemo"], Err("invalid option '--nodemo'"));
         check(&["pods"], Err("unexpected argument \"pods\""));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use controller_fuzz::{frame, scan_event, scan_list};
+use controller_fuzz::{frame, handle, scan_event, scan_list};
 
 fn each_of(corpus: &str, ask: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
@@ -36,6 +36,11 @@ fn lists_of_the_corpus() {
 #[test]
 fn chunks_of_the_corpus() {
     each_of("frame", frame);
+}
+
+#[test]
+fn requests_of_the_corpus() {
+    each_of("handle", handle);
 }
 
 /// Text of a length, with all that a scan could stumble over, as JSON writes it.

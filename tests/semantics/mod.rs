@@ -14,6 +14,7 @@ mod filters;
 mod heritage;
 mod loops;
 mod observability;
+mod observer;
 mod pause;
 mod rates;
 mod reads;

@@ -2,11 +2,14 @@
 
 use controller_core::prelude::*;
 
+use crate::log::Log;
+
 use super::stage::{Answer, Data, Hand, Play, pass, player, quiet_cluster};
 
 player!(Slow(reconcile_delay = off, concurrency = 100, supervisor(shutdown = "20s")) reconcile);
 player!(Killed(reconcile_delay = off, supervisor(shutdown = brutal_kill)) reconcile);
 player!(Patient(reconcile_delay = off, supervisor(shutdown = infinity)) reconcile);
+player!(Loaded(reconcile_delay = off, concurrency = 1000, timeout = off, supervisor(shutdown = "20s")) reconcile);
 player!(Before(name = "before", reconcile_delay = off) reconcile);
 player!(After(name = "after", reconcile_delay = off) reconcile);
 
@@ -29,6 +32,62 @@ async fn a_stop_lets_a_hundred_running_callbacks_end_and_starts_no_more() {
     pass(secs(100)).await;
     assert_eq!(play.take(), [""; 0]);
     assert_eq!(cluster.faults().open_watches(), 0);
+}
+
+/// The number in `k0017`.
+fn number(name: &str) -> u32 {
+    name.trim_start_matches('k').parse().expect("a key of this test")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_under_load_ends_what_ends_in_time_aborts_and_names_the_rest_and_loses_nothing() {
+    let log = Log::listen();
+    let cluster = quiet_cluster();
+    let hand = Hand::of(&cluster);
+    let all: Vec<String> = (0..1_200).map(|nth| format!("k{nth:04}")).collect();
+    for name in &all {
+        hand.create(name, "1").await;
+    }
+    // Of the thousand that run, every other one ends ten seconds after the stop, and the others never.
+    let ends = |name: &str| number(name).is_multiple_of(2);
+    let play = Play::new(move |call| match ends(&call.name) {
+        true => Answer::After(secs(15), Ok(Action::Done)),
+        false => Answer::Hang,
+    });
+    let operator = Operator::new("test").client(cluster.client()).controller(Loaded(play.clone())).spawn();
+    pass(secs(5)).await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    let took = began.elapsed();
+    assert!(secs(20) <= took && took < secs(21), "the controller's `shutdown` is all that a stop may take: {took:?}");
+
+    let told = play.take();
+    let mut begun: Vec<_> =
+        told.iter().filter_map(|line| line.strip_prefix("reconcile default/")?.strip_suffix(" 1")).collect();
+    let mut ended: Vec<_> =
+        told.iter().filter_map(|line| line.strip_prefix("reconcile default/")?.strip_suffix(" ends")).collect();
+    assert_eq!((begun.len(), ended.len()), (1_000, 500));
+    let mut aborted: Vec<String> = log
+        .take(&["reconcile was aborted", "500 callbacks were aborted"])
+        .iter()
+        .map(|line| line.split("key=default/").nth(1).unwrap_or(line).split(' ').next().unwrap_or_default().to_owned())
+        .collect();
+    let sum = aborted.pop().expect("the sum comes last");
+    assert_eq!(sum, "500");
+    begun.retain(|name| !ends(name));
+    (begun.sort_unstable(), ended.sort_unstable(), aborted.sort_unstable());
+    assert_eq!(aborted, begun, "each that was aborted is named");
+
+    // A restart sees again what was aborted, and what was queued behind it.
+    let play = Play::well();
+    let operator = Operator::new("test").client(cluster.client()).controller(Loaded(play.clone())).spawn();
+    operator.settled().await;
+    let mut seen: Vec<_> = play.calls().into_iter().map(|(_, call)| call.name).collect();
+    let mut all = all;
+    (seen.sort_unstable(), all.sort_unstable());
+    assert_eq!(seen, all);
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
+    assert_eq!(log.take(&["reconcile was aborted"]), [""; 0]);
 }
 
 /// Works for an hour, unless it is told that the operator stops.
@@ -127,4 +186,37 @@ async fn a_stop_ends_where_the_server_is_away_or_the_kind_is_missing() {
     let began = tokio::time::Instant::now();
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
     assert!(began.elapsed() < millis(100));
+}
+
+player!(Written(
+    name = "written",
+    reconcile_delay = off,
+    supervisor(restart = transient, shutdown = "30s", significant)
+) reconcile);
+
+#[test]
+fn a_controllers_spec_is_its_defaults_then_its_attribute_then_what_is_edited_by_hand() {
+    let shown = |spec: &ChildSpec| (spec.id.clone(), spec.restart, spec.shutdown, spec.significant);
+    let of = |id: &str, restart, shutdown, significant| (id.to_owned(), restart, shutdown, significant);
+    let by_default = Before(Play::well()).child_spec();
+    assert_eq!(shown(&by_default), of("before", Restart::Permanent, Shutdown::After(secs(5)), false));
+    let written = Written(Play::well()).child_spec();
+    assert_eq!(shown(&written), of("written", Restart::Transient, Shutdown::After(secs(30)), true));
+    let mut edited = written.id("edited").restart(Restart::Temporary).shutdown(Shutdown::Infinity);
+    edited.significant = false;
+    edited.health = Some(secs(60));
+    assert_eq!(shown(&edited), of("edited", Restart::Temporary, Shutdown::Infinity, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_with_a_health_limit_shows_its_own_signs_of_life() {
+    let cluster = quiet_cluster();
+    Hand::of(&cluster).create("a", "1").await;
+    let play = Play::new(|_| Answer::Hang);
+    let spec = Before(play.clone()).child_spec().health(secs(1));
+    let operator = Operator::new("test").client(cluster.client()).child(spec).spawn();
+    pass(secs(100)).await;
+    let child = operator.tree().which_child("before").await.expect("it runs");
+    assert_eq!((child.restarts, child.uptime > Some(secs(99))), (0, true));
+    assert_eq!(operator.stop().await, ExitCode::SUCCESS);
 }

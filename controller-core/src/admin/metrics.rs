@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::classic;
 use super::process::Process;
 use crate::dispatch::{Figures, Live, WatchFigures};
 use crate::env::{Asked, Requests};
@@ -31,6 +32,8 @@ pub(crate) struct Exposition {
 pub(crate) enum Kind {
     /// OpenMetrics 1.0 text.
     Text,
+    /// Prometheus' older text.
+    Classic,
     /// Prometheus' protobuf, which alone carries native histograms.
     #[cfg(feature = "native-histograms")]
     Protobuf,
@@ -43,13 +46,16 @@ impl Kind {
         if accept.contains("application/vnd.google.protobuf") {
             return Self::Protobuf;
         }
-        let _ = accept;
+        if accept.contains("text/plain") && !accept.contains("application/openmetrics-text") {
+            return Self::Classic;
+        }
         Self::Text
     }
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
             #[cfg(feature = "native-histograms")]
             Self::Protobuf => {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
@@ -59,20 +65,17 @@ impl Kind {
 }
 
 impl Exposition {
-    pub(crate) fn new(live: Arc<Live>, requests: Requests) -> Self {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Source { live, requests }));
+        registry.register_collector(Box::new(Source { live }));
         Self { registry }
     }
 
     /// All figures as they are now.
     pub(crate) fn encode(&self, kind: Kind) -> Result<Vec<u8>, fmt::Error> {
         match kind {
-            Kind::Text => {
-                let mut out = String::new();
-                text::encode(&mut out, &self.registry)?;
-                Ok(out.into_bytes())
-            }
+            Kind::Text => Ok(self.text()?.into_bytes()),
+            Kind::Classic => Ok(classic::from_open_metrics(&self.text()?).into_bytes()),
             #[cfg(feature = "native-histograms")]
             Kind::Protobuf => {
                 prometheus_client::encoding::prometheus_protobuf::encode_to_vec(&self.registry).map_err(|_| fmt::Error)
@@ -81,10 +84,17 @@ impl Exposition {
     }
 }
 
+impl Exposition {
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
 /// Where the figures come from.
 struct Source {
     live: Arc<Live>,
-    requests: Requests,
 }
 
 impl fmt::Debug for Source {
@@ -99,7 +109,7 @@ impl Collector for Source {
         let mut page = Page { encoder };
         page.reconciles(&figures)?;
         page.workqueues(&figures)?;
-        page.requests(&self.requests)?;
+        page.requests(&self.live.requests())?;
         page.watches(&figures)?;
         page.own(&figures)?;
         match Process::read() {
@@ -239,12 +249,12 @@ impl Page<'_> {
         self.gauge(
             "workqueue_unfinished_work_seconds",
             "How many seconds of work has been done that is in progress and has not been observed by work_duration",
-            all.iter().map(|figures| (queue(figures), figures.unfinished.as_secs_f64())),
+            all.iter().map(|figures| (queue(figures), figures.unfinished().as_secs_f64())),
         )?;
         self.gauge(
             "workqueue_longest_running_processor_seconds",
             "How many seconds the longest running processor for workqueue has been running",
-            all.iter().map(|figures| (queue(figures), figures.longest.as_secs_f64())),
+            all.iter().map(|figures| (queue(figures), figures.longest().as_secs_f64())),
         )?;
         self.counter(
             "workqueue_retries",
@@ -265,11 +275,8 @@ impl Page<'_> {
 
     /// What is watched. A watch that several controllers share is shown once.
     fn watches(&mut self, all: &[Figures]) -> fmt::Result {
-        let mut watches: Vec<&WatchFigures> = all.iter().flat_map(|figures| &figures.watches).collect();
-        watches.sort_by_key(|watch| &watch.spec);
-        watches.dedup_by_key(|watch| &watch.spec);
-        let named: Vec<(String, &WatchFigures)> =
-            watches.into_iter().map(|watch| (watch.spec.to_string(), watch)).collect();
+        let watches = WatchFigures::each_once(all.iter().flat_map(|figures| &figures.watches));
+        let named: Vec<(String, &WatchFigures)> = watches.map(|watch| (watch.spec.to_string(), watch)).collect();
         let states = named.iter().flat_map(|(name, watch)| {
             let is = |state| f64::from(u8::from(watch.state == state));
             ["syncing", "healthy", "stale"].map(|state| ([("watch", &**name), ("state", state)], is(state)))

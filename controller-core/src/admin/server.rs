@@ -1,29 +1,52 @@
-//! Owns the admin port: a child of the operator that answers HTTP/1.1 requests.
+//! Owns the admin port: a child of the operator that takes connections and lets [`Desk`] answer their requests.
 //!
-//! It answers `GET /metrics`, and every other path with what there is. Connections end with the child.
+//! No client holds it up: a request that does not come, an answer that is not taken and one connection too many each
+//! end a connection. Connections end with the child.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures::StreamExt as _;
+use futures::future::FutureExt as _;
 use futures::stream::FuturesUnordered;
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::Request;
+use http::header::ACCEPT;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
-use super::metrics::{Exposition, Kind};
-use crate::env::{Task, spawn};
-use crate::supervisor::ChildSpec;
+use super::answer::{Asked, Desk};
+use super::patience::Patient;
+use super::window::Window;
+use crate::env::spawn;
+use crate::error::Failure;
+use crate::supervisor::{ChildContext, ChildSpec};
 
-/// So many connections are answered side by side; more wait.
-const CONNECTIONS: usize = 64;
+/// What a client may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// So many connections are held; for one more the oldest is closed, so that a probe always gets through.
+    connections: usize,
+    /// The time for the head of a request, and between two requests.
+    request: Duration,
+    /// The time in which some of an answer has to be taken.
+    answer: Duration,
+    /// The bytes of a request's head.
+    head: usize,
+}
+
+const LIMITS: Limits =
+    Limits { connections: 64, request: Duration::from_secs(10), answer: Duration::from_secs(10), head: 16 * 1024 };
+
+/// A system that gives no more connections is asked again after so long.
+const REST: Duration = Duration::from_millis(100);
 
 /// Why the admin port can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -37,73 +60,76 @@ enum AdminError {
 }
 
 /// The child that serves the admin port on `address`.
-pub(crate) fn child(address: SocketAddr) -> ChildSpec {
-    ChildSpec::worker("admin", move |cx| async move {
-        let listener = TcpListener::bind(address).await.map_err(|source| AdminError::Listen { address, source })?;
-        let exposition = cx.scope().map(|scope| Exposition::new(Arc::clone(&scope.live), scope.requests.clone()));
-        tracing::info!(address = %listener.local_addr().unwrap_or(address), "the admin port listens: GET /metrics");
-        cx.ready();
-        let stopped = cx.stopped();
-        tokio::pin!(stopped);
-        let exposition = exposition.map(Arc::new);
-        let mut connections: FuturesUnordered<Task<()>> = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stopped => return crate::error::Result::Ok(()),
-                Some(_) = connections.next() => {}
-                accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                    Ok((stream, _)) => connections.push(spawn(serve(stream, exposition.clone()))),
-                    Err(error) => tracing::debug!(%error, "a connection to the admin port was not accepted"),
-                },
-            }
-        }
-    })
+pub(crate) fn child(address: SocketAddr, window: Arc<Window>) -> ChildSpec {
+    ChildSpec::worker("admin", move |cx| run(address, Arc::clone(&window), cx))
 }
 
-async fn serve(stream: TcpStream, exposition: Option<Arc<Exposition>>) {
+async fn run(address: SocketAddr, window: Arc<Window>, cx: ChildContext) -> Result<(), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|source| AdminError::Listen { address, source })?;
+    let address = listener.local_addr().unwrap_or(address);
+    window.listens_on(address);
+    tracing::info!(operator = &*window.operator, %address, "the admin port listens");
+    // A generator of its own: what is asked here changes no other choice.
+    let scope =
+        cx.scope().ok_or("the admin port shows an operator, and there is none: give it to `Operator::admin`")?;
+    let desk = Arc::new(Desk::new(window, scope.chance.rng("admin port")));
+    cx.ready();
+    serve(&listener, &desk, LIMITS, cx.stopped()).await;
+    Ok(())
+}
+
+/// Takes connections until `stopped`.
+async fn serve(listener: &TcpListener, desk: &Arc<Desk>, limits: Limits, stopped: impl Future<Output = ()>) {
+    tokio::pin!(stopped);
+    let mut connections = FuturesUnordered::new();
+    // By number, so that the first is the oldest.
+    let mut open: BTreeMap<u64, AbortHandle> = BTreeMap::new();
+    let mut next = 0;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stopped => return,
+            Some(number) = connections.next() => {
+                open.remove(&number);
+            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if open.len() >= limits.connections && let Some((_, oldest)) = open.pop_first() {
+                        oldest.abort();
+                    }
+                    let number = next;
+                    next += 1;
+                    let task = spawn(talk(stream, Arc::clone(desk), limits));
+                    open.insert(number, task.abort_handle());
+                    connections.push(task.map(move |_| number));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a connection to the admin port was not accepted");
+                    tokio::time::sleep(REST).await;
+                }
+            },
+        }
+    }
+}
+
+/// Answers the requests of one connection.
+async fn talk(stream: TcpStream, desk: Arc<Desk>, limits: Limits) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), accept(&request), exposition.as_deref());
-        async move { Ok::<_, Infallible>(answer) }
+        let desk = Arc::clone(&desk);
+        async move {
+            let (method, uri) = (request.method(), request.uri());
+            let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            let asked = Asked { method, path: uri.path(), query: uri.query().unwrap_or_default(), accept };
+            Ok::<_, Infallible>(desk.answer(asked).await)
+        }
     });
     let mut http = http1::Builder::new();
-    // A client that connects and says nothing does not keep its place.
-    http.timer(TokioTimer::new()).header_read_timeout(std::time::Duration::from_secs(10));
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+    http.timer(TokioTimer::new()).header_read_timeout(limits.request).max_buf_size(limits.head);
+    let stream = Patient::new(TokioIo::new(stream), limits.answer);
+    if let Err(error) = http.serve_connection(stream, service).await {
         tracing::debug!(%error, "a connection to the admin port ended early");
     }
 }
 
-fn accept(request: &Request<Incoming>) -> &str {
-    request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default()
-}
-
-fn answer(method: &Method, path: &str, accept: &str, exposition: Option<&Exposition>) -> Response<Full<Bytes>> {
-    if path != "/metrics" {
-        return plain(StatusCode::NOT_FOUND, "there is no such page: GET /metrics");
-    }
-    if method != Method::GET && method != Method::HEAD {
-        let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "GET /metrics");
-        answer.headers_mut().insert(ALLOW, http::HeaderValue::from_static("GET, HEAD"));
-        return answer;
-    }
-    let Some(exposition) = exposition else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE, "the admin port runs outside of an operator");
-    };
-    let kind = Kind::of(accept);
-    match exposition.encode(kind) {
-        Ok(body) => with_type(StatusCode::OK, kind.content_type(), body.into()),
-        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics can't be written: {error}")),
-    }
-}
-
-fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
-    with_type(status, "text/plain; charset=utf-8", format!("{text}\n").into())
-}
-
-fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(content_type));
-    answer
-}
+#[cfg(test)]
+mod tests;

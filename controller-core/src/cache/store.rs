@@ -16,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
+#[cfg(feature = "compressed")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -29,10 +29,9 @@ pub(crate) use selector::Selector;
 pub(crate) use write::{Target, WriteId, Written};
 pub use write::{Writable, Writes};
 
-use crate::controller::Controller;
+use crate::controller::{Controller, Decode as _};
 use crate::error::Error;
 use crate::key::Key;
-use crate::raw::decode;
 
 /// Why a callback runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +142,7 @@ impl<C: Controller> Context<C> {
     #[must_use]
     pub fn previous(&self) -> Option<C::Object> {
         let bytes = self.facts.previous.as_ref()?;
-        decode(bytes)
+        C::Object::of_bytes(bytes)
             .inspect_err(|error| tracing::warn!(key = %self.facts.key, %error, "the previous version does not decode"))
             .ok()
     }

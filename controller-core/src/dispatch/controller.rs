@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use super::Scope;
 use super::engine::Engine;
 use super::filter::Filters;
+use super::live::Start;
 use super::reads::Found;
 use super::resolve::{read_watches, resolve, resource, watches};
 use crate::context::Read;
@@ -54,31 +55,57 @@ pub(crate) async fn run_controller(
         let resource = resource(&kind, plural.clone(), namespaced);
         watches(&descriptor, &resource, None)?;
     }
+    let start = scope.live.start(name);
     ready();
+    let sound = Sound { controller, kind, schema, filters, must_know_scope };
+    let outcome = live(sound, &scope, &start, stopped).await;
+    if outcome.is_ok() {
+        start.stopped();
+    }
+    outcome
+}
 
+/// A controller whose declaration has been found sound.
+struct Sound {
+    controller: Arc<dyn ErasedController>,
+    kind: WatchedKind,
+    schema: Option<Schema>,
+    filters: Filters,
+    must_know_scope: bool,
+}
+
+/// Finds what the controller watches and reads, then runs it until `stopped`.
+async fn live(
+    sound: Sound,
+    scope: &Arc<Scope>,
+    start: &Start<'_>,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), Broken> {
+    let Sound { controller, kind, schema, filters, must_know_scope } = sound;
+    let descriptor = *controller.descriptor();
     tokio::pin!(stopped);
     let resource = tokio::select! {
         biased;
         () = &mut stopped => return Ok(()),
-        resource = resolve(name, kind, must_know_scope, &scope) => resource,
+        resource = resolve(descriptor.name(), kind, must_know_scope, scope, start) => resource,
     };
     let specs = watches(&descriptor, &resource, scope.namespaces.as_deref())?;
     let reads = tokio::select! {
         biased;
         () = &mut stopped => return Ok(()),
-        reads = find_reads(controller.reads(), &descriptor, &scope) => reads,
+        reads = find_reads(controller.reads(), &descriptor, scope, start) => reads,
     };
-    let engine = Attached(Engine::new(controller, Arc::clone(&scope), resource, schema, filters));
-    scope.live.enter(&engine.0);
+    let engine = Attached(Engine::new(controller, Arc::clone(scope), resource, schema, filters));
+    scope.live.enter(start, &engine.0);
     engine.0.subscribe(specs, reads);
     serve(&engine.0, descriptor.workers(), stopped).await
 }
 
 /// The collections of the kinds that callbacks read. It waits for those that the server does not have yet.
-async fn find_reads(reads: Vec<Read>, descriptor: &Descriptor, scope: &Scope) -> Vec<Found> {
+async fn find_reads(reads: Vec<Read>, descriptor: &Descriptor, scope: &Scope, start: &Start<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for read in reads {
-        let resource = resolve(descriptor.name(), WatchedKind::of(&read.facts), true, scope).await;
+        let resource = resolve(descriptor.name(), WatchedKind::of(&read.facts), true, scope, start).await;
         let specs = read_watches(descriptor, &resource, &read, scope.namespaces.as_deref());
         found.push(Found { read, resource, specs });
     }
@@ -123,6 +150,7 @@ struct Attached(Arc<Engine>);
 
 impl Drop for Attached {
     fn drop(&mut self) {
+        self.0.tell_of_aborted();
         self.0.unsubscribe();
     }
 }

@@ -32,22 +32,25 @@ impl Crew {
     /// One worker: runs jobs until there will be no more.
     pub(super) async fn work<J, F: Future<Output = ()>>(&self, take: impl Fn() -> Take<J>, run: impl Fn(J) -> F) {
         loop {
-            let job = {
+            // Where there is a job already, nothing has to be waited for.
+            let mut found = take();
+            if matches!(found, Take::Nothing) {
                 let waiting = self.work.notified();
                 tokio::pin!(waiting);
-                // Waiting starts before the look, so that what comes in between is not missed.
+                // Waiting starts before this look, so that what comes in between is not missed.
                 waiting.as_mut().enable();
-                match take() {
-                    Take::Job(job) => job,
-                    Take::Nothing => {
-                        waiting.await;
-                        continue;
-                    }
-                    Take::Closed => return,
+                found = take();
+                if matches!(found, Take::Nothing) {
+                    waiting.await;
+                    continue;
                 }
-            };
+            }
             // One who is busy no longer waits: a notice would reach it in place of one who is free.
-            run(job).await;
+            match found {
+                Take::Job(job) => run(job).await,
+                Take::Nothing => {}
+                Take::Closed => return,
+            }
         }
     }
 

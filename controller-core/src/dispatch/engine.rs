@@ -21,7 +21,6 @@ use super::counters::Counters;
 use super::crew::{Crew, Take};
 use super::decide::{Routes, Verdict};
 use super::ear::Ear;
-use super::figures::{Figures, WatchFigures};
 use super::filter::Filters;
 use super::invoke::{Invocation, invoke};
 use super::ledger::Ledger;
@@ -47,7 +46,7 @@ use crate::watch::{Subscription, WatchSpec};
 
 /// One running controller.
 pub(crate) struct Engine {
-    controller: Arc<dyn ErasedController>,
+    pub(super) controller: Arc<dyn ErasedController>,
     pub(super) scope: Arc<Scope>,
     resource: Resource,
     schema: Option<Schema>,
@@ -57,7 +56,7 @@ pub(crate) struct Engine {
     origin: Instant,
     pub(super) state: Mutex<State>,
     /// Where the workers' runs are seen.
-    seats: Mutex<Vec<Arc<Seat>>>,
+    pub(super) seats: Mutex<Vec<Arc<Seat>>>,
     /// The workers, and the controller's loop: it waits for an earlier deadline, a question to the server, or the end
     /// that panics bring.
     pub(super) crew: Crew,
@@ -130,7 +129,7 @@ impl State {
     }
 
     /// Everything that is watched, the controller's own objects first.
-    fn subscriptions(&self) -> impl Iterator<Item = (&WatchSpec, &Subscription)> {
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = (&WatchSpec, &Subscription)> {
         let own = self.watches.iter().map(|watch| (&watch.spec, &watch.subscription));
         let read = self.reads.iter().flat_map(|cache| &cache.spaces);
         own.chain(read.map(|space| (&space.spec, &space.subscription)))
@@ -512,52 +511,6 @@ impl Engine {
         self.state.lock().ledger.close();
         self.stop.cancel();
         self.crew.close();
-    }
-
-    /// Says what was done, at the controller's end.
-    pub(super) fn sum_up(&self) {
-        let counters = &self.counters;
-        let state = self.state.lock();
-        tracing::debug!(
-            controller = self.name(),
-            succeeded = counters.succeeded.get(),
-            requeued = counters.requeued.get(),
-            failed = counters.failed.get(),
-            terminal = counters.terminal.get(),
-            panics = counters.panics.get(),
-            timeouts = counters.timeouts.get(),
-            slow = counters.slow.get(),
-            invalid = counters.invalid.get(),
-            stale = counters.stale.get(),
-            queued = state.ledger.adds(),
-            delayed = state.ledger.delays(),
-            limited = state.ledger.limited(),
-            skipped = ?state.ledger.skipped(),
-            "the controller ends"
-        );
-    }
-
-    /// What there is to measure now.
-    pub(crate) fn figures(&self) -> Figures {
-        let ages: Vec<Duration> = self.seats.lock().iter().filter_map(|seat| seat.age()).collect();
-        let now = self.now();
-        let state = self.state.lock();
-        let watches = state.subscriptions().map(|(_, subscription)| WatchFigures::of(subscription));
-        Figures {
-            name: self.name(),
-            counters: Arc::clone(&self.counters),
-            workers: self.controller.descriptor().workers(),
-            depth: state.ledger.depth(),
-            adds: state.ledger.adds(),
-            delays: state.ledger.delays(),
-            limited: state.ledger.limited(),
-            hot: state.rewrites.hot(),
-            oldest: state.ledger.oldest(now).unwrap_or_default(),
-            skipped: state.ledger.skipped(),
-            unfinished: ages.iter().sum(),
-            longest: ages.iter().max().copied().unwrap_or_default(),
-            watches: watches.collect(),
-        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

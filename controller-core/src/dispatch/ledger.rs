@@ -180,8 +180,8 @@ impl<T: Clone> Ledger<T> {
         self.queue.limited()
     }
 
-    /// How long the key that is ready longest has been so.
-    pub(crate) fn oldest(&self, now: Moment) -> Option<Duration> {
+    /// How long the key that is ready longest has been so, and its object.
+    pub(crate) fn oldest(&self, now: Moment) -> Option<(Duration, Option<&T>)> {
         self.queue.oldest(now)
     }
 

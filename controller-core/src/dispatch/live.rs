@@ -1,5 +1,6 @@
 //! Owns the list of an operator's running controllers, for those who look at them from outside.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -28,11 +29,65 @@ pub(crate) struct Live {
 #[derive(Default)]
 struct List {
     engines: Vec<Weak<Engine>>,
+    /// Where each controller is in its life, by its name, and which of its starts says so.
+    lives: BTreeMap<&'static str, (u64, Phase)>,
+    starts: u64,
     /// How many controllers the operator has, once its tree is made.
     expected: Option<usize>,
     /// How many have begun to run so far, restarts included.
     entered: usize,
     requests: Requests,
+}
+
+/// Where a controller is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its turn to start has not come.
+    Expected,
+    /// It asks the API server about what it watches; where it waits for something, this is what for.
+    Waits(Option<Arc<str>>),
+    /// It takes part in its watches, and runs callbacks.
+    Runs,
+    /// It stopped because it was asked to.
+    Stopped,
+    /// It ended by an error or a panic, or was aborted.
+    Failed,
+}
+
+/// One start of a controller, for as long as it lives.
+pub(super) struct Start<'a> {
+    live: &'a Live,
+    name: &'static str,
+    number: u64,
+    end: Phase,
+}
+
+impl Start<'_> {
+    /// Something that the controller needs is not there.
+    pub(super) fn waits(&self, what_for: &str) {
+        self.turn_to(Phase::Waits(Some(what_for.into())));
+    }
+
+    /// The controller was asked to stop, and did.
+    pub(super) fn stopped(mut self) {
+        self.end = Phase::Stopped;
+    }
+
+    fn turn_to(&self, phase: Phase) {
+        let mut list = self.live.list.lock();
+        // What an earlier start, left behind, says of itself is no longer true of the controller.
+        if let Some((number, life)) = list.lives.get_mut(self.name)
+            && *number == self.number
+        {
+            *life = phase;
+        }
+    }
+}
+
+impl Drop for Start<'_> {
+    fn drop(&mut self) {
+        self.turn_to(self.end.clone());
+    }
 }
 
 impl fmt::Debug for Live {
@@ -42,10 +97,29 @@ impl fmt::Debug for Live {
 }
 
 impl Live {
-    /// The operator's tree has so many controllers.
-    pub(crate) fn expect(&self, controllers: usize) {
-        self.list.lock().expected = Some(controllers);
+    /// The operator's tree has these controllers.
+    pub(crate) fn expect(&self, controllers: &[&'static str]) {
+        let mut list = self.list.lock();
+        list.expected = Some(controllers.len());
+        for name in controllers {
+            list.lives.entry(name).or_insert((0, Phase::Expected));
+        }
+        drop(list);
         self.has_moved();
+    }
+
+    /// A controller begins a start of its.
+    pub(super) fn start(&self, name: &'static str) -> Start<'_> {
+        let mut list = self.list.lock();
+        list.starts += 1;
+        let number = list.starts;
+        list.lives.insert(name, (number, Phase::Waits(None)));
+        Start { live: self, name, number, end: Phase::Failed }
+    }
+
+    /// Where each controller is in its life.
+    pub(crate) fn phases(&self) -> Vec<(&'static str, Phase)> {
+        self.list.lock().lives.iter().map(|(name, (_, phase))| (*name, phase.clone())).collect()
     }
 
     /// Cancelled when the operator ends, however it does.
@@ -64,7 +138,8 @@ impl Live {
         self.listeners.tell(make);
     }
 
-    pub(super) fn enter(&self, engine: &Arc<Engine>) {
+    pub(super) fn enter(&self, start: &Start<'_>, engine: &Arc<Engine>) {
+        start.turn_to(Phase::Runs);
         let mut list = self.list.lock();
         list.engines.retain(|engine| engine.strong_count() > 0);
         list.engines.push(Arc::downgrade(engine));

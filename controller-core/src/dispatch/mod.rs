@@ -30,17 +30,18 @@ mod writes;
 mod crew;
 mod breaker;
 mod engine;
+mod aborted;
 mod controller;
 
 pub(crate) use controller::{Broken, run_controller};
 #[cfg(feature = "testing")]
 pub(crate) use engine::Engine;
 pub(crate) use figures::{Figures, WatchFigures};
-pub(crate) use live::Live;
+pub(crate) use live::{Live, Phase};
 #[cfg(feature = "testing")]
 pub use probe::{Probe, Probes};
 #[cfg(feature = "testing")]
 pub(crate) use reads::Readers;
 pub(crate) use resolve::declared_watches;
 pub(crate) use scope::Scope;
-pub(crate) use watchdog::Watchdog;
+pub(crate) use watchdog::{UnderWay, Watchdog};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Scope;
 use super::engine::PATIENCE;
+use super::live::Start;
 use crate::context::Read;
 use crate::descriptor::{Descriptor, WatchedKind};
 use crate::queue::Backoff;
@@ -51,7 +52,13 @@ enum NotYet {
 }
 
 /// The collection of a kind. It waits, and says so, until the server has it.
-pub(super) async fn resolve(controller: &str, kind: WatchedKind, must_know_scope: bool, scope: &Scope) -> Resource {
+pub(super) async fn resolve(
+    controller: &str,
+    kind: WatchedKind,
+    must_know_scope: bool,
+    scope: &Scope,
+    start: &Start<'_>,
+) -> Resource {
     let backoff = Backoff::new(PATIENCE);
     let mut rng = scope.chance.rng(&format!("{controller} discovery"));
     let mut said = String::new();
@@ -67,6 +74,7 @@ pub(super) async fn resolve(controller: &str, kind: WatchedKind, must_know_scope
                 if reason != said {
                     let url = scope.url.as_deref().unwrap_or("the configured API server");
                     tracing::warn!(controller, server = url, "{reason}; waiting for it");
+                    start.waits(&reason);
                     said = reason;
                 }
             }

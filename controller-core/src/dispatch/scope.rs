@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use super::{Live, Watchdog};
-use crate::env::{Chance, Clock, Requests};
+use crate::env::{Chance, Clock};
 use crate::watch::Hub;
 
 /// The surroundings of a controller. One value is shared by the whole tree of an operator.
@@ -22,8 +22,6 @@ pub(crate) struct Scope {
     pub(crate) hub: Hub,
     /// Every controller of the operator that runs.
     pub(crate) live: Arc<Live>,
-    /// The requests that went through the client.
-    pub(crate) requests: Requests,
     /// Who sees callbacks that block.
     pub(crate) watchdog: Watchdog,
     /// What `namespace = all` means in this operator, where it is narrowed.

@@ -58,6 +58,15 @@ struct Run {
     told_unusual: bool,
 }
 
+/// A run that is under way, as it looks from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    pub(crate) key: Key,
+    pub(crate) callback: &'static str,
+    /// The time that it took so far.
+    pub(crate) takes: Duration,
+}
+
 /// What there is to say of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Finding {
@@ -157,17 +166,17 @@ impl Seat {
         self.polled_at.store(0, Ordering::Relaxed);
     }
 
-    /// How long the run that is under way has taken so far.
-    pub(super) fn age(&self) -> Option<Duration> {
-        let began = self.run.lock().as_ref()?.began;
-        Some(self.stopwatch.elapsed().saturating_sub(began))
-    }
-
-    fn says(&self) -> Option<String> {
+    /// The run that is under way.
+    pub(super) fn under_way(&self) -> Option<UnderWay> {
         let run = self.run.lock();
         let run = run.as_ref()?;
         let takes = self.stopwatch.elapsed().saturating_sub(run.began);
-        Some(format!("{} of {} for {} ({takes:.1?})", run.callback, self.controller, run.key))
+        Some(UnderWay { key: run.key.clone(), callback: run.callback, takes })
+    }
+
+    fn says(&self) -> Option<String> {
+        let UnderWay { key, callback, takes } = self.under_way()?;
+        Some(format!("{callback} of {} for {key} ({takes:.1?})", self.controller))
     }
 
     fn look(&self) {

@@ -66,7 +66,7 @@ impl OperatorHandle {
     /// ```
     #[must_use]
     pub fn metrics(&self) -> String {
-        let exposition = Exposition::new(Arc::clone(&self.live), self.live.requests());
+        let exposition = Exposition::new(Arc::clone(&self.live));
         exposition.encode(Kind::Text).ok().and_then(|text| String::from_utf8(text).ok()).unwrap_or_default()
     }
 }

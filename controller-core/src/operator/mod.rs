@@ -5,6 +5,7 @@
 
 mod handle;
 mod plan;
+mod life;
 mod running;
 
 use std::fmt;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use tokio_util::sync::CancellationToken;
 
 pub use handle::OperatorHandle;
 pub use running::Running;
 
-use crate::admin;
+use crate::admin::{self, Window};
 use crate::controller::Described;
 use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::{Live, Scope, Watchdog};
@@ -31,6 +33,9 @@ use running::Verdict;
 
 /// Signals this soon after the first are its echo.
 const ECHO: Duration = Duration::from_millis(25);
+
+/// What `/livez` makes of a watch that follows the cluster no more: longer than an API server takes to be replaced.
+const STALE_LIMIT: Duration = Duration::from_secs(300);
 
 /// An operator: controllers under one supervisor, with one client, from start to exit code.
 ///
@@ -63,9 +68,20 @@ pub struct Operator {
     clock: Option<Clock>,
     chance: Option<Chance>,
     intensity: (u32, Duration),
+    admin: Option<SocketAddr>,
+    stale_limit: Duration,
+    inquiry: Inquiry,
     children: Vec<ChildSpec>,
     controllers: Vec<ChildSpec>,
     live: Arc<Live>,
+}
+
+/// Whether the API server is asked at the start which permissions are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inquiry {
+    /// Nobody looks at the answer, and a simulation counts its requests.
+    None,
+    AtStart,
 }
 
 impl Operator {
@@ -78,6 +94,9 @@ impl Operator {
             clock: None,
             chance: None,
             intensity: (3, Duration::from_secs(5)),
+            admin: None,
+            stale_limit: STALE_LIMIT,
+            inquiry: Inquiry::None,
             children: Vec::new(),
             controllers: Vec::new(),
             live: Arc::default(),
@@ -130,18 +149,35 @@ impl Operator {
         self
     }
 
-    /// Serves `GET /metrics` on this address while the operator runs. Port 0 takes a free one; a log names it.
+    /// Shows the operator on this address while it runs: probes (`/livez`, `/readyz`, `/startupz`), `/metrics`, the tree
+    /// as a page on `/` and as JSON on `/children`, and the report of the start on `/report`. Port 0 takes a free one;
+    /// a log names it.
     ///
-    /// The names of the metrics are those that controller-runtime exports; `docs/observability.md` lists them.
+    /// It needs no password, and only shows: give it an address that no stranger reaches. `docs/operator.md` describes
+    /// each path.
     ///
     /// ```no_run
     /// # use controller_core::prelude::*;
-    /// let operator = Operator::new("pods").admin(([0, 0, 0, 0], 8080));
+    /// let operator = Operator::new("pods").admin(([127, 0, 0, 1], 8080));
     /// # drop(operator);
     /// ```
     pub fn admin(mut self, address: impl Into<SocketAddr>) -> Self {
-        // It starts first and stops last, so that it also shows what the others do then.
-        self.children.insert(0, admin::child(address.into()));
+        self.admin = Some(address.into());
+        self.inquiry = Inquiry::AtStart;
+        self
+    }
+
+    /// `/livez` fails once a watch that was complete has shown no sign of life for longer than this.
+    ///
+    /// Without it: five minutes.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// let operator = Operator::new("pods").admin(([127, 0, 0, 1], 8080)).stale_limit(Duration::from_secs(600));
+    /// # drop(operator);
+    /// ```
+    pub fn stale_limit(mut self, limit: Duration) -> Self {
+        self.stale_limit = limit;
         self
     }
 
@@ -208,8 +244,13 @@ impl Operator {
 
     /// Runs until SIGTERM or SIGINT, then stops in order. A second signal ends the process at once.
     ///
-    /// It installs a panic hook before the one that is there, so that the report of a caught panic names its place.
-    pub async fn run(self) -> ExitCode {
+    /// It installs a panic hook before the one that is there, so that the report of a caught panic names its place; and
+    /// a [log](crate::log), where the program has set no subscriber of `tracing` (feature `log`, on unless default
+    /// features are off).
+    pub async fn run(mut self) -> ExitCode {
+        self.inquiry = Inquiry::AtStart;
+        #[cfg(feature = "log")]
+        crate::log::init();
         env::record_panic_locations();
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
@@ -253,12 +294,17 @@ impl Operator {
         Running::start(self)
     }
 
-    /// The tree as it was written, unchecked.
-    fn take_tree(&mut self) -> Supervisor {
+    /// The tree as it was written, unchecked, and what is seen of it from the admin port.
+    fn take_tree(&mut self, stop: &CancellationToken) -> (Supervisor, Arc<Window>) {
         let (restarts, period) = self.intensity;
         let root = Supervisor::new(&*self.name, Strategy::OneForOne).intensity(restarts, period);
-        let children = self.children.drain(..).chain(self.controllers.drain(..));
-        children.fold(root, Supervisor::child)
+        let clock = self.clock.get_or_insert_default().clone();
+        let (name, live) = (Arc::clone(&self.name), Arc::clone(&self.live));
+        let window = Arc::new(Window::new(name, live, root.handle(), stop.clone(), self.stale_limit, clock));
+        // It starts first and stops last, so that it also shows what the others do then.
+        let admin = self.admin.map(|address| admin::child(address, Arc::clone(&window)));
+        let children = admin.into_iter().chain(self.children.drain(..)).chain(self.controllers.drain(..));
+        (children.fold(root, Supervisor::child), window)
     }
 
     /// Checks all of the tree before anything starts.
@@ -268,7 +314,8 @@ impl Operator {
 
     /// The user's client, or one from the environment. No request is made: a server that can't be reached now
     /// is waited for by the watches.
-    async fn scope(&mut self, declared: Vec<WatchSpec>, live: Arc<Live>) -> Result<Scope, env::FromEnvironmentError> {
+    async fn scope(&mut self, declared: Vec<WatchSpec>) -> Result<Scope, env::FromEnvironmentError> {
+        let live = Arc::clone(&self.live);
         let (client, url) = match self.client.take() {
             Some(client) => (client, None),
             None => {
@@ -278,7 +325,7 @@ impl Operator {
         };
         let requests = Requests::to(url.as_deref());
         let client = requests.counted(&client);
-        live.count_in(requests.clone());
+        live.count_in(requests);
         let clock = self.clock.take().unwrap_or_default();
         let chance = self.chance.take().unwrap_or_else(Chance::from_system);
         Ok(Scope {
@@ -289,7 +336,6 @@ impl Operator {
             url,
             clock,
             chance,
-            requests,
             watchdog: Watchdog::start(),
             namespaces: self.namespaces.take(),
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::admin::{ControllerLine, SchemaLine, SchemaOrigin};
 use crate::dispatch::declared_watches;
 use crate::supervisor::{ChildSpec, ControllerFacts, Supervisor, SupervisorError};
 use crate::watch::WatchSpec;
@@ -16,7 +17,9 @@ pub(crate) struct Plan {
     pub(crate) root: Supervisor,
     /// What the controllers watch and read, each kind and scope as far as it is known before the server is asked.
     pub(crate) declared: Vec<WatchSpec>,
-    pub(crate) lines: Vec<String>,
+    /// Its controllers, by name.
+    pub(crate) names: Vec<&'static str>,
+    pub(crate) controllers: Vec<ControllerLine>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -45,10 +48,10 @@ impl Plan {
                 return Err(PlanError::BadNamespace { name: name.clone() });
             }
         }
-        let (mut lines, mut declared, mut names, mut same) = (Vec::new(), Vec::new(), BTreeMap::new(), None);
+        let (mut controllers, mut declared, mut names, mut same) = (Vec::new(), Vec::new(), BTreeMap::new(), None);
         root.each_worker(&mut |child: &ChildSpec| {
             let Some(facts) = child.controller_facts() else { return };
-            lines.push(line(facts, narrowed));
+            controllers.push(line(facts, narrowed));
             declared.extend(declared_watches(&facts.descriptor, &facts.reads, narrowed));
             if let Some(first) = names.insert(facts.descriptor.name(), facts.type_name) {
                 same.get_or_insert((facts.descriptor.name(), first, facts.type_name));
@@ -57,7 +60,7 @@ impl Plan {
         if let Some((name, first, second)) = same {
             return Err(PlanError::SameName { name, first, second });
         }
-        root.check_tree()?;
+        root.check_childspecs()?;
         let mut warnings = Vec::new();
         if root.children().next().is_none() {
             warnings.push("the operator has no controllers: give it one with `.controller(..)`".to_owned());
@@ -74,17 +77,17 @@ impl Plan {
         if cfg!(panic = "abort") {
             warnings.push("built with `panic = \"abort\"`: a panic in a callback ends the process".to_owned());
         }
-        Ok(Self { root, declared, lines, warnings })
+        Ok(Self { root, declared, names: names.into_keys().collect(), controllers, warnings })
     }
 }
 
 /// One controller of the start report: its kind, scope and schema.
-fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> String {
+fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> ControllerLine {
     let descriptor = &facts.descriptor;
-    let (kind, namespaced) = match descriptor.watched_kind() {
-        Ok(kind) => (format!("{} {}", kind.api_version(), kind.kind), kind.namespaced),
+    let (api_version, kind, namespaced) = match descriptor.watched_kind() {
+        Ok(kind) => (kind.api_version(), kind.kind, kind.namespaced),
         // The controller refuses it at its start, in full words.
-        Err(_) => ("of no kind".to_owned(), None),
+        Err(_) => (String::new(), String::new(), None),
     };
     let own = descriptor.namespaces_asked_for();
     let scope = match (own, narrowed) {
@@ -94,11 +97,11 @@ fn line(facts: &ControllerFacts, narrowed: Option<&[String]>) -> String {
         (own, _) => namespaces(own.iter().copied()),
     };
     let schema = match (descriptor.schema_text(), facts.schema_of_type) {
-        (Some(_), _) => "schema as written",
-        (None, true) => "schema of its type",
-        (None, false) => "no schema",
+        (Some(text), _) => SchemaLine::new(SchemaOrigin::Written, serde_json::from_str(text).ok().as_ref()),
+        (None, Some(schema)) => SchemaLine::new(SchemaOrigin::Type, Some(&schema())),
+        (None, None) => SchemaLine::new(SchemaOrigin::None, None),
     };
-    format!("controller {}: {kind}, {scope}, {schema}", descriptor.name())
+    ControllerLine { name: descriptor.name(), api_version, kind, scope, schema }
 }
 
 /// RFC 1123, as the API server checks names of namespaces.

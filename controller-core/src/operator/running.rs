@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::life::live_out;
 use super::{Operator, OperatorHandle};
 use crate::dispatch::Live;
 use crate::env::{self, Ended, Task};
-use crate::error;
-use crate::supervisor::{End, Supervisor, SupervisorHandle};
+use crate::supervisor::SupervisorHandle;
 
 /// An operator that runs beside the program. Dropping it aborts everything; [`stop`](Self::stop) stops in order.
 ///
@@ -54,10 +54,10 @@ impl Running {
     pub(super) fn start(mut operator: Operator) -> Self {
         let stop = CancellationToken::new();
         let name = Arc::clone(&operator.name);
-        let root = operator.take_tree();
-        let tree = root.handle();
         let live = Arc::clone(&operator.live);
-        let driven = drive(operator, root, stop.clone(), Arc::clone(&live));
+        let (root, window) = operator.take_tree(&stop);
+        let tree = root.handle();
+        let driven = live_out(operator, root, window, stop.clone());
         let over = live.over().drop_guard();
         let task = env::spawn(async move {
             let _over = over;
@@ -152,68 +152,5 @@ impl Running {
             Ended::Aborted => Verdict::GaveUp,
         };
         *self.verdict.insert(verdict)
-    }
-}
-
-/// The whole life of an operator.
-async fn drive(mut operator: Operator, root: Supervisor, stop: CancellationToken, live: Arc<Live>) -> Verdict {
-    let name = Arc::clone(&operator.name);
-    let mut plan = match operator.plan(root) {
-        Ok(plan) => plan,
-        Err(error) => {
-            tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
-            return Verdict::FailedToStart;
-        }
-    };
-    let scope = match operator.scope(std::mem::take(&mut plan.declared), Arc::clone(&live)).await {
-        Ok(scope) => scope,
-        Err(error) => {
-            tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(&error));
-            return Verdict::FailedToStart;
-        }
-    };
-    let server = scope.url.as_deref().unwrap_or("the client's server");
-    tracing::info!(operator = &*name, server, version = env!("CARGO_PKG_VERSION"), "the operator starts");
-    for line in &plan.lines {
-        tracing::info!(operator = &*name, "{line}");
-    }
-    for warning in &plan.warnings {
-        tracing::warn!(operator = &*name, "{warning}");
-    }
-    live.expect(plan.lines.len());
-    let mut tree = plan.root.launch(Some(Arc::new(scope)));
-    let started = tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        end = tree.ready_or_end() => Some(end),
-    };
-    let end = match started {
-        Some(Some(end)) => end,
-        Some(None) => {
-            tracing::info!(operator = &*name, "everything is started");
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => tree.stopped().await,
-                end = tree.end() => end,
-            }
-        }
-        None => tree.stopped().await,
-    };
-    match end {
-        End::Stopped | End::AutoShutdown => {
-            tracing::info!(operator = &*name, "the operator stopped");
-            Verdict::Stopped
-        }
-        End::Failed(error) => {
-            tracing::error!(operator = &*name, "the operator failed to start: {error}");
-            Verdict::FailedToStart
-        }
-        End::GaveUp { child, exit } => {
-            tracing::error!(
-                operator = &*name,
-                "the operator gave up after too many restarts of {child}, the last one after {exit}"
-            );
-            Verdict::GaveUp
-        }
     }
 }

@@ -328,6 +328,12 @@ impl<T> KeyState<T> {
         }
     }
 
+    /// The object as it was seen last, also where it is gone.
+    pub(super) fn last_seen(&self) -> Option<&T> {
+        let gone = || self.rare.as_ref()?.gone.front().map(|gone| &gone.last);
+        self.object.as_ref().or_else(gone)
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.flight.is_some())
     }

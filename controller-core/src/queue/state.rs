@@ -167,10 +167,11 @@ impl<T: Clone> Queue<T> {
         self.gate.delayed()
     }
 
-    /// How long the key that is ready longest has been so. Each ready key is looked at.
-    pub(crate) fn oldest(&self, now: Moment) -> Option<Duration> {
+    /// How long the key that is ready longest has been so, and its object. Each ready key is looked at.
+    pub(crate) fn oldest(&self, now: Moment) -> Option<(Duration, Option<&T>)> {
         let ready = self.ready.iter().chain(self.gate.parked()).filter_map(|place| self.key(place));
-        ready.filter(|key| key.ready).map(|key| now.since(key.ready_since)).max()
+        let oldest = ready.filter(|key| key.ready).min_by_key(|key| key.ready_since)?;
+        Some((now.since(oldest.ready_since), oldest.last_seen()))
     }
 
     pub(crate) fn history(&self, place: Place) -> History {

@@ -5,12 +5,14 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::context::ChildContext;
 use super::exit::{Exit, IntoExit};
+use super::policy::{Delay, Terms};
 use super::rule::{Restart, Shutdown};
 use super::spec::Supervisor;
 use crate::context::Read;
@@ -43,6 +45,12 @@ pub struct ChildSpec {
     pub shutdown: Shutdown,
     /// Whether its end may end its supervisor, which the supervisor's `auto_shutdown` says.
     pub significant: bool,
+    /// The shortest and the longest time between its end and its restart. None by default, as in OTP.
+    pub restart_delay: Option<(Duration, Duration)>,
+    /// How long it may go without a sign of life before it is killed. None by default, as in OTP.
+    pub health: Option<Duration>,
+    /// How long it may go without yielding its thread before that is reported. None by default.
+    pub blocked_after: Option<Duration>,
     start: Start,
     controller: Option<Box<ControllerFacts>>,
 }
@@ -69,8 +77,8 @@ pub(crate) enum Start {
 pub(crate) struct ControllerFacts {
     pub(crate) descriptor: Descriptor,
     pub(crate) type_name: &'static str,
-    /// `schema = derive`.
-    pub(crate) schema_of_type: bool,
+    /// `schema = derive`: what makes it.
+    pub(crate) schema_of_type: Option<fn() -> serde_json::Value>,
     /// `reads(..)`.
     pub(crate) reads: Vec<Read>,
 }
@@ -116,7 +124,17 @@ impl ChildSpec {
     }
 
     fn new(id: String, start: Start, shutdown: Shutdown) -> Self {
-        Self { id, restart: Restart::default(), shutdown, significant: false, start, controller: None }
+        Self {
+            id,
+            restart: Restart::default(),
+            shutdown,
+            significant: false,
+            restart_delay: None,
+            health: None,
+            blocked_after: None,
+            start,
+            controller: None,
+        }
     }
 
     /// Another name.
@@ -148,6 +166,68 @@ impl ChildSpec {
         self
     }
 
+    /// Waits before each restart: `min` the first time, twice as long each time after that, up to `max`. One that ran
+    /// for longer than `max` begins with `min` again. OTP restarts at once.
+    ///
+    /// The restart is counted against the supervisor's intensity when the child ends, as without a delay. Siblings that
+    /// the strategy restarts with it are stopped first and wait too. Calls and a stop are heard meanwhile.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// # async fn work() {}
+    /// let spec = ChildSpec::worker("feed", |cx: ChildContext| async move {
+    ///     cx.ready();
+    ///     work().await;
+    ///     Ok(())
+    /// })
+    /// .restart_delay(secs(1), secs(60));
+    /// ```
+    #[must_use]
+    pub fn restart_delay(mut self, min: Duration, max: Duration) -> Self {
+        self.restart_delay = Some((min, max));
+        self
+    }
+
+    /// Kills the child, and restarts it by its rule, where it has been ready and shown no sign of life for `limit`:
+    /// neither [`ChildContext::ready`] nor [`ChildContext::alive`]. OTP knows no such limit.
+    ///
+    /// Where the clock jumps, or the process stood still, by more than the limit, the child gets another one.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// # async fn one_turn() {}
+    /// let spec = ChildSpec::worker("loop", |cx: ChildContext| async move {
+    ///     cx.ready();
+    ///     loop {
+    ///         one_turn().await;
+    ///         cx.alive();
+    ///     }
+    /// #   #[allow(unreachable_code)]
+    /// #   Ok(())
+    /// })
+    /// .health(secs(30));
+    /// ```
+    #[must_use]
+    pub fn health(mut self, limit: Duration) -> Self {
+        self.health = Some(limit);
+        self
+    }
+
+    /// Reports the child, in the log and by `which_children`, where it holds its thread for `limit` without an await:
+    /// others wait for that thread then, and nothing can stop the child.
+    ///
+    /// A thread beside the runtime looks, so this is real time also where the runtime's is paused.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// let spec = ChildSpec::worker("hasher", |cx: ChildContext| async move { cx.ready() }).blocked_after(secs(1));
+    /// ```
+    #[must_use]
+    pub fn blocked_after(mut self, limit: Duration) -> Self {
+        self.blocked_after = Some(limit);
+        self
+    }
+
     /// Whether it works or supervises.
     #[must_use]
     pub fn kind(&self) -> ChildKind {
@@ -164,6 +244,12 @@ impl ChildSpec {
         self.significant = facts.descriptor.is_significant();
         self.controller = Some(Box::new(facts));
         self
+    }
+
+    /// What the restart rules need to know of it.
+    pub(super) fn terms(&self) -> Terms {
+        let delay = self.restart_delay.map(|(min, max)| Delay { min, max });
+        Terms { restart: self.restart, significant: self.significant, delay }
     }
 
     pub(crate) fn start(&self) -> &Start {

@@ -1,12 +1,10 @@
 //! Owns what a child knows of its supervisor: that it may say it is ready, and that it is asked to stop.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-
+use super::line::Line;
 use crate::dispatch::Scope;
 
 /// A child's line to its supervisor. Cheap to clone.
@@ -30,21 +28,17 @@ pub struct ChildContext {
     line: Arc<Line>,
 }
 
-/// Both ends of the line between a supervisor and one start of one child.
-pub(crate) struct Line {
-    id: Arc<str>,
-    stop: CancellationToken,
-    ready: Notify,
-    said_ready: AtomicBool,
-    contexts: AtomicUsize,
-    scope: Option<Arc<Scope>>,
-}
-
 impl ChildContext {
+    /// One more context on this line. It counts: without any the child can't say ready any more.
+    pub(super) fn new(line: Arc<Line>) -> Self {
+        line.is_held();
+        Self { line }
+    }
+
     /// The child's id in its supervisor.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.line.id
+        self.line.id()
     }
 
     /// Says that the child is started: what comes after it in its supervisor may start.
@@ -55,96 +49,100 @@ impl ChildContext {
         self.line.say_ready();
     }
 
+    /// Says that this start has nothing to run, and that this is no failure. The child returns without an error after
+    /// it, in place of [`ready`](Self::ready).
+    ///
+    /// OTP's `ignore`: the supervisor goes on with the next child and keeps the spec, unless it is temporary, so that
+    /// `restart_child` can start it later.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// # fn wanted() -> bool { false }
+    /// let spec = ChildSpec::worker("profiler", |cx: ChildContext| async move {
+    ///     if !wanted() {
+    ///         cx.ignore();
+    ///         return Ok(());
+    ///     }
+    ///     cx.ready();
+    ///     cx.stopped().await;
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn ignore(&self) {
+        self.line.say_ignore();
+    }
+
+    /// Reports a sign of life. Where the child's spec has a [`health`](super::ChildSpec::health) limit, it must come at
+    /// least that often, or the child is killed and restarted; elsewhere it does nothing. Controllers and supervisors show
+    /// their own, as long as their loops get their turns.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// # async fn one_turn() {}
+    /// let spec = ChildSpec::worker("poller", |cx: ChildContext| async move {
+    ///     cx.ready();
+    ///     while !cx.is_stopping() {
+    ///         one_turn().await;
+    ///         cx.alive();
+    ///     }
+    ///     Ok(())
+    /// })
+    /// .health(secs(30));
+    /// ```
+    pub fn alive(&self) {
+        self.line.say_alive();
+    }
+
     /// Ends when the supervisor asks the child to stop. What the child does then must fit into its `shutdown`.
     ///
     /// It takes the context, so the child needs no `move`; call it on a clone to wait for it more than once.
     pub async fn stopped(self) {
-        self.line.stop.cancelled().await;
+        self.line.asked_to_stop().await;
     }
 
     /// Whether the supervisor asked the child to stop.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.line.stop.is_cancelled()
+        self.line.is_stopping()
+    }
+
+    /// Shows signs of life for `work`, as long as its task gets its turns: four within the health limit, if there is one.
+    pub(crate) async fn beating<F: Future>(&self, work: F) -> F::Output {
+        let Some(pause) = self.line.health().map(|limit| limit / 4) else { return work.await };
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut work => return output,
+                () = tokio::time::sleep(pause) => self.alive(),
+            }
+        }
     }
 
     /// What the operator gives to its children; none where the tree is not part of an operator.
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
-        self.line.scope.as_ref()
+        self.line.scope()
     }
 
-    pub(crate) fn line(&self) -> &Arc<Line> {
+    pub(super) fn line(&self) -> &Arc<Line> {
         &self.line
     }
 }
 
 impl Clone for ChildContext {
     fn clone(&self) -> Self {
-        self.line.context()
+        Self::new(Arc::clone(&self.line))
     }
 }
 
 impl Drop for ChildContext {
     fn drop(&mut self) {
-        self.line.contexts.fetch_sub(1, Ordering::AcqRel);
+        self.line.is_let_go();
     }
 }
 
 impl fmt::Debug for ChildContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChildContext").field("id", &self.id()).field("stopping", &self.is_stopping()).finish()
-    }
-}
-
-impl fmt::Debug for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl Line {
-    pub(crate) fn new(id: Arc<str>, scope: Option<Arc<Scope>>) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            stop: CancellationToken::new(),
-            ready: Notify::new(),
-            said_ready: AtomicBool::new(false),
-            contexts: AtomicUsize::new(0),
-            scope,
-        })
-    }
-
-    /// One more context on this line.
-    pub(crate) fn context(self: &Arc<Self>) -> ChildContext {
-        self.contexts.fetch_add(1, Ordering::AcqRel);
-        ChildContext { line: Arc::clone(self) }
-    }
-
-    pub(crate) fn ask_to_stop(&self) {
-        self.stop.cancel();
-    }
-
-    pub(crate) fn say_ready(&self) {
-        if !self.said_ready.swap(true, Ordering::AcqRel) {
-            self.ready.notify_one();
-        }
-    }
-
-    pub(crate) fn is_ready(&self) -> bool {
-        self.said_ready.load(Ordering::Acquire)
-    }
-
-    /// Whether nobody is left who could say that the child is ready.
-    pub(crate) fn is_forgotten(&self) -> bool {
-        self.contexts.load(Ordering::Acquire) == 0
-    }
-
-    /// Ends when the child said that it is ready. Only its supervisor waits for it.
-    pub(crate) async fn readiness(&self) {
-        self.ready.notified().await;
-    }
-
-    pub(crate) async fn asked_to_stop(&self) {
-        self.stop.cancelled().await;
     }
 }

@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use futures::future::BoxFuture;
 
-use super::context::Line;
 use super::exit::Exit;
+use super::line::Line;
 use crate::env;
 
 /// Makes the child's future and runs it to its end.
@@ -19,11 +19,11 @@ pub(crate) async fn run<F>(line: Arc<Line>, make: F) -> Exit
 where
     F: FnOnce() -> BoxFuture<'static, Exit>,
 {
-    let mut future = match catch_unwind(AssertUnwindSafe(make)) {
+    let mut future = match watched(&line, make) {
         Ok(future) => future,
-        Err(payload) => return Exit::Panic(env::panic_report(&*payload).into()),
+        Err(exit) => return exit,
     };
-    let exit = poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+    let exit = poll_fn(|task| match watched(&line, || future.as_mut().poll(task)) {
         Ok(Poll::Ready(exit)) => Poll::Ready(exit),
         Ok(Poll::Pending) => {
             // A child that let go of its context can't say ready any more; its siblings must not wait for it.
@@ -32,11 +32,23 @@ where
             }
             Poll::Pending
         }
-        Err(payload) => Poll::Ready(Exit::Panic(env::panic_report(&*payload).into())),
+        Err(exit) => Poll::Ready(exit),
     })
     .await;
-    match catch_unwind(AssertUnwindSafe(move || drop(future))) {
+    match watched(&line, move || drop(future)) {
         Ok(()) => exit,
-        Err(payload) => Exit::Panic(env::panic_report(&*payload).into()),
+        Err(exit) => exit,
     }
+}
+
+/// Calls the child's code. A panic there is its end.
+fn watched<T>(line: &Line, act: impl FnOnce() -> T) -> Result<T, Exit> {
+    if let Some(polls) = line.polls() {
+        polls.begin();
+    }
+    let done = catch_unwind(AssertUnwindSafe(act));
+    if let Some(polls) = line.polls() {
+        polls.end();
+    }
+    done.map_err(|payload| Exit::Panic(env::panic_report(&*payload).into()))
 }

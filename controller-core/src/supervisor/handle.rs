@@ -3,9 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::child_handle::ChildHandle;
 use super::child_spec::{ChildKind, ChildSpec, IntoChild};
 use super::error::SupervisorError;
 use super::exit::Exit;
@@ -44,15 +48,21 @@ pub struct SupervisorHandle {
 #[derive(Default)]
 pub(crate) struct Door {
     mailbox: Mutex<Option<mpsc::UnboundedSender<Call>>>,
+    /// The number of the next child: no two children of all its instances have one.
+    next_child: AtomicU64,
 }
 
 /// Everything that can be asked of a running supervisor.
 pub(crate) enum Call {
-    Start(Box<ChildSpec>, Reply<Result<(), SupervisorError>>),
+    Start(Box<ChildSpec>, Reply<Result<ChildHandle, SupervisorError>>),
+    /// The same, made from the template.
+    StartAlike(Box<ChildSpec>, Reply<Result<ChildHandle, SupervisorError>>),
     Terminate(String, Reply<Result<(), SupervisorError>>),
-    Restart(String, Reply<Result<(), SupervisorError>>),
+    TerminateAlike(ChildHandle, Reply<Result<(), SupervisorError>>),
+    Restart(String, Reply<Result<ChildHandle, SupervisorError>>),
     Delete(String, Reply<Result<(), SupervisorError>>),
     Which(Reply<Vec<ChildInfo>>),
+    WhichOne(String, Reply<Option<ChildInfo>>),
     Count(Reply<ChildCount>),
     Spec(String, Reply<Option<ChildSpec>>),
     /// From the supervisor to itself: the restart of this child failed and is tried again.
@@ -75,8 +85,16 @@ pub struct ChildInfo {
     pub restarts: u64,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
+    /// How long it has run without a restart. None where it does not run.
+    pub uptime: Option<Duration>,
+    /// How often it was seen blocking its thread in this run, where its spec has `blocked_after`.
+    pub blocked: u64,
+    /// The run that is under way. OTP's pid.
+    pub handle: Option<ChildHandle>,
     /// Reaches the child where it is a supervisor itself.
     pub supervisor: Option<SupervisorHandle>,
+    /// The controller that it runs, under the name of its figures.
+    pub(crate) controller: Option<&'static str>,
 }
 
 /// Whether a child runs.
@@ -85,7 +103,7 @@ pub struct ChildInfo {
 pub enum ChildState {
     /// It runs.
     Running,
-    /// Its restart failed, and is tried again.
+    /// Its restart failed, or waits for its delay.
     Restarting,
     /// It ended for good or was terminated. OTP's `undefined`.
     Ended,
@@ -115,7 +133,7 @@ impl SupervisorHandle {
     /// # Errors
     /// The id is taken (`AlreadyStarted`, `AlreadyPresent`), the spec breaks a rule, or the child failed to
     /// start; then its spec is not kept.
-    pub async fn start_child(&self, child: impl IntoChild) -> Result<(), SupervisorError> {
+    pub async fn start_child(&self, child: impl IntoChild) -> Result<ChildHandle, SupervisorError> {
         let spec = Box::new(child.into_child());
         self.call(|reply| Call::Start(spec, reply)).await?
     }
@@ -133,7 +151,7 @@ impl SupervisorHandle {
     ///
     /// # Errors
     /// There is no such child, it runs, it is being restarted, or it failed to start.
-    pub async fn restart_child(&self, id: impl Into<String>) -> Result<(), SupervisorError> {
+    pub async fn restart_child(&self, id: impl Into<String>) -> Result<ChildHandle, SupervisorError> {
         let id = id.into();
         self.call(|reply| Call::Restart(id, reply)).await?
     }
@@ -153,6 +171,16 @@ impl SupervisorHandle {
     /// The supervisor does not run.
     pub async fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
         self.call(Call::Which).await
+    }
+
+    /// One child, by its id.
+    ///
+    /// # Errors
+    /// There is no such child.
+    pub async fn which_child(&self, id: impl Into<String>) -> Result<ChildInfo, SupervisorError> {
+        let id = id.into();
+        let found = self.call(|reply| Call::WhichOne(id.clone(), reply)).await?;
+        found.ok_or_else(|| SupervisorError::NotFound { supervisor: self.name.to_string(), id })
     }
 
     /// How many children there are.
@@ -179,7 +207,7 @@ impl SupervisorHandle {
         &self.name
     }
 
-    async fn call<T>(&self, call: impl FnOnce(Reply<T>) -> Call) -> Result<T, SupervisorError> {
+    pub(super) async fn call<T>(&self, call: impl FnOnce(Reply<T>) -> Call) -> Result<T, SupervisorError> {
         let gone = || SupervisorError::NotRunning { supervisor: self.name.to_string() };
         let mailbox = self.door.mailbox.lock().clone().ok_or_else(gone)?;
         let (reply, answer) = oneshot::channel();
@@ -194,6 +222,10 @@ impl Door {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.mailbox.lock() = Some(sender.clone());
         (sender, receiver)
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.next_child.fetch_add(1, Ordering::Relaxed)
     }
 }
 

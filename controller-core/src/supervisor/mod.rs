@@ -5,20 +5,26 @@
 
 mod rule;
 mod exit;
+mod line;
 mod context;
 mod child_spec;
 mod spec;
 mod error;
 mod policy;
 mod guard;
+mod blocked;
+mod child_handle;
 mod handle;
+mod dynamic;
 mod tree;
 mod running;
 mod shutdown;
 
+pub use child_handle::ChildHandle;
 pub(crate) use child_spec::ControllerFacts;
 pub use child_spec::{ChildKind, ChildSpec, IntoChild};
 pub use context::ChildContext;
+pub use dynamic::{DynamicHandle, DynamicSupervisor};
 pub use error::SupervisorError;
 pub use exit::{Exit, IntoExit};
 pub use handle::{ChildCount, ChildInfo, ChildState, SupervisorHandle};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::context::Line;
+use super::context::ChildContext;
 use super::error::SupervisorError;
 use super::exit::Exit;
 use super::handle::SupervisorHandle;
+use super::line::Line;
 use super::spec::Supervisor;
 use super::tree::{self, End};
 use crate::dispatch::Scope;
@@ -52,8 +53,8 @@ impl Supervisor {
     /// Starts the tree and waits for nothing.
     pub(crate) fn launch(self, scope: Option<Arc<Scope>>) -> RunningSupervisor {
         let handle = self.handle();
-        let line = Line::new(Arc::from(self.name()), scope);
-        let task = env::spawn(tree::supervise(Arc::new(self), line.context()));
+        let line = Arc::new(Line::new(Arc::clone(self.shared_name()), scope));
+        let task = env::spawn(tree::supervise(Arc::new(self), ChildContext::new(Arc::clone(&line))));
         RunningSupervisor { handle, line, task }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::child_spec::{ChildSpec, IntoChild, Start};
 use super::error::SupervisorError;
 use super::handle::{Door, SupervisorHandle};
-use super::policy::{AutoShutdown, Strategy};
-use super::rule::{Restart, Shutdown};
+use super::policy::{self, AutoShutdown, Children, Rules, Strategy};
+use super::rule::Shutdown;
 
 /// A supervisor and its children, as OTP's: started in order, stopped in reverse, started again by rule.
 ///
@@ -27,7 +27,7 @@ use super::rule::{Restart, Shutdown};
 #[must_use]
 pub struct Supervisor {
     name: Arc<str>,
-    strategy: Strategy,
+    kin: Children,
     intensity: u32,
     period: Duration,
     auto_shutdown: AutoShutdown,
@@ -38,9 +38,18 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor without children, with OTP's customary limit: more than 3 restarts in 5 seconds are too many.
     pub fn new(name: impl Into<String>, strategy: Strategy) -> Self {
+        Self::with(name.into(), Children::Listed(strategy))
+    }
+
+    /// A supervisor whose children come from one template.
+    pub(super) fn alike(name: String) -> Self {
+        Self::with(name, Children::Alike)
+    }
+
+    fn with(name: String, kin: Children) -> Self {
         Self {
-            name: Arc::from(name.into()),
-            strategy,
+            name: Arc::from(name),
+            kin,
             intensity: 3,
             period: Duration::from_secs(5),
             auto_shutdown: AutoShutdown::default(),
@@ -95,20 +104,35 @@ impl Supervisor {
         SupervisorHandle::new(Arc::clone(&self.name), Arc::clone(&self.door))
     }
 
-    pub(crate) fn door(&self) -> &Door {
+    /// Whether the whole tree below may start: OTP's `check_childspecs/2`. `start` and the operator check it too.
+    ///
+    /// ```
+    /// use controller_core::prelude::*;
+    /// let twice = |id: &str| ChildSpec::worker(id, |cx: ChildContext| async move { cx.ready() });
+    /// let tree = Supervisor::new("tree", Strategy::OneForOne).child(twice("a")).child(twice("a"));
+    /// assert!(tree.check_childspecs().is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// The first rule that a spec breaks.
+    pub fn check_childspecs(&self) -> Result<(), SupervisorError> {
+        self.check()?;
+        self.children.iter().try_for_each(|child| match child.start() {
+            Start::Supervisor(supervisor) => supervisor.check_childspecs(),
+            Start::Worker(_) => Ok(()),
+        })
+    }
+
+    pub(super) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn door(&self) -> &Arc<Door> {
         &self.door
     }
 
-    pub(crate) fn strategy(&self) -> Strategy {
-        self.strategy
-    }
-
-    pub(crate) fn limits(&self) -> (u32, Duration) {
-        (self.intensity, self.period)
-    }
-
-    pub(crate) fn auto_shutdown_rule(&self) -> AutoShutdown {
-        self.auto_shutdown
+    pub(super) fn rules(&self) -> Rules {
+        Rules { children: self.kin, auto_shutdown: self.auto_shutdown, intensity: self.intensity, period: self.period }
     }
 
     /// Whether the supervisor may start: its own children only, since a nested one checks itself.
@@ -126,27 +150,21 @@ impl Supervisor {
         Ok(())
     }
 
-    /// OTP's rules for one child, which a child started later must keep too.
+    /// The rules for one child, which a child started later must keep too.
     pub(crate) fn check_child(&self, child: &ChildSpec) -> Result<(), SupervisorError> {
-        if !child.significant {
-            return Ok(());
+        let refused = |refusal| SupervisorError::refused(refusal, &self.name, child.id.clone());
+        policy::check(child.terms(), self.auto_shutdown).map_err(refused)?;
+        let id = || child.id.clone();
+        match child.restart_delay {
+            Some((min, max)) if min > max => return Err(SupervisorError::InvalidRestartDelay { id: id(), min, max }),
+            _ => {}
         }
-        if child.restart == Restart::Permanent {
-            return Err(SupervisorError::SignificantPermanent { id: child.id.clone() });
-        }
-        if self.auto_shutdown == AutoShutdown::Never {
-            return Err(SupervisorError::SignificantNever { supervisor: self.name.to_string(), id: child.id.clone() });
+        for (limit, given) in [("health", child.health), ("blocked_after", child.blocked_after)] {
+            if given.is_some_and(|given| given.is_zero()) {
+                return Err(SupervisorError::NoLimit { id: id(), limit });
+            }
         }
         Ok(())
-    }
-
-    /// The same checks for the whole tree below, so that an operator refuses it before anything starts.
-    pub(crate) fn check_tree(&self) -> Result<(), SupervisorError> {
-        self.check()?;
-        self.children.iter().try_for_each(|child| match child.start() {
-            Start::Supervisor(supervisor) => supervisor.check_tree(),
-            Start::Worker(_) => Ok(()),
-        })
     }
 
     /// Every child of the tree that is not a supervisor, in the order they start in.
@@ -177,7 +195,7 @@ impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supervisor")
             .field("name", &self.name)
-            .field("strategy", &self.strategy)
+            .field("strategy", &self.kin)
             .field("children", &self.children)
             .finish_non_exhaustive()
     }

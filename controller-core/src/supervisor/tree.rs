@@ -1,12 +1,14 @@
-//! Owns a running supervisor: one loop that does what `policy` decides.
+//! Owns a running supervisor: one loop that does what `policy` plans.
 //!
 //! Everything that can wake it is in [`Wake`]. While it starts or stops one child it hears only that child and
 //! its own stop; what else happens meanwhile waits in order, as messages wait for OTP's supervisor.
 
+mod alarms;
 mod calls;
 mod child;
+mod stop;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,20 +18,22 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::blocked::Lookout;
 use super::child_spec::{ChildSpec, Start};
-use super::context::{ChildContext, Line};
+use super::context::ChildContext;
 use super::error::SupervisorError;
 use super::exit::Exit;
 use super::guard;
 use super::handle::Call;
-use super::policy::{self, AfterExit, Count, Intensity};
-use super::rule::{Restart, Shutdown};
+use super::line::Line;
+use super::policy::{AfterExit, Ending, Pulse, Roster, Step, judge};
 use super::spec::Supervisor;
 use crate::env::{self, Clock};
-use child::{Child, Gone, Running, State};
+use alarms::{Alarm, Alarms};
+use child::{Child, Gone, Run, Running};
 
-/// How long an aborted child may take to be gone. One that never awaits can't be aborted: it is reported and left.
-const LEAK_LIMIT: Duration = Duration::from_secs(1);
+/// How long a child may take to become ready before the log says what its siblings wait for.
+const SLOW_START: Duration = Duration::from_secs(10);
 
 /// How a supervisor ended.
 #[derive(Debug, Clone)]
@@ -48,12 +52,15 @@ pub(crate) enum End {
 enum Wake {
     Stop,
     Gone(Gone),
+    Alarm(u64, Alarm),
     Call(Call),
 }
 
 /// What came of starting a child.
 enum Started {
     Ready,
+    /// It said that there is nothing to run.
+    Ignored,
     Failed(Exit),
     /// The supervisor was asked to stop before the child was ready.
     Interrupted,
@@ -64,14 +71,13 @@ struct Tree {
     cx: ChildContext,
     clock: Clock,
     origin: Instant,
-    intensity: Intensity,
-    /// By number, which is the order of starting.
-    children: BTreeMap<u64, Child>,
-    numbers: BTreeMap<Arc<str>, u64>,
-    next_number: u64,
+    roster: Roster<Child, Run>,
     running: FuturesUnordered<Running>,
     /// Ends that were heard while the loop waited for another child.
     gone: VecDeque<Gone>,
+    alarms: Alarms,
+    /// Who sees children that block, where one is to be seen.
+    lookout: Option<Lookout>,
     mailbox: mpsc::UnboundedReceiver<Call>,
     itself: mpsc::UnboundedSender<Call>,
 }
@@ -86,9 +92,7 @@ pub(crate) async fn supervise(spec: Arc<Supervisor>, cx: ChildContext) -> End {
         Ok(never) => match never {},
         Err(end) => end,
     };
-    for child in tree.numbers_in(0..=u64::MAX).into_iter().rev() {
-        tree.terminate(child).await;
-    }
+    tree.stop_all().await;
     end
 }
 
@@ -96,7 +100,7 @@ pub(crate) async fn supervise(spec: Arc<Supervisor>, cx: ChildContext) -> End {
 fn launch(start: Start, cx: ChildContext) -> BoxFuture<'static, Exit> {
     match start {
         Start::Worker(start) => start(cx),
-        Start::Supervisor(spec) => supervise(spec, cx).map(End::into_exit).boxed(),
+        Start::Supervisor(spec) => async move { cx.beating(supervise(spec, cx.clone())).await.into_exit() }.boxed(),
     }
 }
 
@@ -105,18 +109,16 @@ enum Never {}
 impl Tree {
     fn new(spec: Arc<Supervisor>, cx: ChildContext) -> Self {
         let clock = cx.scope().map_or_else(Clock::system, |scope| scope.clock.clone());
-        let (limit, period) = spec.limits();
         let (itself, mailbox) = spec.door().open();
         let mut tree = Self {
             origin: clock.instant(),
             clock,
             cx,
-            intensity: Intensity::new(limit, period),
-            children: BTreeMap::new(),
-            numbers: BTreeMap::new(),
-            next_number: 0,
+            roster: Roster::new(spec.rules()),
             running: FuturesUnordered::new(),
             gone: VecDeque::new(),
+            alarms: Alarms::default(),
+            lookout: None,
             mailbox,
             itself,
             spec: Arc::clone(&spec),
@@ -128,134 +130,148 @@ impl Tree {
     }
 
     async fn run(&mut self) -> Result<Never, End> {
-        for number in self.numbers_in(0..=u64::MAX) {
-            match self.start(number).await {
-                Started::Ready => {}
-                Started::Interrupted => return Err(End::Stopped),
-                Started::Failed(exit) => {
-                    let id = self.id(number).to_string();
-                    tracing::error!(supervisor = self.spec.name(), child = id, reason = %exit, "a child failed to start");
-                    return Err(End::Failed(SupervisorError::FailedToStart { id, exit }));
-                }
-            }
-        }
+        self.roster.start_all();
+        self.proceed().await?;
         self.cx.ready();
         loop {
             match self.wake().await {
                 Wake::Stop => return Err(End::Stopped),
-                Wake::Gone(gone) => self.child_gone(gone).await?,
+                Wake::Gone(gone) => self.child_gone(gone),
+                Wake::Alarm(number, Alarm::Restart) => self.roster.due(number),
+                Wake::Alarm(number, Alarm::Health(due)) => self.look_at(number, due).await,
                 Wake::Call(call) => self.answer(call).await?,
             }
+            self.proceed().await?;
         }
     }
 
     async fn wake(&mut self) -> Wake {
-        if self.cx.is_stopping() {
-            return Wake::Stop;
+        loop {
+            if self.cx.is_stopping() {
+                return Wake::Stop;
+            }
+            if let Some(gone) = self.gone.pop_front() {
+                return Wake::Gone(gone);
+            }
+            if let Some((number, alarm)) = self.alarms.rings(self.now()) {
+                return Wake::Alarm(number, alarm);
+            }
+            let alarm = self.alarms.next().and_then(|at| self.origin.checked_add(at));
+            let rings = async {
+                match alarm {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.cx.line().asked_to_stop() => return Wake::Stop,
+                Some(gone) = self.running.next() => return Wake::Gone(gone),
+                () = rings => {}
+                Some(call) = self.mailbox.recv() => return Wake::Call(call),
+            }
         }
-        if let Some(gone) = self.gone.pop_front() {
-            return Wake::Gone(gone);
+    }
+
+    /// Does what is planned, until nothing is.
+    async fn proceed(&mut self) -> Result<(), End> {
+        while let Some(step) = self.roster.next() {
+            match step {
+                Step::Stop(number) => self.terminate(number).await,
+                Step::Start(number) => match self.start(number).await {
+                    Started::Ready => {}
+                    Started::Ignored => self.roster.ignored(number),
+                    Started::Interrupted => return Err(End::Stopped),
+                    Started::Failed(exit) => {
+                        let (supervisor, child) = (self.spec.name(), &*self.id(number));
+                        tracing::error!(supervisor, child, reason = %exit, "a child failed to start");
+                        self.roster.failed(number);
+                    }
+                },
+                // Through the mailbox, so that calls and a stop are heard between two tries.
+                Step::TryAgain(number) => {
+                    let _ = self.itself.send(Call::TryAgain(number));
+                }
+                Step::Later(number, wait) => self.alarms.set(number, Alarm::Restart, self.now().saturating_add(wait)),
+                Step::End(ending) => return Err(self.end_of(ending)),
+            }
         }
-        tokio::select! {
-            biased;
-            () = self.cx.line().asked_to_stop() => Wake::Stop,
-            Some(gone) = self.running.next() => Wake::Gone(gone),
-            Some(call) = self.mailbox.recv() => Wake::Call(call),
-        }
+        Ok(())
     }
 
     /// A child ended by itself.
-    async fn child_gone(&mut self, gone: Gone) -> Result<(), End> {
-        let Some(child) = self.children.get_mut(&gone.child).filter(|child| child.starts == gone.start) else {
-            return Ok(());
-        };
-        if !matches!(child.state, State::Up { .. }) {
-            return Ok(());
+    fn child_gone(&mut self, gone: Gone) {
+        let Some(entry) = self.roster.get(gone.child).filter(|entry| entry.child.starts == gone.start) else { return };
+        let (Some(run), id) = (entry.run(), Arc::clone(&entry.id)) else { return };
+        run.line.say_exit(gone.exit.clone());
+        if let Some(child) = self.roster.child_mut(gone.child) {
+            child.last_exit = Some(gone.exit.clone());
         }
-        child.state = State::Down;
-        child.last_exit = Some(gone.exit.clone());
-        let after = policy::after_exit(child.spec.restart, gone.exit.is_normal());
-        if after == AfterExit::Restart {
-            return self.restart(gone.child, gone.exit).await;
-        }
-        let (id, significant) = (Arc::clone(&child.id), child.spec.significant);
-        if gone.exit.is_normal() {
-            tracing::info!(supervisor = self.spec.name(), child = &*id, reason = %gone.exit, "a child ended");
-        } else {
-            tracing::error!(supervisor = self.spec.name(), child = &*id, reason = %gone.exit, "a child ended and is not restarted");
-        }
-        if after == AfterExit::Forget {
-            self.forget(gone.child);
-        }
-        let others = self.children.values().filter(|child| child.spec.significant);
-        let alive = others.map(|child| !matches!(child.state, State::Down));
-        if policy::shuts_down(self.spec.auto_shutdown_rule(), significant, alive) {
-            tracing::info!(
-                supervisor = self.spec.name(),
-                child = &*id,
-                "the end of a significant child ends its supervisor"
-            );
-            return Err(End::AutoShutdown);
-        }
-        Ok(())
+        self.alarms.cancel(gone.child);
+        let now = self.now();
+        let after = self.roster.exited(gone.child, gone.exit.is_normal(), now);
+        self.tell(gone.child, &id, &gone.exit, after);
     }
 
-    /// Counts a restart and does it, with the siblings that the strategy takes along.
-    async fn restart(&mut self, number: u64, exit: Exit) -> Result<(), End> {
-        let now = self.clock.instant().saturating_duration_since(self.origin);
-        let count = self.intensity.add(now);
-        let Some(child) = self.children.get_mut(&number) else { return Ok(()) };
-        let (limit, period) = self.spec.limits();
-        match count {
-            Count::Within(count) => {
-                child.restarts += 1;
-                tracing::warn!(
-                    supervisor = self.spec.name(),
-                    child = &*child.id,
-                    reason = %exit,
-                    restarts = child.restarts,
-                    "restarting a child, the supervisor's restart {count} of at most {limit} in {period:?}"
-                );
+    /// The turn of a child whose start failed.
+    fn try_again(&mut self, number: u64) {
+        let now = self.now();
+        let after = self.roster.again(number, now);
+        let Some(entry) = self.roster.get(number) else { return };
+        let (id, exit) = (Arc::clone(&entry.id), entry.child.last_exit.clone().unwrap_or(Exit::Killed));
+        self.tell(number, &id, &exit, after);
+    }
+
+    /// One line of the log for what follows from an end.
+    fn tell(&mut self, number: u64, id: &str, exit: &Exit, after: Option<AfterExit>) {
+        let supervisor = Arc::clone(&self.spec);
+        let (supervisor, rules) = (supervisor.name(), *self.roster.rules());
+        let (limit, period) = (rules.intensity, rules.period);
+        let restarts = self.roster.child_mut(number).map_or(0, |child| {
+            child.restarts += u64::from(matches!(after, Some(AfterExit::Restarts(_))));
+            child.restarts
+        });
+        match after {
+            None => {}
+            Some(AfterExit::Restarts(count)) => tracing::warn!(
+                supervisor,
+                child = id,
+                reason = %exit,
+                restarts,
+                "restarting a child, the supervisor's restart {count} of at most {limit} in {period:?}"
+            ),
+            Some(AfterExit::TooMany(count)) => tracing::error!(
+                supervisor,
+                child = id,
+                reason = %exit,
+                restarts,
+                "giving up: restart {count} in {period:?} is more than {limit}"
+            ),
+            Some(AfterExit::Kept | AfterExit::Forgotten) if exit.is_normal() => {
+                tracing::info!(supervisor, child = id, reason = %exit, "a child ended");
             }
-            Count::Exceeded(count) => {
-                child.state = State::Down;
-                let id = child.id.to_string();
-                tracing::error!(
-                    supervisor = self.spec.name(),
-                    child = id,
-                    reason = %exit,
-                    restarts = child.restarts,
-                    "giving up: restart {count} in {period:?} is more than {limit}"
-                );
-                return Err(End::GaveUp { child: id, exit });
-            }
-        }
-        let group = self.numbers_in(policy::restarted(self.spec.strategy(), number));
-        for sibling in group.iter().rev() {
-            self.terminate(*sibling).await;
-            if self.children.get(sibling).is_some_and(|child| child.spec.restart == Restart::Temporary) {
-                self.forget(*sibling);
-            }
-        }
-        for sibling in group {
-            if !self.children.contains_key(&sibling) {
-                continue;
-            }
-            match self.start(sibling).await {
-                Started::Ready => {}
-                Started::Interrupted => return Err(End::Stopped),
-                Started::Failed(exit) => {
-                    tracing::error!(supervisor = self.spec.name(), child = &*self.id(sibling), reason = %exit, "a restart failed");
-                    if let Some(child) = self.children.get_mut(&sibling) {
-                        child.state = State::Restarting;
-                    }
-                    // Through the mailbox, so that calls and a stop are heard between two tries.
-                    let _ = self.itself.send(Call::TryAgain(sibling));
-                    return Ok(());
-                }
+            Some(AfterExit::Kept | AfterExit::Forgotten) => {
+                tracing::error!(supervisor, child = id, reason = %exit, "a child ended and is not restarted");
             }
         }
-        Ok(())
+    }
+
+    fn end_of(&self, ending: Ending) -> End {
+        let named = |number| (self.id(number).to_string(), self.last_exit(number));
+        match ending {
+            Ending::FailedToStart(number) => {
+                let (id, exit) = named(number);
+                End::Failed(SupervisorError::FailedToStart { id, exit })
+            }
+            Ending::GaveUp(number) => {
+                let (child, exit) = named(number);
+                End::GaveUp { child, exit }
+            }
+            Ending::AutoShutdown => {
+                tracing::info!(supervisor = self.spec.name(), "the end of a significant child ends its supervisor");
+                End::AutoShutdown
+            }
+        }
     }
 
     /// Starts a child and waits until it is ready, however long that takes.
@@ -263,20 +279,25 @@ impl Tree {
         if self.cx.is_stopping() {
             return Started::Interrupted;
         }
-        let Some(child) = self.children.get_mut(&number) else { return Started::Interrupted };
-        child.starts += 1;
-        let start = child.starts;
-        let line = Line::new(Arc::clone(&child.id), self.cx.scope().cloned());
-        let (launched, cx) = (child.spec.start().clone(), line.context());
-        let task = env::spawn(guard::run(Arc::clone(&line), move || launch(launched, cx)));
-        child.state = State::Up { line: Arc::clone(&line), abort: task.abort_handle() };
-        self.running.push(Running { child: number, start, task });
+        let Some((start, line)) = self.launch(number) else { return Started::Interrupted };
+        let mut slow = std::pin::pin!(tokio::time::sleep(SLOW_START));
+        let mut told = false;
         loop {
             let gone = tokio::select! {
                 biased;
-                () = line.readiness() => return Started::Ready,
+                () = line.readiness() => return self.is_ready(number, &line),
                 () = self.cx.line().asked_to_stop() => return Started::Interrupted,
                 Some(gone) = self.running.next() => gone,
+                () = &mut slow, if !told => {
+                    told = true;
+                    let supervisor = self.spec.name();
+                    tracing::warn!(
+                        supervisor,
+                        child = line.id(),
+                        "a child has not said for {SLOW_START:?} that it is ready, and what comes after it waits: call `cx.ready()`"
+                    );
+                    continue;
+                }
             };
             if (gone.child, gone.start) != (number, start) {
                 self.gone.push_back(gone);
@@ -285,126 +306,103 @@ impl Tree {
             // It may have said ready and ended before this loop was polled.
             if line.is_ready() {
                 self.gone.push_back(gone);
-                return Started::Ready;
+                return self.is_ready(number, &line);
             }
-            if let Some(child) = self.children.get_mut(&number) {
-                child.state = State::Down;
+            line.say_exit(gone.exit.clone());
+            if let Some(child) = self.roster.child_mut(number) {
                 child.last_exit = Some(gone.exit.clone());
             }
-            return Started::Failed(gone.exit);
+            let ignored = line.is_ignored() && gone.exit.is_normal();
+            return if ignored { Started::Ignored } else { Started::Failed(gone.exit) };
         }
     }
 
-    /// Stops a child by its `shutdown` and waits until it is gone.
-    async fn terminate(&mut self, number: u64) {
-        let Some(child) = self.children.get_mut(&number) else { return };
-        let State::Up { line, abort } = std::mem::replace(&mut child.state, State::Down) else { return };
-        let (id, start, shutdown) = (Arc::clone(&child.id), child.starts, child.spec.shutdown);
-        let gone = match shutdown {
-            Shutdown::BrutalKill => None,
-            Shutdown::After(limit) => {
-                line.ask_to_stop();
-                self.gone_within(number, start, Some(limit)).await
-            }
-            Shutdown::Infinity => {
-                line.ask_to_stop();
-                self.gone_within(number, start, None).await
-            }
-        };
-        let supervisor = self.spec.name();
-        let exit = match gone {
-            Some(Exit::Normal | Exit::Shutdown) => {
-                tracing::debug!(supervisor, child = &*id, "a child stopped");
-                Exit::Shutdown
-            }
-            Some(exit) => {
-                tracing::warn!(supervisor, child = &*id, reason = %exit, "a child failed while it was stopped");
-                exit
-            }
-            None => {
-                abort.abort();
-                let supervisor = Arc::clone(&self.spec);
-                let supervisor = supervisor.name();
-                let gone = self.gone_within(number, start, Some(LEAK_LIMIT)).await;
-                match (&gone, shutdown) {
-                    (None, _) => tracing::error!(
-                        supervisor,
-                        child = &*id,
-                        "a child is leaked: it was aborted and goes on without an await; it is left behind"
-                    ),
-                    (Some(_), Shutdown::BrutalKill) => tracing::debug!(supervisor, child = &*id, "a child was killed"),
-                    (Some(_), _) => {
-                        tracing::warn!(
-                            supervisor,
-                            child = &*id,
-                            "a child did not stop within {shutdown} and was aborted"
-                        );
-                    }
-                }
-                gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed)
-            }
-        };
-        if let Some(child) = self.children.get_mut(&number) {
-            child.last_exit = Some(exit);
+    /// The task of a child's next start.
+    fn launch(&mut self, number: u64) -> Option<(u64, Arc<Line>)> {
+        let id = Arc::clone(&self.roster.get(number)?.id);
+        let child = self.roster.child_mut(number)?;
+        child.starts += 1;
+        let start = child.starts;
+        let (launched, health, blocked_after) =
+            (child.spec.start().clone(), child.spec.health, child.spec.blocked_after);
+        let mut line = Line::new(id, self.cx.scope().cloned());
+        if let Some(limit) = health {
+            line = line.with_signs(limit, self.clock.clone(), self.origin);
         }
+        let seen = blocked_after.map(|limit| {
+            let supervisor = Arc::clone(self.spec.shared_name());
+            (limit, self.lookout.get_or_insert_with(|| Lookout::start(supervisor)))
+        });
+        if let Some((limit, lookout)) = &seen {
+            line = line.with_polls(lookout.polls(*limit));
+        }
+        let line = Arc::new(line);
+        if let Some((_, lookout)) = seen {
+            lookout.watch(&line);
+        }
+        let cx = ChildContext::new(Arc::clone(&line));
+        let task = env::spawn(guard::run(Arc::clone(&line), move || launch(launched, cx)));
+        self.roster.started(number, Run { line: Arc::clone(&line), abort: task.abort_handle() });
+        self.running.push(Running { child: number, start, task });
+        Some((start, line))
     }
 
-    /// Waits for the end of one start of a child. Other ends are kept for later.
-    async fn gone_within(&mut self, child: u64, start: u64, limit: Option<Duration>) -> Option<Exit> {
-        if let Some(at) = self.gone.iter().position(|gone| (gone.child, gone.start) == (child, start)) {
-            return self.gone.remove(at).map(|gone| gone.exit);
+    fn is_ready(&mut self, number: u64, line: &Line) -> Started {
+        let now = self.now();
+        self.roster.ready(number, now);
+        if let Some(limit) = self.roster.get(number).and_then(|entry| entry.child.spec.health) {
+            line.say_alive();
+            self.expect_sign(number, now.saturating_add(limit));
         }
-        let deadline = limit.map(|limit| self.clock.instant().checked_add(limit));
-        let timer = async {
-            match deadline.flatten() {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut timer = std::pin::pin!(timer);
-        loop {
-            tokio::select! {
-                biased;
-                Some(gone) = self.running.next() => {
-                    if (gone.child, gone.start) == (child, start) {
-                        return Some(gone.exit);
-                    }
-                    self.gone.push_back(gone);
-                }
-                () = &mut timer => return None,
+        Started::Ready
+    }
+
+    fn expect_sign(&mut self, number: u64, due: Duration) {
+        self.alarms.set(number, Alarm::Health(due), due);
+    }
+
+    /// The health limit of a child is over: it has shown a sign of life, or is killed as if it had crashed.
+    async fn look_at(&mut self, number: u64, due: Duration) {
+        let Some(entry) = self.roster.get(number) else { return };
+        let (Some(run), Some(limit)) = (entry.run(), entry.child.spec.health) else { return };
+        match judge(limit, run.line.last_sign(), due, self.now()) {
+            Pulse::LooksAgain(at) => self.expect_sign(number, at),
+            Pulse::Deaf => {
+                let (id, start) = (Arc::clone(&entry.id), entry.child.starts);
+                let supervisor = self.spec.name();
+                tracing::warn!(
+                    supervisor,
+                    child = &*id,
+                    "a child has shown no sign of life for {limit:?}: it is killed"
+                );
+                let exit = self.kill(number).await;
+                self.child_gone(Gone { child: number, start, exit });
             }
         }
     }
 
     fn insert(&mut self, spec: ChildSpec) -> u64 {
-        let (number, id) = (self.next_number, Arc::<str>::from(spec.id.as_str()));
-        self.next_number += 1;
-        self.numbers.insert(Arc::clone(&id), number);
-        let child = Child { id, spec, state: State::Down, starts: 0, restarts: 0, last_exit: None };
-        self.children.insert(number, child);
+        let number = self.spec.door().number();
+        self.insert_as(number, spec);
         number
     }
 
-    fn forget(&mut self, number: u64) {
-        if let Some(child) = self.children.remove(&number) {
-            self.numbers.remove(&child.id);
-        }
+    fn insert_as(&mut self, number: u64, spec: ChildSpec) {
+        let (id, terms) = (Arc::from(spec.id.as_str()), spec.terms());
+        self.roster.insert(number, id, terms, Child { spec, starts: 0, restarts: 0, last_exit: None });
     }
 
-    fn find(&self, id: &str) -> Option<u64> {
-        self.numbers.get(id).copied()
+    /// The time since the supervisor started.
+    fn now(&self) -> Duration {
+        self.clock.instant().saturating_duration_since(self.origin)
     }
 
     fn id(&self, number: u64) -> Arc<str> {
-        self.children.get(&number).map_or_else(|| Arc::from(""), |child| Arc::clone(&child.id))
+        self.roster.get(number).map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.id))
     }
 
-    fn not_found(&self, id: String) -> SupervisorError {
-        SupervisorError::NotFound { supervisor: self.spec.name().to_owned(), id }
-    }
-
-    fn numbers_in(&self, range: std::ops::RangeInclusive<u64>) -> Vec<u64> {
-        self.children.range(range).map(|(number, _)| *number).collect()
+    fn last_exit(&self, number: u64) -> Exit {
+        self.roster.get(number).and_then(|entry| entry.child.last_exit.clone()).unwrap_or(Exit::Killed)
     }
 }
 

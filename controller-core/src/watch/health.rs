@@ -53,6 +53,11 @@ impl Vitals {
         self.why.take().is_some()
     }
 
+    /// When bytes came last; until any came, when the watch began.
+    pub(super) fn sign_of_life(&self) -> Instant {
+        self.sign_of_life
+    }
+
     pub(super) fn synced(&mut self) {
         self.synced = true;
     }
@@ -86,6 +91,7 @@ mod tests {
         let later = start + Duration::from_secs(9);
         vitals.alive(later);
         assert_eq!(vitals.health(), Health::Healthy);
+        assert_eq!(vitals.sign_of_life(), later);
         vitals.troubled("gone");
         assert_eq!(vitals.health(), Health::Stale { since: later, why: "gone".into() });
         assert!(vitals.recovered(later));

@@ -223,6 +223,11 @@ impl Subscription {
         self.running.board.vitals.lock().health()
     }
 
+    /// When bytes came last.
+    pub(crate) fn sign_of_life(&self) -> Instant {
+        self.running.board.vitals.lock().sign_of_life()
+    }
+
     /// What went through the watch so far.
     pub(crate) fn tally(&self) -> &Tally {
         &self.running.board.tally
@@ -399,7 +404,6 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
     let mut unflushed = 0;
     loop {
         board.serve(audience);
-        let mut told = Told { board, audience, url: parts.url.as_deref(), now: now().into_std() };
         match pump.task() {
             None => {}
             Some(Task::Open(request)) => {
@@ -416,6 +420,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
                 timer.as_mut().reset(deadline);
             }
         }
+        let told = |at: tokio::time::Instant| Told { board, audience, url: parts.url.as_deref(), now: at.into_std() };
         let signal = match at_hand(&mut wire, unflushed).await {
             Some(signal) => {
                 unflushed += 1;
@@ -423,7 +428,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             }
             None => {
                 unflushed = 0;
-                told.audience.flush();
+                audience.flush();
                 tokio::select! {
                     biased;
                     () = board.ordered() => continue,
@@ -434,7 +439,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
                             timer.as_mut().reset(deadline);
                             continue;
                         }
-                        told.now = now().into_std();
+                        let mut told = told(now());
                         if waits {
                             pump.woke(told.now, &mut told);
                         } else {
@@ -447,7 +452,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             }
         };
         let at = now();
-        told.now = at.into_std();
+        let mut told = told(at);
         match signal {
             Signal::Opened => pump.opened(told.now, &mut told),
             Signal::Refused { code, retry_after, body } => {

@@ -1,8 +1,9 @@
 //! The rules about the kind that is watched, as far as its strings tell.
 
-use quote::ToTokens;
+use quote::{ToTokens, format_ident};
+use syn::Type;
 
-use crate::errors::Errors;
+use crate::errors::{Errors, Hint};
 use crate::kinds;
 use crate::message::Message;
 use crate::model::Model;
@@ -31,6 +32,26 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
     {
         errors.push(namespaces, Message::ClusterScoped { kind: kind.value.clone() });
     }
+    if model.object.as_ref().is_some_and(|object| is_of_k8s_openapi(object, &kind.value)) {
+        let below = builtin.first().map(|first| format_ident!("k8s_if_le_1_{}", first - 1));
+        let above = builtin.last().map(|last| format_ident!("k8s_if_ge_1_{}", last + 1));
+        for only in below.into_iter().chain(above) {
+            let message = Message::KindOfOtherFeatures {
+                kind: kind.value.clone(),
+                api_version: version.value.clone(),
+                features: builtin.features(),
+            };
+            errors.hint(Hint { culprit: kind.to_token_stream(), message, only });
+        }
+    }
+}
+
+/// Whether an object's type is probably k8s-openapi's own: it can't be looked up where the crate lacks it.
+fn is_of_k8s_openapi(object: &Type, kind: &str) -> bool {
+    let Type::Path(path) = object else { return false };
+    let mut segments = path.path.segments.iter();
+    segments.clone().any(|segment| segment.ident == "k8s_openapi")
+        || segments.next_back().is_some_and(|last| last.ident == kind && last.arguments.is_none())
 }
 
 type Text = crate::entry::Spanned<String>;

@@ -1,5 +1,6 @@
 //! The forms that each option takes, and the grammars of their values.
 
+use quote::ToTokens as _;
 use syn::parse::Parser;
 
 use super::{BACKOFF_MILLIS, Backoff, Escalation, Given, Limit, RateLimit, Shutdown, read, unknown};
@@ -160,6 +161,11 @@ pub(super) fn backoff(entry: &Entry, errors: &mut Errors) -> Option<Backoff> {
         return None;
     }
     let default = |millis| Spanned { value: millis, tokens: list.stream() };
+    let unwritten = match (&min, &max) {
+        (Given::Good(_), Given::Absent) => Some(("min", "longer than the longest wait", "max", BACKOFF_MILLIS.1)),
+        (Given::Absent, Given::Good(_)) => Some(("max", "shorter than the first wait", "min", BACKOFF_MILLIS.0)),
+        _ => None,
+    };
     let min = match min {
         Given::Good(min) => min,
         Given::Absent => default(BACKOFF_MILLIS.0),
@@ -171,7 +177,17 @@ pub(super) fn backoff(entry: &Entry, errors: &mut Errors) -> Option<Backoff> {
         Given::Bad => return None,
     };
     if min.value > max.value {
-        let message = Message::BackoffOrder { min: duration::print(min.value), max: duration::print(max.value) };
+        let (first, longest) = (duration::print(min.value), duration::print(max.value));
+        let message = match unwritten {
+            None => Message::BackoffOrder { min: first, max: longest },
+            Some((given, relation, other, default)) => Message::BackoffDefault {
+                given: given.into(),
+                written: if given == "min" { first } else { longest },
+                relation: relation.into(),
+                other: other.into(),
+                default: duration::print(default),
+            },
+        };
         errors.push(list, message);
         return None;
     }
@@ -200,7 +216,7 @@ pub(super) fn escalate(entry: &Entry, errors: &mut Errors) -> Option<Escalation>
 }
 
 /// `rate_limit(runs = 10, per = "1s", burst = 20)`; without a burst as many as `runs` may begin at once.
-pub(super) fn rate_limit(entry: &Entry, errors: &mut Errors) -> Option<RateLimit> {
+pub(super) fn rate_limit(entry: &Entry, errors: &mut Errors) -> Option<Spanned<RateLimit>> {
     const NAMES: [&str; 3] = ["runs", "per", "burst"];
     let list = entry.list(errors)?;
     let (mut runs, mut per, mut burst) = (Given::Absent, Given::Absent, Given::Absent);
@@ -221,7 +237,7 @@ pub(super) fn rate_limit(entry: &Entry, errors: &mut Errors) -> Option<RateLimit
     }
     let (runs, per) = (*runs.good()?, per.good()?.value);
     let burst = if burst.is_absent() { runs } else { *burst.good()? };
-    Some(RateLimit { runs, per, burst })
+    Some(Spanned { value: RateLimit { runs, per, burst }, tokens: entry.key.to_token_stream() })
 }
 
 /// A number from 1.
@@ -247,7 +263,8 @@ pub(super) fn shutdown(entry: &Entry, errors: &mut Errors) -> Option<Shutdown> {
             if word.is_empty() {
                 value.text("shutdown", errors)?;
             }
-            let word = value.one_of("shutdown", &["brutal_kill", "infinity"], errors)?;
+            let word =
+                value.one_of_or("shutdown", &["brutal_kill", "infinity"], ", and durations as `\"5s\"`", errors)?;
             Some(if word.value == "infinity" { Shutdown::Infinity } else { Shutdown::BrutalKill })
         }
         _ => value.duration("shutdown", "`shutdown = brutal_kill`", errors).map(|millis| Shutdown::After(millis.value)),

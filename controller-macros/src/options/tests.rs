@@ -78,7 +78,8 @@ fn backoff_by_place_and_by_name() {
     assert_eq!(waits("backoff(max = \"1h\")"), Some((5, 3_600_000)));
     assert_eq!(waits("backoff(min = \"1s\")"), Some((1_000, 60_000)));
     refused("backoff(\"60s\", \"5ms\")", &["BackoffOrder"]);
-    refused("backoff(min = \"2m\")", &["BackoffOrder"]);
+    refused("backoff(min = \"2m\")", &["BackoffDefault"]);
+    refused("backoff(max = 1)", &["BackoffDefault"]);
     refused("backoff()", &["EmptyOption"]);
     refused("backoff(\"5ms\")", &["WrongValue"]);
     refused("backoff(1, 2, 3)", &["WrongValue"]);
@@ -102,13 +103,13 @@ fn escalation_has_both_halves() {
 
 #[test]
 fn rate_limits_have_runs_and_a_time_and_perhaps_a_burst() {
-    let limit = |source: &str| good(source).rate_limit.good().copied();
+    let limit = |source: &str| good(source).rate_limit.good().map(|limit| limit.value);
     let full = RateLimit { runs: 10, per: 1_000, burst: 20 };
     assert_eq!(limit("rate_limit(runs = 10, per = \"1s\", burst = 20)"), Some(full));
     assert_eq!(limit("rate_limit(per = 1000, runs = 10)"), Some(RateLimit { burst: 10, ..full }));
     let each = good("key_rate_limit(runs = 1, per = \"1m\")");
     assert!(each.rate_limit.is_absent());
-    assert_eq!(each.key_rate_limit.good(), Some(&RateLimit { runs: 1, per: 60_000, burst: 1 }));
+    assert_eq!(each.key_rate_limit.good().map(|limit| limit.value), Some(RateLimit { runs: 1, per: 60_000, burst: 1 }));
     refused("rate_limit(runs = 10)", &["HalfRateLimit"]);
     refused("key_rate_limit(per = \"1s\", burst = 2)", &["HalfRateLimit"]);
     refused("rate_limit(runs = 0, per = \"1s\")", &["WrongValue"]);

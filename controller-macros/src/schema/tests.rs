@@ -33,8 +33,8 @@ fn a_fault_is_named_by_its_pointer() {
         assert!(found[0].1.contains(expect), "{schema}: {}", found[0].1);
     };
     check(json!([]), "", "a schema");
-    check(json!({ "type": "strin" }), "/type", "`string`, one of");
-    check(json!({ "type": "int" }), "/type", "`integer`, one of");
+    check(json!({ "type": "strin" }), "/type", "`string`; the types are");
+    check(json!({ "type": "int" }), "/type", "`integer`; the types are");
     check(json!({ "type": [] }), "/type", "or a list of them");
     check(json!({ "type": ["string", "string"] }), "/type/1", "once");
     check(json!({ "type": ["string", 5] }), "/type/1", "one of");

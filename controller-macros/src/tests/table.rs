@@ -1,75 +1,33 @@
-//! The table of messages against the compile-fail cases of `tests/ui/fail`: no message without a case. The cases
-//! themselves are compiled by the `tests` crate; here only the attribute runs, on their tokens.
+//! The table of messages against the refused programs of `tests/ui`: no message without a case, no case without a
+//! message or words of the compiler's, and each of them mended by what it says.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-
+use super::cases;
 use crate::message::Message;
-use crate::path::Dependency;
-
-/// What no case can show: messages about the user's Cargo.toml, of which the cases share one, and the one for items that
-/// the compiler reads and the attribute does not, of which none is known.
-const WITHOUT_CASE: [&str; 3] = ["RenamedCrate", "MissingCrate", "Unreadable"];
-
-/// The attributes in some tokens, each with its options and its item.
-fn attributes(tokens: TokenStream, found: &mut Vec<(TokenStream, TokenStream)>) {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mut at = 0;
-    while let Some(token) = tokens.get(at) {
-        at += 1;
-        let TokenTree::Group(group) = token else { continue };
-        let Some(options) = options(group) else {
-            attributes(group.stream(), found);
-            continue;
-        };
-        let ends = |token: &TokenTree| match token {
-            TokenTree::Punct(punct) => punct.as_char() == ';',
-            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
-            _ => false,
-        };
-        let length = tokens[at..].iter().position(ends).map_or(tokens.len() - at, |last| last + 1);
-        found.push((options, tokens[at..at + length].iter().cloned().collect()));
-        at += length;
-    }
-}
-
-/// The options in `[controller(options)]`.
-fn options(attribute: &Group) -> Option<TokenStream> {
-    let tokens: Vec<TokenTree> = attribute.stream().into_iter().collect();
-    match tokens.as_slice() {
-        _ if attribute.delimiter() != Delimiter::Bracket => None,
-        [.., TokenTree::Ident(name)] if name == "controller" => Some(TokenStream::new()),
-        [.., TokenTree::Ident(name), TokenTree::Group(list)] if name == "controller" => Some(list.stream()),
-        _ => None,
-    }
-}
 
 #[test]
 fn every_message_has_a_case() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/fail");
     let mut seen = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).expect("the cases are there") {
-        let path = entry.expect("a case can be listed").path();
-        if path.extension().is_none_or(|extension| extension != "rs") {
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).expect("a case can be read");
-        let marked = text.matches("//~ mistake").count();
-        assert!(marked > 0, "{}: mark each mistake with `//~ mistake`", path.display());
-        let mut found = Vec::new();
-        attributes(text.parse().expect("a case has tokens"), &mut found);
-        assert!(!found.is_empty(), "{}: no attribute", path.display());
-        let mut told = 0;
-        for (options, item) in found {
-            let (_, errors) = crate::expansion(options, item, Dependency::Named);
-            told += errors.messages().count();
-            seen.extend(errors.messages().map(Message::name));
-        }
-        assert!(told <= marked, "{}: {told} messages for {marked} mistakes", path.display());
+    for case in cases::refused() {
+        let marked = case.source.matches("//~ mistake").count();
+        let told = case.mistakes.len();
+        assert!(told <= marked, "{}: {told} messages for {marked} mistakes", case.name);
+        seen.extend(case.mistakes.iter().chain(&case.hints).map(Message::name));
     }
-    let silent: Vec<&&str> =
-        Message::NAMES.iter().filter(|name| !seen.contains(**name) && !WITHOUT_CASE.contains(name)).collect();
+    let silent: Vec<&&str> = Message::NAMES.iter().filter(|name| !seen.contains(**name)).collect();
     assert!(silent.is_empty(), "no case in tests/ui/fail for {silent:?}");
+}
+
+#[test]
+fn what_the_cases_say_to_write_is_right() {
+    for case in cases::refused() {
+        assert_ne!(case.mended(), case.source, "{}: say what to write with `//~ right: ..`", case.name);
+        for errors in cases::expanded(&case.mended()) {
+            // Paths start at the folder of the crate that is compiled, which is another one here.
+            let left = errors.messages().filter(|message| message.name() != "SchemaUnreadable");
+            let left: Vec<String> = left.map(ToString::to_string).collect();
+            assert!(left.is_empty(), "{} is not mended: {left:?}\n{}", case.name, case.mended());
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
 pub use log::{Exchange, Log};
 
+use crate::auth::{Authorization, Gate, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
 use crate::journal::{self, StateError};
@@ -65,15 +66,41 @@ impl Cluster {
     /// # let _ = bare;
     /// ```
     pub fn builder() -> ClusterBuilder {
-        ClusterBuilder { seed: 0, started_at: None, world: World::full(), forget_after: None }
+        ClusterBuilder {
+            seed: 0,
+            started_at: None,
+            world: World::full(),
+            authorization: Authorization::default(),
+            tokens: Vec::new(),
+            forget_after: None,
+        }
     }
 
-    /// A client that calls the server in process. Its default namespace is `default`.
+    /// An administrator's client that calls the server in process. Its default namespace is `default`.
     ///
     /// To be called inside a tokio runtime, as kube's client asks for one.
     pub fn client(&self) -> Client {
         self.run_the_world();
         Client::new(InProcess::new(self.door()), "default")
+    }
+
+    /// A client of that user, who may do what the roles and bindings in the cluster say.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::{Cluster, User};
+    /// use k8s_openapi::api::core::v1::Node;
+    /// use kube::Api;
+    ///
+    /// let cluster = Cluster::new();
+    /// let nodes: Api<Node> = Api::all(cluster.client_as(User::service_account("default", "robot")));
+    /// let refused = nodes.get("node-1").await.unwrap_err();
+    /// assert!(refused.to_string().contains("cannot get resource"), "{refused}");
+    /// # });
+    /// ```
+    pub fn client_as(&self, user: User) -> Client {
+        self.run_the_world();
+        Client::new(InProcess::new(self.door()).of(user), "default")
     }
 
     /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.
@@ -183,6 +210,8 @@ pub struct ClusterBuilder {
     seed: u64,
     started_at: Option<Timestamp>,
     world: World,
+    authorization: Authorization,
+    tokens: Vec<(String, User)>,
     forget_after: Option<Duration>,
 }
 
@@ -220,9 +249,29 @@ impl ClusterBuilder {
         self
     }
 
+    /// Who decides what a user may do: the roles in the cluster, unless set. An administrator may do everything, and
+    /// [`Cluster::client`] is one.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// Takes whoever bears this token for that user, on every front.
+    ///
+    /// ```
+    /// use controller_testkit::{Cluster, User};
+    ///
+    /// let cluster = Cluster::builder().token("bobs-secret", User::new("bob").group("people")).build();
+    /// # let _ = cluster;
+    /// ```
+    pub fn token(mut self, token: impl Into<String>, user: User) -> Self {
+        self.tokens.push((token.into(), user));
+        self
+    }
+
     /// Builds it.
     pub fn build(self) -> Cluster {
-        let (server, clock, rng) = self.begin(Store::new());
+        let (server, clock, rng) = self.begin(Store::new(), None);
         let (server, world, rng) = self.furnish(server, &clock, rng);
         Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, None)), world: Arc::default() }
     }
@@ -246,20 +295,33 @@ impl ClusterBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Cluster, StateError> {
         let mut opened = journal::open(path.as_ref())?;
         let store = std::mem::replace(&mut opened.store, Store::new());
-        let (mut server, clock, rng) = self.begin(store);
+        // Tokens that are out stay good.
+        let seal = opened.note("seal").and_then(|seal| seal.as_u64()).unwrap_or_else(|| {
+            let mut rng = fastrand::Rng::with_seed(self.seed);
+            rng.fork().u64(..)
+        });
+        opened.set_note("seal", seal.into());
+        let (mut server, clock, rng) = self.begin(store, Some(seal));
         server.take_stock(clock.started_at());
         let (server, world, rng) = self.furnish(server, &clock, rng);
         let journal = opened.keep(server.store())?;
         Ok(Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, Some(journal))), world: Arc::default() })
     }
 
-    fn begin(&self, store: Store) -> (Server, Clock, fastrand::Rng) {
+    /// `seal` is what the tokens of service accounts are signed with, where some are out already.
+    fn begin(&self, store: Store, seal: Option<u64>) -> (Server, Clock, fastrand::Rng) {
         let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
         let mut server = Server::over(store);
         if let Some(age) = self.forget_after {
             server.keep_log(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
         }
-        (server, clock, fastrand::Rng::with_seed(self.seed))
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut seal = seal.map_or_else(|| rng.fork(), fastrand::Rng::with_seed);
+        *server.gate() = Gate::new(self.authorization, &mut seal);
+        for (token, user) in &self.tokens {
+            server.gate().know(token.clone(), user.clone());
+        }
+        (server, clock, rng)
     }
 
     fn furnish(&self, mut server: Server, clock: &Clock, mut rng: fastrand::Rng) -> (Server, Clockwork, fastrand::Rng) {

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, USER_AGENT};
+use http::header::USER_AGENT;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use super::serve::ServeError;
 use super::service::read;
 use super::subject::Peer;
 use super::{AnswerBody, Door, gzip, websocket};
-use crate::faults::Refusal;
+use crate::auth::{Caller, User};
 
 /// How long a client may take over its TLS handshake or the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -100,16 +100,16 @@ fn bound(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
 pub(crate) struct Front {
     door: Door,
     tls: Option<TlsAcceptor>,
-    /// Whom to let in; none lets everyone in.
-    token: Option<Arc<str>>,
+    /// How requests' users are known; none takes everyone for an administrator.
+    caller: Option<Caller>,
     stop: CancellationToken,
     /// The tasks of connections that have become WebSockets.
     sockets: Mutex<JoinSet<()>>,
 }
 
 impl Front {
-    pub(crate) fn new(door: Door, tls: Option<TlsAcceptor>, token: Option<Arc<str>>, stop: CancellationToken) -> Front {
-        Front { door, tls, token, stop, sockets: Mutex::default() }
+    pub(crate) fn new(door: Door, tls: Option<TlsAcceptor>, caller: Option<Caller>, stop: CancellationToken) -> Front {
+        Front { door, tls, caller, stop, sockets: Mutex::default() }
     }
 
     /// Accepts connections until it is told to stop.
@@ -157,18 +157,22 @@ impl Front {
             Some(tls) => {
                 if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
                     let certificates = stream.get_ref().1.peer_certificates();
-                    let peer = certificates.and_then(|shown| Peer::of(shown.first()?)).map(Arc::new);
-                    self.speak(stream, peer).await;
+                    let user = certificates.and_then(|shown| Peer::of(shown.first()?)).map(user_of);
+                    let caller = user.or_else(|| self.caller.clone());
+                    self.speak(stream, caller).await;
                 }
             }
-            None => self.speak(stream, None).await,
+            None => {
+                let caller = self.caller.clone();
+                self.speak(stream, caller).await;
+            }
         }
     }
 
     async fn speak(
         self: Arc<Self>,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: Option<Arc<Peer>>,
+        caller: Option<Caller>,
     ) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
@@ -179,10 +183,7 @@ impl Front {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
         let front = self.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            peer.clone().map(|peer| request.extensions_mut().insert(peer));
-            front.clone().respond(request)
-        });
+        let service = service_fn(move |request| front.clone().respond(request, caller.clone()));
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         // A broken connection is the client's affair.
@@ -194,7 +195,11 @@ impl Front {
         let _ = connection.await;
     }
 
-    async fn respond(self: Arc<Self>, mut request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+    async fn respond(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        caller: Option<Caller>,
+    ) -> io::Result<Response<AnswerBody>> {
         let clock = &self.door.hub().clock;
         let asked = clock.now();
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -202,8 +207,11 @@ impl Front {
         let squeezes = gzip::is_accepted(request.headers());
         let handshake = websocket::handshake(&request);
         let upgrade = handshake.is_some().then(|| hyper::upgrade::on(&mut request));
-        let answer =
-            if self.lets_in(&request) { self.door.answer(read(request).await?).await } else { Ok(unauthorized()) };
+        let mut request = read(request).await?;
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        let answer = self.door.answer(request).await;
         let took = clock.now().duration_since(asked);
         let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
         let agent = agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default();
@@ -233,25 +241,10 @@ impl Front {
             }
         });
     }
-
-    /// Whether a request may come in: with the token, or for what a server tells everyone.
-    fn lets_in(&self, request: &Request<Incoming>) -> bool {
-        let Some(token) = &self.token else { return true };
-        if request.extensions().get::<Arc<Peer>>().is_some() {
-            return true;
-        }
-        let open = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz" | "/version");
-        let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        match bearer {
-            Some(bearer) => bearer == token.as_ref(),
-            None => open,
-        }
-    }
 }
 
-fn unauthorized() -> Response<AnswerBody> {
-    Refusal::status(401).response().map(AnswerBody::whole)
+/// The user whom a certificate names.
+fn user_of(peer: Peer) -> Caller {
+    let user = peer.groups.into_iter().fold(User::new(peer.user), User::group);
+    Caller::User(Arc::new(user.arrived()))
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -17,6 +16,7 @@ use super::Door;
 use super::certificate::{Authority, ClientCertificate, Credentials};
 use super::https::{Address, Front};
 use super::kubeconfig::{self, Trust};
+use crate::auth::{Caller, User};
 
 /// Why a cluster can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +128,11 @@ impl Serve {
         let file = file.map_err(|source| ServeError::Kubeconfig { path: self.kubeconfig, source })?;
         let client = client(&text).await.map_err(ServeError::Client)?;
         let stop = CancellationToken::new();
-        let front = Front::new(door, tls, token.map(Arc::from), stop.clone());
+        let caller = token.as_ref().map(|_| Caller::Bearer);
+        if let Some(token) = token {
+            door.hub().step(|state| state.server.gate().know(token, User::administrator()));
+        }
+        let front = Front::new(door, tls, caller, stop.clone());
         let task = tokio::spawn(front.run(address));
         Ok(Served { url, port, text, file, client, authority, stop, task: Some(task) })
     }

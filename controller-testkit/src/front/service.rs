@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -12,14 +13,24 @@ use http_body_util::BodyExt;
 use tower::Service;
 
 use super::{AnswerBody, BODY_LIMIT, Door};
+use crate::auth::{Caller, User};
 
 /// Answers requests by calling the server.
 #[derive(Clone)]
-pub(crate) struct InProcess(Door);
+pub(crate) struct InProcess {
+    door: Door,
+    /// Whose requests they are; without one, an administrator's.
+    caller: Option<Caller>,
+}
 
 impl InProcess {
     pub(crate) fn new(door: Door) -> Self {
-        InProcess(door)
+        InProcess { door, caller: None }
+    }
+
+    /// The same for requests of that user.
+    pub(crate) fn of(self, user: User) -> Self {
+        InProcess { caller: Some(Caller::User(Arc::new(user.arrived()))), ..self }
     }
 }
 
@@ -38,9 +49,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let door = self.0.clone();
+        let InProcess { door, caller } = self.clone();
         Box::pin(async move {
-            let request = read(request).await?;
+            let mut request = read(request).await?;
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
             door.answer(request).await
         })
     }

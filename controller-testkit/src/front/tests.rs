@@ -47,7 +47,7 @@ async fn kubes_client_works_through_both_transports() {
 }
 
 #[tokio::test]
-async fn without_the_token_only_health_is_told() {
+async fn without_a_token_only_what_everyone_may_know_is_told() {
     let (_cluster, served) = served(Serve::https()).await;
     let with = |token: Option<&str>| {
         let text = served.kubeconfig();
@@ -62,7 +62,7 @@ async fn without_the_token_only_health_is_told() {
         hand.send(Method::GET, path, Value::Null).await
     };
     let (status, body) = ask(None, "/api/v1/pods").await;
-    assert_eq!((status, &body["reason"], &body["message"]), (401, &json!("Unauthorized"), &json!("Unauthorized")));
+    assert_eq!((status, &body["reason"]), (403, &json!("Forbidden")));
     assert_eq!(ask(Some("wrong"), "/api/v1/pods").await.0, 401);
     assert_eq!(ask(Some("wrong"), "/version").await.0, 401);
     assert_eq!(ask(None, "/version").await.0, 200);
@@ -324,7 +324,9 @@ async fn a_certificate_of_the_cluster_lets_a_client_in() {
         )
     };
     let jane = served.certificate("jane", &["developers"]).expect("a name").expect("it is served over HTTPS");
-    assert_eq!(ask(shown(&jane)).await.expect("an answer"), 200);
+    assert_eq!(ask(shown(&jane)).await.expect("an answer"), 403, "she is known, and has no role");
+    let root = served.certificate("root", &["system:masters"]).expect("a name").expect("it is served over HTTPS");
+    assert_eq!(ask(shown(&root)).await.expect("an answer"), 200);
     let other = Cluster::builder().world(World::none()).build().serve().await.expect("a free port");
     let stranger = other.certificate("jane", &[]).expect("a name").expect("it is served over HTTPS");
     assert!(ask(shown(&stranger)).await.is_err(), "another cluster's word counts for nothing");

@@ -144,6 +144,16 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StateError> {
 }
 
 impl Opened {
+    /// What was noted under a name.
+    pub(crate) fn note(&self, name: &str) -> Option<&Value> {
+        self.notes.get(name)
+    }
+
+    /// Notes something beside the objects.
+    pub(crate) fn set_note(&mut self, name: &str, value: Value) {
+        self.notes.insert(name.to_owned(), value);
+    }
+
     /// Writes the file anew with what the store has become, and keeps it up to date from then on.
     pub(crate) fn keep(self, store: &Store) -> Result<Journal, StateError> {
         let Opened { mut file, notes, .. } = self;

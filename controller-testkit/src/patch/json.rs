@@ -40,6 +40,12 @@ impl JsonPatch {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Error> {
         let patch: Value =
             serde_json::from_slice(body).map_err(|_| Error::Malformed("invalid JSON patch".to_owned()))?;
+        if !patch.is_array() {
+            let kind = crate::field::kind_of(&patch);
+            return Err(Error::Malformed(format!(
+                "error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+            )));
+        }
         let operations: Vec<Operation> = serde_json::from_value(patch)
             .map_err(|fault| Error::Malformed(format!("error decoding patch: {fault}")))?;
         match operations.len() {

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::fault;
 use crate::protobuf;
 use crate::status::ApiError;
 use crate::store::{DEEPEST, is_deeper};
@@ -44,7 +45,7 @@ impl Language {
     /// The language of a request's body, where protobuf is only for kinds that have it.
     pub(crate) fn of(headers: &HeaderMap, protobuf: bool) -> Result<Self, ApiError> {
         const ALL: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
-        match media_type(headers) {
+        match media_type(headers).to_ascii_lowercase().as_str() {
             "application/json" => Ok(Self::Json),
             "application/yaml" => Ok(Self::Yaml),
             "application/vnd.kubernetes.protobuf" if protobuf => Ok(Self::Protobuf),
@@ -89,8 +90,7 @@ impl Body {
         let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         match value {
             Ok(value) => Self { value, duplicates: duplicates.into_inner() }.not_too_deep(),
-            Err(fault) if fault.is_eof() => Err("unexpected end of JSON input".to_owned()),
-            Err(fault) => Err(fault.to_string()),
+            Err(error) => Err(fault::of(bytes).unwrap_or_else(|| error.to_string())),
         }
     }
 
@@ -165,6 +165,21 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
+/// The name of a member, which a YAML document may write as something else than a text.
+struct Name(String);
+
+impl<'de> de::Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duplicates = RefCell::new(Vec::new());
+        let name = Seed { place: &Place::Root, duplicates: &duplicates }.deserialize(deserializer)?;
+        match name {
+            Value::String(name) => Ok(Self(name)),
+            Value::Bool(_) | Value::Number(_) | Value::Null => Ok(Self(name.to_string())),
+            _ => Err(de::Error::custom("a member's name is a text")),
+        }
+    }
+}
+
 impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Value;
 
@@ -221,7 +236,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(Name(name)) = members.next_key()? {
             let place = Place::Member(self.place, &name);
             let value = members.next_value_seed(Seed { place: &place, duplicates: self.duplicates })?;
             if values.contains_key(&name) {

@@ -5,6 +5,7 @@
 //! the store. What is not modelled is refused with a Status that says so.
 
 // The modules stand in the order in which a request meets them.
+mod access;
 mod handle;
 mod route;
 mod query;
@@ -18,7 +19,9 @@ mod present;
 mod convert;
 mod write;
 mod body;
+mod fault;
 mod create;
+mod admit;
 mod restore;
 mod update;
 mod amend;
@@ -43,10 +46,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use access::Filled;
 pub use restore::RestoreError;
+pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
 
 /// One API server with all that it stores.
@@ -54,6 +60,7 @@ pub(crate) use watch::{Frame, Next, Watch};
 pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
+    gate: Gate,
     /// How long the log is kept.
     log_kept: SignedDuration,
     /// When the log got how far, oldest first.
@@ -110,7 +117,8 @@ impl Server {
 
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
-        Self { store, catalog: Catalog::builtin(), log_kept: LOG_KEPT, marks: VecDeque::new() }
+        let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
+        Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
     }
 
     /// Keeps the log so long and no longer.

@@ -195,11 +195,11 @@ impl Store {
     }
 
     /// The objects as they are now, in key order.
-    pub(crate) fn scan<'a>(
+    pub(crate) fn scan<'a, 'r>(
         &'a self,
         table: &str,
-        range: Range<'a>,
-    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)> + use<'a> {
+        range: Range<'r>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)> + use<'a, 'r> {
         let from = range.from.max(range.prefix);
         self.tables
             .get(table)

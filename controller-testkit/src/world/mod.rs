@@ -18,6 +18,7 @@ mod namespaces;
 mod object;
 mod pods;
 mod queue;
+mod roles;
 mod replicasets;
 mod rollout;
 mod statefulsets;
@@ -30,7 +31,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::auth::Authorization;
+use crate::server::{Filled, Server};
 use crate::store::{Change, Range};
 use hand::{Hand, kind};
 use index::Index;
@@ -100,6 +102,10 @@ impl World {
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
         let resumed = server.store().tables().next().is_some();
         furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
+        if server.gate().authorization == Authorization::Rbac {
+            let filled = if self.reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
+            server.furnish_roles(filled, now, rng);
+        }
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
         let (index, queue) = (Index::default(), Queue::default());
         let mut clockwork = Clockwork { reach: self.reach, pace, cursor: 0, index, queue, addresses: 0 };
@@ -166,6 +172,7 @@ impl Clockwork {
         if self.reach >= Reach::Housekeeping {
             self.see_owner(place, object, change, now);
             self.see_namespace(place, object, change, now);
+            self.see_role(place, now);
         }
         if self.reach >= Reach::Workloads {
             self.see_workload(place, object, now);
@@ -208,6 +215,7 @@ impl Clockwork {
             Work::Release(uid) => self.release(uid, hand),
             Work::Namespace(place) => self.namespace(place, hand),
             Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),

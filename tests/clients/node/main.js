@@ -64,7 +64,8 @@ const informer = k8s.makeInformer(config, `/apis/apps/v1/namespaces/${NAMESPACE}
     () => apps.listNamespacedDeployment({namespace: NAMESPACE}));
 let ready = 0;
 for (const what of ['add', 'update']) informer.on(what, (deployment) => { ready = deployment.status?.readyReplicas ?? 0; });
-informer.on('error', (error) => { throw error; });
+// It is told of its own end too.
+informer.on('error', (error) => { if (error.type !== 'aborted') throw error; });
 await informer.start();
 const labels = {app: 'web'};
 await apps.createNamespacedDeployment({namespace: NAMESPACE, body: {

@@ -5,6 +5,7 @@ struct PodWatcher;
 
 #[controller(api_version = "v1")]
 #[controller(kind = "Pod")] //~ mistake
+//~ right:
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
         Ok(())

@@ -4,8 +4,10 @@ use k8s_openapi::api::core::v1::Pod;
 struct PodWatcher;
 
 #[controller(api_version = "v1" kind = "Podd")] //~ mistake
+//~ right: #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     fn add(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

@@ -6,8 +6,10 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>)
-    where
-        Self: Sized, //~ mistake
+    where //~ mistake
+    //~ right:
+        Self: Sized,
+        //~ right:
     {
     }
 }

@@ -8,6 +8,7 @@ impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
     async fn finalize(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+    //~ right:
 }
 
 fn main() {

@@ -8,6 +8,7 @@ impl PodWatcher {
     async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
     async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn delete(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

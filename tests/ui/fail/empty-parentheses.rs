@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", supervisor())] //~ mistake
+//~ right: #[controller(api_version = "v1", kind = "Pod", supervisor(restart = transient))]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
         Ok(())

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 struct Mirror<K>(std::marker::PhantomData<fn() -> K>);
 
 #[controller(api_version = "v1")]
+//~ right: #[controller(api_version = "v1", kind = "Pod")]
 impl<K: DeserializeOwned + Send + Sync + 'static> Mirror<K> {
     async fn reconcile(&self, _object: &K, _cx: &Context<Self>) {} //~ mistake
 }

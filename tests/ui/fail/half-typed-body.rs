@@ -7,6 +7,7 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, pod: &Pod, _cx: &Context<Self>) {
         let name = &pod.metadata.; //~ mistake
+        //~ right: let name = &pod.metadata.name;
         drop(name);
     }
 }

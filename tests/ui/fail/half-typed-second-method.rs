@@ -7,8 +7,9 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
-    async fn //~ mistake
-}
+    async fn
+    //~ right: async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
+} //~ mistake
 
 fn main() {
     let _ = PodWatcher.child_spec();

@@ -5,7 +5,9 @@ struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod")]
 impl Controller for PodWatcher { //~ mistake
+//~ right: impl PodWatcher {
     type Object = Pod;
+    //~ right:
 
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }

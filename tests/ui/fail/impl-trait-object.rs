@@ -5,6 +5,7 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &impl Send, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &k8s_openapi::api::core::v1::Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

@@ -4,6 +4,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Deployment")] //~ mistake
+//~ right: #[controller(api_version = "apps/v1", kind = "Deployment")]
 impl PodWatcher {
     async fn reconcile(&self, _deployment: &Deployment, _cx: &Context<Self>) -> Result {
         Ok(())

@@ -7,6 +7,7 @@ struct Settings {}
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", reads(Settings))] //~ mistake
+//~ right: #[controller(api_version = "v1", kind = "Pod", reads(k8s_openapi::api::core::v1::ConfigMap))]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
         Ok(())

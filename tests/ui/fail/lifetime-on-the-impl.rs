@@ -2,11 +2,14 @@ use controller_core::prelude::*;
 use k8s_openapi::api::core::v1::Pod;
 
 struct PodWatcher<'a> {
+//~ right: struct PodWatcher {
     prefix: &'a str,
+    //~ right: prefix: &'static str,
 }
 
 #[controller(api_version = "v1", kind = "Pod")]
 impl<'a> PodWatcher<'a> { //~ mistake
+//~ right: impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
         let _ = format!("{} {}", self.prefix, cx.key());
         Ok(())

@@ -10,6 +10,7 @@ impl PodWatcher {
     async fn modify(&self, _pod: &Pod, _cx: &Context<Self>) {}
 
     async fn delete(&self, _node: &Node, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn delete(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Node;
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Node", namespace = "default")] //~ mistake
+//~ right: #[controller(api_version = "v1", kind = "Node")]
 impl PodWatcher {
     async fn reconcile(&self, _node: &Node, _cx: &Context<Self>) -> Result {
         Ok(())

@@ -5,6 +5,7 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self) {} //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &Value, _cx: &Context<Self>) {}
 }
 
 fn main() {

@@ -5,6 +5,9 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher { //~ mistake
     pub fn helper(&self) {}
+    //~ right: async fn reconcile(&self, _pod: &Value, _cx: &Context<Self>) {}
+    //~ right:
+    //~ right: pub fn helper(&self) {}
 }
 
 fn main() {

@@ -7,6 +7,7 @@ struct PodWatcher;
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) { //~ mistake
         let held = std::rc::Rc::new(5);
+        //~ right: let held = std::sync::Arc::new(5);
         std::future::ready(()).await;
         drop(held);
     }

@@ -5,6 +5,7 @@ mod watcher {
 
     #[derive(serde::Deserialize)]
     struct Small {}
+    //~ right: pub struct Small {}
 
     pub struct PodWatcher;
 

@@ -1,6 +1,8 @@
 use controller_core::prelude::*;
 
 struct Small;
+//~ right: #[derive(serde::Deserialize)]
+//~ right: struct Small {}
 
 struct PodWatcher;
 

@@ -6,7 +6,9 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> u32 { //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Action {
         5
+        //~ right: Action::Requeue(secs(5))
     }
 }
 

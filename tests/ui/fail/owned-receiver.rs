@@ -6,6 +6,7 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(self, _pod: &Pod, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 
 fn main() {

@@ -6,6 +6,7 @@ struct Small {}
 struct PodWatcher;
 
 #[controller(api_version = "v1")]
+//~ right: #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Small, _cx: &Context<Self>) {} //~ mistake
 }

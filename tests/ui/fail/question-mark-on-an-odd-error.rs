@@ -2,6 +2,9 @@ use controller_core::prelude::*;
 use k8s_openapi::api::core::v1::Pod;
 
 struct Odd;
+//~ right: #[derive(Debug, thiserror::Error)]
+//~ right: #[error("odd")]
+//~ right: struct Odd;
 
 struct PodWatcher;
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", rate_limit(runs = 1, per = "1m"), rate_limit(runs = 2, per = "1m"))] //~ mistake
+//~ right: #[controller(api_version = "v1", kind = "Pod", rate_limit(runs = 1, per = "1m"), key_rate_limit(runs = 1, per = "5m"))]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
         Ok(())

@@ -1,6 +1,7 @@
 use controller_core::prelude::*;
 
 #[derive(serde::Deserialize)]
+//~ right: #[derive(serde::Deserialize, schemars::JsonSchema)]
 struct Small {}
 
 struct PodWatcher;

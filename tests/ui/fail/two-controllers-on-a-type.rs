@@ -4,12 +4,16 @@ use k8s_openapi::api::core::v1::Pod;
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod")]
+//~ right: #[controller(api_version = "v1", kind = "Pod")]
 impl PodWatcher {
     async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
+//~ right:
 
 #[controller(api_version = "v1", kind = "Pod")]
+//~ right:
 impl PodWatcher { //~ mistake //~ mistake
+//~ right:
     async fn delete(&self, _pod: &Pod, _cx: &Context<Self>) {}
 }
 

@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", reads(ConfigMap))]
+//~ right: #[controller(api_version = "v1", kind = "Pod", reads(ConfigMap, Secret))]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
         cx.get::<ConfigMap>("a")?;

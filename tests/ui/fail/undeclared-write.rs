@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", writes(ConfigMap))]
+//~ right: #[controller(api_version = "v1", kind = "Pod", writes(ConfigMap, Secret))]
 impl PodWatcher {
     async fn reconcile(&self, _pod: &Pod, cx: &Context<Self>) -> Result {
         cx.apply(&ConfigMap::default()).await?;

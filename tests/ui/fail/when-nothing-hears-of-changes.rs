@@ -6,6 +6,7 @@ struct PodWatcher;
 #[controller(api_version = "v1", kind = "Pod", when(generation))] //~ mistake
 impl PodWatcher {
     async fn add(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
+    //~ right: async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[kube(group = "example.com", version = "v1", kind = "Quota", namespaced)]
-struct QuotaSpec {
+pub(super) struct QuotaSpec {
     limit: u32,
 }
 
@@ -21,6 +21,14 @@ impl QuotaGuard {
         }
         Ok(Action::Done)
     }
+}
+
+/// It compiles, since kube's types say their kind only when they are asked: an operator asks at its start.
+pub(super) struct Misnamed;
+
+#[controller(kind = "Limit")]
+impl Misnamed {
+    async fn reconcile(&self, _quota: &Quota, _cx: &Context<Self>) {}
 }
 
 pub(super) fn main() {

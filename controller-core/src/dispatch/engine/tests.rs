@@ -171,7 +171,6 @@ impl Bench {
             hub: Hub::new(client, clock, chance, None, Vec::new()),
             live: Arc::new(Live::default()),
             namespaces: None,
-            requests: crate::env::Requests::default(),
             watchdog: crate::dispatch::Watchdog::start(),
         };
         let descriptor = change(Scripted::DESCRIPTOR);

@@ -9,7 +9,7 @@ fn controller(descriptor: Descriptor, type_name: &'static str) -> ChildSpec {
         reads: Vec::new(),
         descriptor,
         type_name,
-        schema_of_type: false,
+        schema_of_type: None,
     })
 }
 
@@ -23,22 +23,23 @@ const PODS: Descriptor = Descriptor::new("pods", "v1", "Pod").resource(Probe::<P
 fn each_controller_of_the_tree_has_a_line() {
     let check = |descriptor: Descriptor, narrowed: Option<&[String]>, expect: &str| {
         let tree = root().child(Supervisor::new("inner", Strategy::OneForAll).child(controller(descriptor, "T")));
-        assert_eq!(Plan::check(tree, narrowed).expect("it may start").lines, [expect]);
+        let plan = Plan::check(tree, narrowed).expect("it may start");
+        assert_eq!(plan.controllers.iter().map(ToString::to_string).collect::<Vec<_>>(), [expect]);
     };
     let narrowed = ["a".to_owned(), "b".to_owned()];
-    check(PODS, None, "controller pods: v1 Pod, all namespaces, no schema");
-    check(PODS, Some(&narrowed), "controller pods: v1 Pod, namespaces a, b, no schema");
-    check(PODS.namespaces(&["own"]), Some(&narrowed), "controller pods: v1 Pod, namespace own, no schema");
-    check(PODS.schema("{}"), None, "controller pods: v1 Pod, all namespaces, schema as written");
+    check(PODS, None, "pods: v1 Pod, all namespaces, no schema");
+    check(PODS, Some(&narrowed), "pods: v1 Pod, namespaces a, b, no schema");
+    check(PODS.namespaces(&["own"]), Some(&narrowed), "pods: v1 Pod, namespace own, no schema");
+    check(PODS.schema("{}"), None, "pods: v1 Pod, all namespaces, schema as written");
     check(
         Descriptor::of_type("nodes").resource(Probe::<Node>::RESOURCE),
         Some(&narrowed),
-        "controller nodes: v1 Node, cluster-scoped, no schema",
+        "nodes: v1 Node, cluster-scoped, no schema",
     );
     check(
         Descriptor::new("shops", "shop.example.com/v1", "Shop"),
         None,
-        "controller shops: shop.example.com/v1 Shop, all namespaces, no schema",
+        "shops: shop.example.com/v1 Shop, all namespaces, no schema",
     );
 }
 
@@ -53,7 +54,7 @@ fn what_may_not_start_is_refused_before_anything_starts() {
     );
     check(
         root().child(Supervisor::new("deep", Strategy::OneForOne).child(controller(PODS.significant(), "Pods"))),
-        "child pods is significant and permanent: significant needs `restart` transient or temporary",
+        "child pods is significant, and supervisor deep never shuts down by itself: set its `auto_shutdown`",
     );
     check(
         root().child(root().id("x")).child(root().id("x")),

@@ -12,13 +12,13 @@ use super::*;
 use crate::{Callback, Cause, Described, Descriptor};
 
 /// Notes what it sees, and takes its time.
-struct Watcher {
-    seen: Seen,
-    value: u32,
+pub(super) struct Watcher {
+    pub(super) seen: Seen,
+    pub(super) value: u32,
     /// How long a callback takes.
-    takes: Duration,
+    pub(super) takes: Duration,
     /// How often a callback panics first.
-    panics: AtomicU32,
+    pub(super) panics: AtomicU32,
 }
 
 #[expect(refining_impl_trait, reason = "the attribute allows the same")]
@@ -63,12 +63,12 @@ impl Drop for Finish<'_> {
     }
 }
 
-fn watcher(seen: &Seen, value: u32) -> Watcher {
+pub(super) fn watcher(seen: &Seen, value: u32) -> Watcher {
     Watcher { seen: Arc::clone(seen), value, takes: Duration::ZERO, panics: AtomicU32::new(0) }
 }
 
 /// A cluster with a config map in each of these namespaces.
-async fn cluster(names: &[(&str, &str)]) -> Cluster {
+pub(super) async fn cluster(names: &[(&str, &str)]) -> Cluster {
     let cluster = Cluster::builder().world(World::none()).build();
     for (namespace, name) in names {
         create(&cluster, namespace, name).await;
@@ -76,7 +76,7 @@ async fn cluster(names: &[(&str, &str)]) -> Cluster {
     cluster
 }
 
-async fn create(cluster: &Cluster, namespace: &str, name: &str) {
+pub(super) async fn create(cluster: &Cluster, namespace: &str, name: &str) {
     let client = cluster.client();
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(client.clone());
     let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("a namespace");

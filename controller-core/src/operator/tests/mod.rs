@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod signals;
 mod cluster;
+mod admin;
 mod controllers;
 
 use super::*;

@@ -10,24 +10,30 @@ const MARK: &str = "CONTROLLER_CORE_SIGNAL_TEST";
 /// The other process. Without the mark it has nothing to do.
 #[test]
 fn other_process() {
-    let Ok(slow) = std::env::var(MARK) else { return };
+    let Ok(mode) = std::env::var(MARK) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let code = runtime.block_on(async {
-        let child = ChildSpec::worker("child", move |cx: ChildContext| {
-            let slow = slow == "slow";
-            async move {
-                cx.ready();
-                say("ready");
-                cx.stopped().await;
-                say("stopping");
-                if slow {
-                    std::future::pending::<()>().await;
-                }
+        let slow = mode == "slow";
+        let child = ChildSpec::worker("child", move |cx: ChildContext| async move {
+            cx.ready();
+            say("ready");
+            cx.stopped().await;
+            say("stopping");
+            if slow {
+                std::future::pending::<()>().await;
             }
         });
-        Operator::new("op").client(client()).child(child.shutdown(Shutdown::Infinity)).run().await
+        let operator = Operator::new("op").client(client()).child(child.shutdown(Shutdown::Infinity));
+        let operator = match mode.as_str() {
+            "fails to start" => operator.child(failing("f", false)),
+            "gives up" => operator.child(failing("f", true)),
+            _ => operator,
+        };
+        operator.run().await
     });
-    std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 99 });
+    // A program ends with the code by giving it back from `main`, which this one can't.
+    let code = (0..=3).find(|number| code == ExitCode::from(*number)).expect("it is one of those documented");
+    std::process::exit(code.into());
 }
 
 fn say(word: &str) {
@@ -51,6 +57,14 @@ fn start(mode: &str) -> (Child, impl FnMut(&str)) {
 fn signal(process: &Child, name: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", process.id())]).status();
     assert!(status.is_ok_and(|status| status.success()));
+}
+
+#[test]
+fn an_end_of_its_own_has_its_exit_code() {
+    for (mode, code) in [("fails to start", 1), ("gives up", 3)] {
+        let (mut process, _lines) = start(mode);
+        assert_eq!(process.wait().expect("it ended").code(), Some(code), "{mode}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The calls at run time, with OTP's answers.
 
 use super::*;
+use crate::__private::secs;
 
 async fn tree(stage: &Stage) -> RunningSupervisor {
     let tree = Supervisor::new("tree", Strategy::OneForOne)
@@ -130,4 +131,22 @@ async fn a_handle_reaches_the_supervisor_after_its_restart() {
     assert_eq!(states(&handle).await, "a Running 0");
     tree.stop().await;
     assert_eq!(said(handle.which_children().await), "supervisor inner does not run");
+}
+
+#[tokio::test(start_paused = true)]
+async fn uptime_is_that_of_the_present_start() {
+    let stage = Stage::new();
+    let tree = tree(&stage).await;
+    let handle = tree.handle();
+    let uptimes = async || {
+        let children = handle.which_children().await.expect("it runs");
+        children.iter().map(|child| child.uptime.map(|up| up.as_secs())).collect::<Vec<_>>()
+    };
+    tokio::time::sleep(secs(7)).await;
+    assert_eq!(uptimes().await, [Some(7), Some(7), Some(7)]);
+    handle.terminate_child("a").await.expect("it is there");
+    assert_eq!(uptimes().await, [None, Some(7), Some(7)]);
+    handle.restart_child("a").await.expect("it starts");
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(uptimes().await, [Some(2), Some(9), Some(9)]);
 }

@@ -152,8 +152,18 @@ async fn specs_that_break_a_rule_are_refused_at_start() {
     )
     .await;
     check(
-        tree(AutoShutdown::Never).child(tree(AutoShutdown::Never).child(plain(&stage, "a").significant())),
+        tree(AutoShutdown::Never).child(tree(AutoShutdown::AllSignificant).child(plain(&stage, "a").significant())),
         "child tree failed to start: error: child a is significant and permanent: significant needs `restart` transient or temporary",
+    )
+    .await;
+    check(
+        tree(AutoShutdown::Never).child(plain(&stage, "a").restart_delay(ms(2), ms(1))),
+        "child a is restarted after at least 2ms and at most 1ms: give `restart_delay` the shorter one first",
+    )
+    .await;
+    check(
+        tree(AutoShutdown::Never).child(plain(&stage, "a").health(Duration::ZERO)),
+        "child a has a limit of zero: give `health` a longer one",
     )
     .await;
     assert_eq!(stage.seen(), "");

@@ -5,7 +5,7 @@ use std::io;
 use super::*;
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -19,13 +19,13 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    fn take(&self) -> String {
+    pub(super) fn take(&self) -> String {
         String::from_utf8(std::mem::take(&mut *self.0.lock())).expect("text").trim_end().to_owned()
     }
 }
 
 /// Everything from `INFO` up, until the guard is dropped.
-fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
+pub(super) fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()

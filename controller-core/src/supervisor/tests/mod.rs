@@ -1,9 +1,14 @@
 //! Trees of scripted children under paused time. What happens is one transcript with virtual times.
 
+mod bad_input;
+mod beyond;
 mod calls;
+mod dynamic;
 mod limits;
 mod log;
 mod model;
+mod monitors;
+mod otp;
 mod start;
 mod stop;
 mod strategies;
@@ -17,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::policy::tests::model::Cue;
 use super::*;
 use crate::env::Clock;
 
@@ -28,16 +34,6 @@ struct Stage {
     cues: Arc<Mutex<BTreeMap<String, mpsc::UnboundedSender<Cue>>>>,
 }
 
-/// What a test makes a child do.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Cue {
-    Normal,
-    Shutdown,
-    Error,
-    Panic,
-    Killed,
-}
-
 /// What a scripted child does by itself.
 #[derive(Clone, Copy, Default)]
 struct Script {
@@ -45,6 +41,8 @@ struct Script {
     stops_after: Duration,
     /// The starts from the first to before the second number fail. The first start is 1.
     fails_from: Option<(u64, u64)>,
+    /// This start says that there is nothing to run.
+    ignores: Option<u64>,
 }
 
 fn ms(milliseconds: u64) -> Duration {
@@ -97,6 +95,11 @@ impl Stage {
             self.say(format_args!("!{name}"));
             return Exit::error("no start");
         }
+        if script.ignores == Some(start) {
+            self.say(format_args!("~{name}"));
+            cx.ignore();
+            return Exit::Normal;
+        }
         cx.ready();
         let cue = tokio::select! {
             biased;
@@ -137,4 +140,22 @@ async fn states(handle: &SupervisorHandle) -> String {
 async fn after<T>(time: Duration, then: impl Future<Output = T>) -> T {
     tokio::time::sleep(time).await;
     then.await
+}
+
+/// The atom that OTP answers with.
+fn otp(error: &SupervisorError) -> &'static str {
+    match error {
+        SupervisorError::DuplicateId { .. } => "duplicate_child_name",
+        SupervisorError::SignificantPermanent { .. } | SupervisorError::SignificantNever { .. } => "bad_combination",
+        SupervisorError::NoPeriod { .. } => "invalid_period",
+        SupervisorError::FailedToStart { .. } => "failed_to_start_child",
+        SupervisorError::AlreadyStarted { .. } => "already_started",
+        SupervisorError::AlreadyPresent { .. } => "already_present",
+        SupervisorError::Running { .. } => "running",
+        SupervisorError::Restarting { .. } => "restarting",
+        SupervisorError::NotFound { .. } => "not_found",
+        SupervisorError::SimpleOneForOne { .. } => "simple_one_for_one",
+        SupervisorError::NotRunning { .. } => "noproc",
+        SupervisorError::InvalidRestartDelay { .. } | SupervisorError::NoLimit { .. } => "not OTP's",
+    }
 }

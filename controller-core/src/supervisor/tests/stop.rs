@@ -130,6 +130,8 @@ fn a_child_that_spins_is_left_behind() {
             let release = Arc::clone(&spinning);
             async move {
                 cx.ready();
+                // Whom it woke waits in the queue of this thread.
+                tokio::task::yield_now().await;
                 while !release.load(std::sync::atomic::Ordering::Relaxed) {
                     std::thread::yield_now();
                 }

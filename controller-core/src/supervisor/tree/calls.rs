@@ -1,10 +1,16 @@
 //! Owns what a running supervisor answers to calls. The answers are OTP's.
 
-use super::{Child, End, Started, State, Tree};
+use std::sync::Arc;
+
+use super::child::{self, Child, Run};
+use super::{End, Started, Tree};
+use crate::supervisor::child_handle::ChildHandle;
 use crate::supervisor::child_spec::{ChildKind, ChildSpec};
 use crate::supervisor::error::SupervisorError;
-use crate::supervisor::handle::{Call, ChildCount};
-use crate::supervisor::rule::Restart;
+use crate::supervisor::exit::Exit;
+use crate::supervisor::handle::{Call, ChildCount, ChildInfo};
+use crate::supervisor::line::Line;
+use crate::supervisor::policy::{Children, Entry, Refusal};
 
 impl Tree {
     pub(super) async fn answer(&mut self, call: Call) -> Result<(), End> {
@@ -13,8 +19,16 @@ impl Tree {
                 let answer = self.start_child(*spec).await?;
                 let _ = reply.send(answer);
             }
+            Call::StartAlike(spec, reply) => {
+                let answer = self.start_alike(*spec).await?;
+                let _ = reply.send(answer);
+            }
             Call::Terminate(id, reply) => {
                 let answer = self.terminate_child(id).await;
+                let _ = reply.send(answer);
+            }
+            Call::TerminateAlike(child, reply) => {
+                let answer = self.terminate_alike(&child).await;
                 let _ = reply.send(answer);
             }
             Call::Restart(id, reply) => {
@@ -26,101 +40,142 @@ impl Tree {
                 let _ = reply.send(answer);
             }
             Call::Which(reply) => {
-                let _ = reply.send(self.children.values().map(Child::info).collect());
+                let _ = reply.send(self.roster.entries().map(|(number, entry)| self.info(number, entry)).collect());
+            }
+            Call::WhichOne(id, reply) => {
+                let number = self.roster.find(&id);
+                let found = number.and_then(|number| Some(self.info(number, self.roster.get(number)?)));
+                let _ = reply.send(found);
             }
             Call::Count(reply) => {
                 let _ = reply.send(self.count());
             }
             Call::Spec(id, reply) => {
-                let spec = self.find(&id).and_then(|number| self.children.get(&number)).map(|child| child.spec.clone());
-                let _ = reply.send(spec);
+                let found = self.roster.find(&id).and_then(|number| self.roster.get(number));
+                let _ = reply.send(found.map(|entry| entry.child.spec.clone()));
             }
-            Call::TryAgain(number) => {
-                let Some(child) = self.children.get(&number) else { return Ok(()) };
-                let (true, Some(exit)) = (matches!(child.state, State::Restarting), child.last_exit.clone()) else {
-                    return Ok(());
-                };
-                self.restart(number, exit).await?;
-            }
+            Call::TryAgain(number) => self.try_again(number),
         }
         Ok(())
     }
 
-    async fn start_child(&mut self, spec: ChildSpec) -> Result<Result<(), SupervisorError>, End> {
+    async fn start_child(&mut self, spec: ChildSpec) -> Result<Result<ChildHandle, SupervisorError>, End> {
+        if self.roster.rules().children == Children::Alike {
+            return Ok(Err(self.refused(Refusal::SimpleOneForOne, spec.id)));
+        }
         if let Err(error) = self.spec.check_child(&spec) {
             return Ok(Err(error));
         }
-        if let Some(child) = self.find(&spec.id).and_then(|number| self.children.get(&number)) {
-            return Ok(Err(match child.state {
-                State::Up { .. } => SupervisorError::AlreadyStarted { id: spec.id },
-                State::Restarting | State::Down => SupervisorError::AlreadyPresent { id: spec.id },
-            }));
+        if let Err(refusal) = self.roster.may_start(&spec.id, spec.terms()) {
+            return Ok(Err(self.refused(refusal, spec.id)));
         }
-        let id = spec.id.clone();
         let number = self.insert(spec);
-        match self.start(number).await {
-            Started::Ready => Ok(Ok(())),
-            Started::Interrupted => Err(End::Stopped),
-            Started::Failed(exit) => {
-                self.forget(number);
-                Ok(Err(SupervisorError::FailedToStart { id, exit }))
-            }
+        self.start_new(number).await
+    }
+
+    /// A child of the template. Its number makes its id its own.
+    async fn start_alike(&mut self, mut spec: ChildSpec) -> Result<Result<ChildHandle, SupervisorError>, End> {
+        if let Err(error) = self.spec.check_child(&spec) {
+            return Ok(Err(error));
         }
+        let number = self.spec.door().number();
+        spec.id = format!("{}#{number}", spec.id);
+        self.insert_as(number, spec);
+        self.start_new(number).await
+    }
+
+    async fn start_new(&mut self, number: u64) -> Result<Result<ChildHandle, SupervisorError>, End> {
+        let id = self.id(number);
+        Ok(match self.start(number).await {
+            Started::Interrupted => return Err(End::Stopped),
+            Started::Ready => Ok(self.handle_of(number)),
+            Started::Ignored => {
+                let handle = self.handle_of(number);
+                self.roster.ignored(number);
+                Ok(handle)
+            }
+            Started::Failed(exit) => {
+                self.roster.forget(number);
+                Err(SupervisorError::FailedToStart { id: id.to_string(), exit })
+            }
+        })
     }
 
     async fn terminate_child(&mut self, id: String) -> Result<(), SupervisorError> {
-        let Some(number) = self.find(&id) else { return Err(self.not_found(id)) };
+        let number = self.roster.may_terminate(&id).map_err(|refusal| self.refused(refusal, id))?;
         self.terminate(number).await;
-        if let Some(child) = self.children.get_mut(&number) {
-            child.state = State::Down;
-            if child.spec.restart == Restart::Temporary {
-                self.forget(number);
-            }
-        }
         Ok(())
     }
 
-    async fn restart_child(&mut self, id: String) -> Result<Result<(), SupervisorError>, End> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
-        else {
-            return Ok(Err(self.not_found(id)));
+    async fn terminate_alike(&mut self, child: &ChildHandle) -> Result<(), SupervisorError> {
+        if Arc::ptr_eq(&child.door, self.spec.door()) && self.roster.get(child.number).is_some() {
+            self.terminate(child.number).await;
+            return Ok(());
+        }
+        // As in OTP: who is dead already needs no supervisor to be terminated by.
+        if child.is_running() { Err(self.refused(Refusal::NotFound, child.id().to_owned())) } else { Ok(()) }
+    }
+
+    async fn restart_child(&mut self, id: String) -> Result<Result<ChildHandle, SupervisorError>, End> {
+        let number = match self.roster.at_rest(&id) {
+            Ok(number) => number,
+            Err(refusal) => return Ok(Err(self.refused(refusal, id))),
         };
-        match child.state {
-            State::Up { .. } => return Ok(Err(SupervisorError::Running { id })),
-            State::Restarting => return Ok(Err(SupervisorError::Restarting { id })),
-            State::Down => {}
-        }
-        match self.start(number).await {
-            Started::Ready => Ok(Ok(())),
-            Started::Interrupted => Err(End::Stopped),
-            Started::Failed(exit) => Ok(Err(SupervisorError::FailedToStart { id, exit })),
-        }
+        Ok(match self.start(number).await {
+            Started::Interrupted => return Err(End::Stopped),
+            Started::Ready => Ok(self.handle_of(number)),
+            Started::Ignored => {
+                let handle = self.handle_of(number);
+                self.roster.ignored(number);
+                Ok(handle)
+            }
+            Started::Failed(exit) => {
+                self.roster.stopped(number);
+                Err(SupervisorError::FailedToStart { id, exit })
+            }
+        })
     }
 
     fn delete_child(&mut self, id: String) -> Result<(), SupervisorError> {
-        let Some((number, child)) = self.find(&id).and_then(|number| Some((number, self.children.get(&number)?)))
-        else {
-            return Err(self.not_found(id));
-        };
-        match child.state {
-            State::Up { .. } => Err(SupervisorError::Running { id }),
-            State::Restarting => Err(SupervisorError::Restarting { id }),
-            State::Down => {
-                self.forget(number);
-                Ok(())
-            }
-        }
+        let number = self.roster.at_rest(&id).map_err(|refusal| self.refused(refusal, id))?;
+        self.roster.forget(number);
+        Ok(())
     }
 
     fn count(&self) -> ChildCount {
-        let mut count = ChildCount { specs: self.children.len(), ..ChildCount::default() };
-        for child in self.children.values() {
-            count.active += usize::from(matches!(child.state, State::Up { .. }));
-            match child.spec.kind() {
+        let mut count = ChildCount::default();
+        for (_, entry) in self.roster.entries() {
+            count.specs += 1;
+            count.active += usize::from(entry.run().is_some());
+            match entry.child.spec.kind() {
                 ChildKind::Worker => count.workers += 1,
                 ChildKind::Supervisor => count.supervisors += 1,
             }
         }
+        if self.roster.rules().children == Children::Alike {
+            count.specs = 1;
+        }
         count
+    }
+
+    fn info(&self, number: u64, entry: &Entry<Child, Run>) -> ChildInfo {
+        child::info(number, entry, self.spec.door(), self.now())
+    }
+
+    /// The present run of a child. One that ran to its end within its start has a handle that says so.
+    fn handle_of(&self, number: u64) -> ChildHandle {
+        let line = match self.roster.get(number).and_then(Entry::run) {
+            Some(run) => Arc::clone(&run.line),
+            None => {
+                let line = Line::new(self.id(number), None);
+                line.say_exit(Exit::Normal);
+                Arc::new(line)
+            }
+        };
+        ChildHandle { number, line, door: Arc::clone(self.spec.door()) }
+    }
+
+    fn refused(&self, refusal: Refusal, id: String) -> SupervisorError {
+        SupervisorError::refused(refusal, self.spec.name(), id)
     }
 }

@@ -1,5 +1,6 @@
 //! The server through its one door: literal requests, and what a real server answers to them.
 
+mod access;
 mod applies;
 mod builtin;
 mod custom;

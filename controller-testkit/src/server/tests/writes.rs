@@ -234,12 +234,7 @@ fn patches_are_read_by_their_media_type() {
         ("application/json-patch+json", "{", 400, "invalid JSON patch"),
         ("application/merge-patch+json", "{", 400, "invalid JSON patch"),
         ("application/json", "{}", 415, "415: Unsupported Media Type"),
-        (
-            "application/apply-patch+yaml",
-            "{}",
-            400,
-            "Incorrect version specified in apply patch. Specified patch version: , expected: v1",
-        ),
+        ("application/apply-patch+yaml", "{}", 400, "invalid object type: /, Kind="),
     ] {
         let got = rig.ask(&format!("PATCH {one}?fieldManager=t\ncontent-type: {media}"), body);
         assert_eq!((got.code, got.message()), (code, message), "{media} {body}");

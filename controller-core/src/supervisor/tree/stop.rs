@@ -1,0 +1,218 @@
+//! Owns how children are stopped: one at a time by their `shutdown`, or all at once where they come from a template.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::{Gone, Tree};
+use crate::supervisor::exit::Exit;
+use crate::supervisor::line::Line;
+use crate::supervisor::policy::Children;
+use crate::supervisor::rule::Shutdown;
+
+/// How long an aborted child may take to be gone. One that never awaits can't be aborted: it is reported and left.
+const LEAK_LIMIT: Duration = Duration::from_secs(1);
+
+/// One child that is being stopped.
+struct Leaving {
+    line: Arc<Line>,
+    abort: AbortHandle,
+    start: u64,
+    shutdown: Shutdown,
+}
+
+/// How long it is waited for, and how often it was tried to end it.
+enum Stage {
+    Asked,
+    Aborted,
+}
+
+impl Tree {
+    /// Stops every child: in reverse order, or side by side where they are alike.
+    pub(super) async fn stop_all(&mut self) {
+        let running = self.roster.running();
+        match self.roster.rules().children {
+            Children::Listed(_) => {
+                for number in running {
+                    self.terminate(number).await;
+                }
+            }
+            Children::Alike => self.terminate_together(running).await,
+        }
+    }
+
+    /// Stops a child by its `shutdown` and waits until it is gone.
+    pub(super) async fn terminate(&mut self, number: u64) {
+        if let Some(leaving) = self.leaving(number) {
+            let limit = match leaving.shutdown {
+                Shutdown::BrutalKill => None,
+                Shutdown::After(limit) => Some(Some(limit)),
+                Shutdown::Infinity => Some(None),
+            };
+            let gone = match limit {
+                None => None,
+                Some(limit) => {
+                    leaving.line.ask_to_stop();
+                    self.gone_within(number, leaving.start, limit).await
+                }
+            };
+            match gone {
+                Some(exit) => self.left(number, &leaving, exit),
+                None => {
+                    leaving.abort.abort();
+                    let gone = self.gone_within(number, leaving.start, Some(LEAK_LIMIT)).await;
+                    self.aborted(number, &leaving, gone);
+                }
+            }
+        }
+        self.alarms.cancel(number);
+        self.roster.stopped(number);
+    }
+
+    /// Aborts a child and waits until it is gone. What follows from its end is the caller's to say.
+    pub(super) async fn kill(&mut self, number: u64) -> Exit {
+        let Some(leaving) = self.leaving(number) else { return Exit::Killed };
+        leaving.abort.abort();
+        let gone = self.gone_within(number, leaving.start, Some(LEAK_LIMIT)).await;
+        if gone.is_none() {
+            self.tell_of_leak(leaving.line.id());
+        }
+        gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed)
+    }
+
+    /// Asks all of them to stop, then waits: each has its own time, and all times run side by side.
+    async fn terminate_together(&mut self, numbers: Vec<u64>) {
+        let now = self.clock.instant();
+        let mut leaving = BTreeMap::new();
+        let mut deadlines: BTreeMap<(Instant, u64), Stage> = BTreeMap::new();
+        for number in numbers {
+            let Some(child) = self.leaving(number) else { continue };
+            let deadline = match child.shutdown {
+                Shutdown::BrutalKill => Some((now, Stage::Asked)),
+                Shutdown::After(limit) => now.checked_add(limit).map(|at| (at, Stage::Asked)),
+                Shutdown::Infinity => None,
+            };
+            if child.shutdown != Shutdown::BrutalKill {
+                child.line.ask_to_stop();
+            }
+            if let Some((at, stage)) = deadline {
+                deadlines.insert((at, number), stage);
+            }
+            leaving.insert(number, child);
+        }
+        while !leaving.is_empty() {
+            let gone = match self.gone.pop_front() {
+                Some(gone) => Some(gone),
+                None => self.next_gone(deadlines.keys().next().map(|(at, _)| *at)).await,
+            };
+            if let Some(gone) = gone {
+                let Some(child) = leaving.remove(&gone.child) else { continue };
+                match deadlines.iter().find(|((_, number), _)| *number == gone.child).map(|(at, _)| *at) {
+                    Some(at) if matches!(deadlines.remove(&at), Some(Stage::Aborted)) => {
+                        self.aborted(gone.child, &child, Some(gone.exit));
+                    }
+                    _ => self.left(gone.child, &child, gone.exit),
+                }
+                self.roster.stopped(gone.child);
+                continue;
+            }
+            let Some(((at, number), stage)) = deadlines.pop_first() else { continue };
+            match stage {
+                Stage::Asked => {
+                    if let (Some(child), Some(leak)) = (leaving.get(&number), at.checked_add(LEAK_LIMIT)) {
+                        child.abort.abort();
+                        deadlines.insert((leak, number), Stage::Aborted);
+                    }
+                }
+                Stage::Aborted => {
+                    if let Some(child) = leaving.remove(&number) {
+                        self.aborted(number, &child, None);
+                        self.roster.stopped(number);
+                    }
+                }
+            }
+        }
+    }
+
+    fn leaving(&self, number: u64) -> Option<Leaving> {
+        let entry = self.roster.get(number)?;
+        let run = entry.run()?;
+        let (start, shutdown) = (entry.child.starts, entry.child.spec.shutdown);
+        Some(Leaving { line: Arc::clone(&run.line), abort: run.abort.clone(), start, shutdown })
+    }
+
+    /// A child ended while it was asked to stop.
+    fn left(&mut self, number: u64, child: &Leaving, exit: Exit) {
+        let (supervisor, id) = (self.spec.name(), child.line.id());
+        if exit.is_normal() {
+            tracing::debug!(supervisor, child = id, "a child stopped");
+            self.ended(number, &child.line, Exit::Shutdown);
+        } else {
+            tracing::warn!(supervisor, child = id, reason = %exit, "a child failed while it was stopped");
+            self.ended(number, &child.line, exit);
+        }
+    }
+
+    /// A child was aborted, and is gone or not.
+    fn aborted(&mut self, number: u64, child: &Leaving, gone: Option<Exit>) {
+        let (supervisor, id, shutdown) = (self.spec.name(), child.line.id(), child.shutdown);
+        match (&gone, shutdown) {
+            (None, _) => self.tell_of_leak(id),
+            (Some(_), Shutdown::BrutalKill) => tracing::debug!(supervisor, child = id, "a child was killed"),
+            (Some(_), _) => {
+                tracing::warn!(supervisor, child = id, "a child did not stop within {shutdown} and was aborted");
+            }
+        }
+        let exit = gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed);
+        self.ended(number, &child.line, exit);
+    }
+
+    fn tell_of_leak(&self, id: &str) {
+        tracing::error!(
+            supervisor = self.spec.name(),
+            child = id,
+            "a child is leaked: it was aborted and goes on without an await; it is left behind"
+        );
+    }
+
+    fn ended(&mut self, number: u64, line: &Line, exit: Exit) {
+        line.say_exit(exit.clone());
+        if let Some(child) = self.roster.child_mut(number) {
+            child.last_exit = Some(exit);
+        }
+    }
+
+    /// Waits for the end of one start of a child. Other ends are kept for later.
+    async fn gone_within(&mut self, child: u64, start: u64, limit: Option<Duration>) -> Option<Exit> {
+        if let Some(at) = self.gone.iter().position(|gone| (gone.child, gone.start) == (child, start)) {
+            return self.gone.remove(at).map(|gone| gone.exit);
+        }
+        let deadline = limit.and_then(|limit| self.clock.instant().checked_add(limit));
+        loop {
+            let gone = self.next_gone(deadline).await?;
+            if (gone.child, gone.start) == (child, start) {
+                return Some(gone.exit);
+            }
+            self.gone.push_back(gone);
+        }
+    }
+
+    /// The next end of any child. None where the deadline comes first.
+    async fn next_gone(&mut self, deadline: Option<Instant>) -> Option<Gone> {
+        let timer = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(gone) = self.running.next() => Some(gone),
+            () = timer => None,
+        }
+    }
+}

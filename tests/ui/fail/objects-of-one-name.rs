@@ -1,0 +1,22 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+mod small {
+    #[derive(serde::Deserialize)]
+    pub struct Pod {}
+}
+
+struct PodWatcher;
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl PodWatcher {
+    async fn add(&self, _pod: &Pod, _cx: &Context<Self>) {}
+
+    async fn delete(&self, _pod: &small::Pod, _cx: &Context<Self>) {} //~ mistake
+    //~ right: async fn delete(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}

@@ -1,0 +1,16 @@
+// Cargo.toml: facade = "0.1"
+use facade::controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+struct PodWatcher;
+
+#[controller(api_version = "v1", kind = "Pod")] //~ mistake
+//~ right: #[controller(crate = ::facade::controller_core, api_version = "v1", kind = "Pod")]
+impl PodWatcher {
+    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) {}
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(facade::controller_core::Operator::new("x").controller(PodWatcher));
+}
