@@ -87,7 +87,7 @@ await refused(409, () => leases.replaceNamespacedLease({namespace: NAMESPACE, na
 assert(renewed.spec.renewTime >= held.spec.acquireTime);
 
 // An operator: a finalizer while it lives, a status, a cleanup.
-const shape = {type: 'object', 'x-kubernetes-preserve-unknown-fields': true};
+const shape = {type: 'object', properties: {size: {type: 'integer'}}};
 await definitions.createCustomResourceDefinition({body: {
     metadata: {name: `toys.${GROUP}`},
     spec: {
@@ -97,7 +97,7 @@ await definitions.createCustomResourceDefinition({body: {
     },
 }});
 const toys = {group: GROUP, version: 'v1', namespace: NAMESPACE, plural: 'toys'};
-const merge = k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
+const merge = () => k8s.setHeaderOptions('Content-Type', k8s.PatchStrategy.MergePatch);
 const faults = [];
 let cleaned = 0;
 async function reconcile(toy) {
@@ -106,12 +106,12 @@ async function reconcile(toy) {
     if (toy.metadata.deletionTimestamp) {
         if (finalizers.includes(FINALIZER)) {
             cleaned += 1;
-            await custom.patchNamespacedCustomObject({...toys, name, body: {metadata: {finalizers: null}}}, merge);
+            await custom.patchNamespacedCustomObject({...toys, name, body: {metadata: {finalizers: null}}}, merge());
         }
     } else if (!finalizers.includes(FINALIZER)) {
-        await custom.patchNamespacedCustomObject({...toys, name, body: {metadata: {finalizers: [FINALIZER]}}}, merge);
+        await custom.patchNamespacedCustomObject({...toys, name, body: {metadata: {finalizers: [FINALIZER]}}}, merge());
     } else if (toy.status?.size !== toy.spec.size) {
-        await custom.patchNamespacedCustomObjectStatus({...toys, name, body: {status: {size: toy.spec.size}}}, merge);
+        await custom.patchNamespacedCustomObjectStatus({...toys, name, body: {status: {size: toy.spec.size}}}, merge());
     }
 }
 const operator = await new k8s.Watch(config).watch(`/apis/${GROUP}/v1/toys`, {},
@@ -119,7 +119,7 @@ const operator = await new k8s.Watch(config).watch(`/apis/${GROUP}/v1/toys`, {},
 const look = () => custom.getNamespacedCustomObject({...toys, name: 'one'});
 await custom.createNamespacedCustomObject({...toys, body: {apiVersion: `${GROUP}/v1`, kind: 'Toy', metadata: {name: 'one'}, spec: {size: 1}}});
 await until('the status is written', async () => (await look()).status?.size === 1);
-await custom.patchNamespacedCustomObject({...toys, name: 'one', body: {spec: {size: 2}}}, merge);
+await custom.patchNamespacedCustomObject({...toys, name: 'one', body: {spec: {size: 2}}}, merge());
 await until('the status follows', async () => (await look()).status?.size === 2);
 await custom.deleteNamespacedCustomObject({...toys, name: 'one'});
 await until('it is gone', () => look().then(() => false, (error) => error.code === 404));
