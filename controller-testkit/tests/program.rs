@@ -298,6 +298,64 @@ fn assert_no_rest(folder: &Path) {
     assert!(names.iter().all(|name| *name == "state" || *name == "state.new"), "{names:?}");
 }
 
+#[test]
+fn ten_thousand_clients_and_those_that_vanish_hold_up_nobody() {
+    let running = Running::start(&["--plain", "--world", "none"]);
+    let address = running.url.trim_start_matches("http://").to_owned();
+    // What the system lets this process and the server have, of each of which a connection takes one.
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find(|line| line.starts_with("Max open files"));
+    let allowed = files.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(1024_usize);
+    let count = 10_000.min(allowed - allowed.min(200));
+    let connections: Vec<TcpStream> = (0..count)
+        .map(|index| {
+            let mut stream = TcpStream::connect(&address).expect("a connection");
+            let request: &[u8] = match index % 4 {
+                0 => b"",
+                1 => b"GET /api/v1/names",
+                2 => b"POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
+                _ => b"GET /api/v1/namespaces/default/configmaps?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n",
+            };
+            stream.write_all(request).expect("room in the socket");
+            stream
+        })
+        .collect();
+    let (code, _) = running.ask(&format!("POST {MAPS}"), &map("a", "v")).expect("an answer");
+    assert_eq!(code, 201, "with {count} connections");
+    // Each watch tells of it, and is then broken off like all the others.
+    let mut last = connections.last().expect("a connection").try_clone().expect("the same connection");
+    last.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"}\n\r\n") {
+        let mut piece = [0; 4096];
+        let length = last.read(&mut piece).expect("an event");
+        assert!(length > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..length]);
+    }
+    drop((connections, last));
+    assert_eq!(running.ask(&format!("DELETE {MAPS}/a"), &Value::Null).expect("an answer").0, 200);
+    running.signal("-TERM");
+    assert!(running.end().0.success());
+}
+
+#[test]
+fn heads_and_bodies_without_end_are_refused() {
+    let running = Running::start(&["--plain", "--world", "none"]);
+    let address = running.url.trim_start_matches("http://").to_owned();
+    let head = raw(&address, &format!("GET {MAPS} HTTP/1.1\r\nX-Long: {}", "x".repeat(2 << 20)), &Value::Null);
+    assert!(head.is_none_or(|text| text.starts_with("HTTP/1.1 431")), "no server keeps so long a head");
+    let many = raw(&address, &format!("GET {MAPS} HTTP/1.1{}", "\r\nX: y".repeat(10_000)), &Value::Null);
+    assert!(many.is_none_or(|text| text.starts_with("HTTP/1.1 431")), "nor so many headers");
+    let (code, status) = running.ask(&format!("POST {MAPS}"), &map("a", &"x".repeat(5 << 20))).expect("an answer");
+    assert_eq!((code, &status["reason"]), (413, &json!("RequestEntityTooLarge")), "{status}");
+    let deep = (0..90).fold(json!("x"), |inner, _| json!([inner]));
+    let (code, _) = running.ask(&format!("POST {MAPS}"), &deep).expect("an answer");
+    assert_eq!(code, 400);
+    let text = raw(&address, "NONSENSE", &Value::Null).unwrap_or_default();
+    assert!(text.is_empty() || text.starts_with("HTTP/1.1 400"), "{text}");
+    assert_eq!(running.ask("GET /readyz", &Value::Null).expect("an answer").0, 200);
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // A test that has failed leaves no server behind.

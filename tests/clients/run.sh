@@ -20,6 +20,7 @@ install_node() {
         (cd "$place/node" && npm install --silent --no-audit --no-fund)
 }
 install_java() {
+    # It is quiet but for colours.
     mvn --quiet --batch-mode --file "$here/java/pom.xml" "-DbuildDirectory=$place/java" \
         compile dependency:build-classpath "-Dmdep.outputFile=$place/java/classpath"
 }
