@@ -4,6 +4,7 @@ mod access;
 mod applies;
 mod builtin;
 mod custom;
+mod hostile;
 mod parts;
 mod reads;
 #[cfg(feature = "cel")]
