@@ -29,6 +29,7 @@ mod front;
 mod faults;
 mod view;
 mod auth;
+mod admission;
 mod server;
 mod catalog;
 mod discovery;

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::clock::Clock;
 use super::log::Tape;
 use crate::faults::Rules;
+use crate::front::Hosts;
 use crate::server::Server;
 use crate::view::History;
 use crate::world::Clockwork;
@@ -26,6 +27,8 @@ pub(crate) struct Hub {
     pub(crate) bell: Arc<Notify>,
     /// Rung when the server has gone down or come up.
     pub(crate) power: Notify,
+    /// Whom webhooks may call in process.
+    pub(crate) hosts: Hosts,
     state: Mutex<State>,
 }
 
@@ -50,7 +53,14 @@ impl Hub {
         let state =
             State { server, rng, rules, history, log: Tape::default(), world, woken_at, bells: BTreeMap::new() };
         let state = Mutex::new(state);
-        Hub { clock, changed: Notify::new(), bell: Arc::default(), power: Notify::new(), state }
+        Hub {
+            clock,
+            changed: Notify::new(),
+            bell: Arc::default(),
+            power: Notify::new(),
+            hosts: Hosts::default(),
+            state,
+        }
     }
 
     /// Does one step that may change faults or the power, and wakes everyone.

@@ -8,6 +8,8 @@ pub(crate) mod tests;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::Mutex;
@@ -96,6 +98,31 @@ impl Cluster {
     pub fn client_as(&self, user: User) -> Client {
         self.run_the_world();
         Client::new(InProcess::new(self.door()).of(user), "default")
+    }
+
+    /// Plays a host that webhooks are to call: a service as `NAME.NAMESPACE.svc`, or the host of a URL, with its port
+    /// where it is not 443. Nothing goes over the network.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::Cluster;
+    ///
+    /// let cluster = Cluster::new();
+    /// cluster.play_host("guard.default.svc", async |request| {
+    ///     let review: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    ///     let response = serde_json::json!({ "uid": review["request"]["uid"], "allowed": true });
+    ///     let mut answer = review.clone();
+    ///     answer["response"] = response;
+    ///     http::Response::new(bytes::Bytes::from(answer.to_string()))
+    /// });
+    /// # });
+    /// ```
+    pub fn play_host<F, R>(&self, host: &str, answer: F)
+    where
+        F: Fn(Request<Bytes>) -> R + Send + Sync + 'static,
+        R: Future<Output = Response<Bytes>> + Send + 'static,
+    {
+        self.hub.hosts.play(host, answer);
     }
 
     /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.

@@ -4,6 +4,7 @@
 //! server in one synchronous step, and drives the body of a watch. What an answer says is the server's business.
 
 mod body;
+mod call;
 mod certificate;
 mod https;
 mod kubeconfig;
@@ -21,12 +22,14 @@ use http::{Request, Response, Uri};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::admission::Call;
 use crate::cluster::{Exchange, Hub};
 use crate::faults::{Blow, Plan, Refusal, RuleId, Target, Verb};
-use crate::server::Answer;
+use crate::server::{Answer, answered};
 
 pub(crate) use body::AnswerBody;
 use body::broken_connection;
+pub(crate) use call::Hosts;
 pub(crate) use kubeconfig::quoted;
 pub use serve::{Serve, ServeError, Served};
 pub(crate) use service::InProcess;
@@ -173,12 +176,17 @@ impl Door {
                     }
                     Answer::Whole(response) => Ok(Step::Whole(response)),
                     Answer::Later { until, request } => Ok(Step::Later(until, request)),
+                    Answer::Call { call, request } => Ok(Step::Call(call, request)),
                 }
             })?;
             match answer {
                 Step::Whole(response) => return Ok(Asked::Whole(response)),
                 Step::Watch(head, feed) => {
                     return Ok(Asked::Watch(head.map(|()| AnswerBody::stream(feed.into_stream()))));
+                }
+                Step::Call(call, waiting) => {
+                    let reply = self.hub.hosts.call(&call).await;
+                    request = answered(waiting, reply);
                 }
                 Step::Later(until, later) => {
                     request = later;
@@ -233,6 +241,7 @@ enum Step {
     Whole(Response<Bytes>),
     Watch(Response<()>, Box<Feed>),
     Later(jiff::Timestamp, Request<Bytes>),
+    Call(Box<Call>, Request<Bytes>),
 }
 
 enum Asked {

@@ -14,8 +14,9 @@ use super::read::{Unread, is_builtin, subject};
 use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
-use super::write::Writing;
+use super::write::{Writing, Written};
 use super::{Answer, Server, reply, shape};
+use crate::admission::{Calls, Pending, Reply};
 use crate::discovery::{self, Format, Root};
 use crate::openapi;
 use crate::status::ApiError;
@@ -29,6 +30,8 @@ enum Done {
     Answer(Box<Answer>),
     /// The store has not got to this resourceVersion.
     Future(u64),
+    /// A webhook is to be called.
+    Call(Calls),
 }
 
 impl From<Response<Bytes>> for Done {
@@ -44,7 +47,14 @@ impl Server {
         let (mut head, body) = request.into_parts();
         match self.enter(&head, now) {
             Ok(user) => head.extensions.insert(user),
-            Err(error) => return Answer::Whole(reply::error(&error)),
+            Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
+        };
+        // A request that comes again lives through the same again.
+        let (start, first) = (rng.clone(), now);
+        let mut own = head.extensions.get::<Pending>().map(|pending| (pending.rng.clone(), pending.now));
+        let (rng, now) = match &mut own {
+            Some((rng, now)) => (rng, *now),
+            None => (rng, now),
         };
         let route = Route::find(&self.catalog, head.uri.path());
         let done = match &route {
@@ -54,6 +64,11 @@ impl Server {
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
+            Ok(Done::Call(calls)) => {
+                let pending = head.extensions.remove::<Pending>();
+                let (rng, now) = pending.map_or((start, first), |pending| (pending.rng, pending.now));
+                return waiting(Request::from_parts(head, body), Pending { calls, now, rng });
+            }
             Err(error) => Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
         if let Route::Resource(target) = &route
@@ -140,7 +155,10 @@ impl Server {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
                 let writing = Writing { head, body, query: &query, target, accepted, look };
-                self.write(&writing, now, rng).map(Done::from)
+                Ok(match self.write(&writing, now, rng)? {
+                    Written::Answer(answer) => answer.into(),
+                    Written::Call(calls) => Done::Call(calls),
+                })
             }
         }
     }
@@ -266,6 +284,23 @@ fn health(head: &Parts, of: &str, check: Option<&str>) -> Response<Bytes> {
 fn address(head: &Parts) -> String {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| head.uri.authority().map(|authority| authority.as_str())).unwrap_or("127.0.0.1").to_owned()
+}
+
+/// A request that waits for a call.
+fn waiting(mut request: Request<Bytes>, pending: Pending) -> Answer {
+    let Some(call) = pending.calls.wanted().cloned() else {
+        return Answer::Whole(reply::error(&ApiError::internal("no call is waited for"), false));
+    };
+    request.extensions_mut().insert(pending);
+    Answer::Call { call: Box::new(call), request }
+}
+
+/// The same request, once the call that it waited for has been made.
+pub(crate) fn answered(mut request: Request<Bytes>, reply: Reply) -> Request<Bytes> {
+    if let Some(pending) = request.extensions_mut().remove::<Pending>() {
+        request.extensions_mut().insert(Pending { calls: pending.calls.with(reply), ..pending });
+    }
+    request
 }
 
 fn read_done(read: Result<Response<Bytes>, Unread>) -> Result<Done, ApiError> {

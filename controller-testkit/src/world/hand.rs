@@ -252,6 +252,7 @@ impl<'a> Hand<'a> {
             .uri(path)
             .header(CONTENT_TYPE, content_type)
             .header(USER_AGENT, program(path))
+            .extension(crate::auth::Caller::Inside)
             .body(Bytes::from(body.to_string()))
             .ok()?;
         let (method, path) = (request.method().clone(), request.uri().clone());

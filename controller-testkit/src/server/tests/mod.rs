@@ -9,6 +9,7 @@ mod reads;
 #[cfg(feature = "cel")]
 mod rules;
 mod watches;
+mod webhooks;
 mod writes;
 
 use bytes::Bytes;
