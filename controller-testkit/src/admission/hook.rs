@@ -1,7 +1,5 @@
 //! One webhook of a configuration: what it wants to see, and how its failures are met.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::review::Change;
@@ -147,7 +145,7 @@ impl<'a> Hook<'a> {
         };
         Call {
             host,
-            authorities: STANDARD.decode(text("/caBundle")).unwrap_or_default(),
+            authorities: Call::authorities(&text("/caBundle")),
             seconds: self.0.get("timeoutSeconds").and_then(Value::as_u64).unwrap_or(10),
             review,
         }

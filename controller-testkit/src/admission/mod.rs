@@ -8,6 +8,8 @@
 mod hook;
 mod review;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -22,6 +24,13 @@ pub(crate) struct Call {
     pub(crate) authorities: Vec<u8>,
     pub(crate) seconds: u64,
     pub(crate) review: Value,
+}
+
+impl Call {
+    /// The authorities in a `caBundle`.
+    pub(crate) fn authorities(bundle: &str) -> Vec<u8> {
+        STANDARD.decode(bundle).unwrap_or_default()
+    }
 }
 
 /// Where a webhook listens.

@@ -116,6 +116,7 @@ impl Server {
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
         let object = shape::stored(resource, object);
+        self.settled(resource, &object, cx)?;
         let created = self.store.put(&table, &key, object, self.catalog.generation());
         self.after_write(resource, &name, cx.now);
         Ok(created)

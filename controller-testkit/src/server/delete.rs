@@ -285,6 +285,7 @@ impl Server {
         if marked == object.value {
             return Ok(Deleted::Marked(object));
         }
+        self.settled(resource, &marked, cx)?;
         if cx.dry_run {
             let shown = Object::new(marked, object.rv, store::Change::Modified, object.written_under);
             return Ok(Deleted::Marked(Arc::new(shown)));

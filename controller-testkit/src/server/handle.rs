@@ -15,8 +15,9 @@ use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
 use super::write::{Writing, Written};
-use super::{Answer, Server, reply, shape};
-use crate::admission::{Calls, Pending, Reply};
+use super::{Answer, Server, meta, reply, shape};
+use crate::admission::{Call, Calls, Pending, Reply};
+use crate::auth::Caller;
 use crate::discovery::{self, Format, Root};
 use crate::openapi;
 use crate::status::ApiError;
@@ -24,6 +25,14 @@ use crate::status::ApiError;
 /// Until when a request waits for a resourceVersion from the future; travels with the request.
 #[derive(Clone, Copy, Debug)]
 struct Deadline(Timestamp);
+
+/// The conversion that a request waits for; travels with the request.
+#[derive(Clone, Debug)]
+struct Converting(Call);
+
+/// A conversion that a request has waited for, and what came of it.
+#[derive(Clone, Debug)]
+struct Converted(Call, Reply);
 
 /// How a verb ended.
 enum Done {
@@ -57,10 +66,30 @@ impl Server {
             None => (rng, now),
         };
         let route = Route::find(&self.catalog, head.uri.path());
+        let converter = match &route {
+            Route::Resource(target) => target.resource.converter().cloned(),
+            _ => None,
+        };
+        if let Some(converter) = &converter {
+            converter.forget();
+            if let Some(Converted(call, reply)) = head.extensions.remove::<Converted>()
+                && let Err(why) = converter.learn(&call, &reply)
+            {
+                return Answer::Whole(reply::error(&ApiError::unforeseen(why), prefers_yaml(&head.headers)));
+            }
+        }
         let done = match &route {
             Route::Resource(target) => self.verb(&head, &body, target, now, rng),
             route => self.document(&head, route).map(Done::from),
         };
+        let is_own = matches!(head.extensions.get(), Some(Caller::Inside));
+        if let Some(converter) = converter.filter(|_| !is_own)
+            && let Some(call) = converter.call(&meta::uid(&mut start.clone()))
+        {
+            head.extensions.get_or_insert_with(|| Pending { calls: Calls::default(), now: first, rng: start });
+            head.extensions.insert(Converting(call.clone()));
+            return Answer::Call { call: Box::new(call), request: Request::from_parts(head, body) };
+        }
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
@@ -297,6 +326,10 @@ fn waiting(mut request: Request<Bytes>, pending: Pending) -> Answer {
 
 /// The same request, once the call that it waited for has been made.
 pub(crate) fn answered(mut request: Request<Bytes>, reply: Reply) -> Request<Bytes> {
+    if let Some(Converting(call)) = request.extensions_mut().remove::<Converting>() {
+        request.extensions_mut().insert(Converted(call, reply));
+        return request;
+    }
     if let Some(pending) = request.extensions_mut().remove::<Pending>() {
         request.extensions_mut().insert(Pending { calls: pending.calls.with(reply), ..pending });
     }

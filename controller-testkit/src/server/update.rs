@@ -217,17 +217,18 @@ impl Server {
         if new == old && shape::is_kept_so(resource, &new, &stored.value) {
             return Ok((stored, StatusCode::OK));
         }
+        let kept = shape::stored(resource, new.clone());
+        self.settled(resource, &kept, cx)?;
         let released = is_released(resource, &new);
         if cx.dry_run || released {
             let shown = Object::new(new.clone(), stored.rv, store::Change::Modified, self.catalog.generation());
             if !cx.dry_run {
-                self.store.delete_as(&table, &key, shape::stored(resource, new));
+                self.store.delete_as(&table, &key, kept);
                 self.after_write(resource, name, cx.now);
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
-        let new = shape::stored(resource, new);
-        let changed = self.store.put(&table, &key, new, self.catalog.generation());
+        let changed = self.store.put(&table, &key, kept, self.catalog.generation());
         self.after_write(resource, name, cx.now);
         Ok((changed, StatusCode::OK))
     }

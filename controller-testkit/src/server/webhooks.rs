@@ -6,6 +6,7 @@ use super::read::subject;
 use super::write::Cx;
 use super::{Server, convert, meta, shape};
 use crate::admission::{Change, Hook, Kind, Verdict, review, verdict};
+use crate::catalog::{Resource, Shape};
 use crate::patch::JsonPatch;
 use crate::status::ApiError;
 use crate::store::Range;
@@ -123,6 +124,16 @@ impl Server {
                 shape::decode(change.resource, &mut patched).map_err(ApiError::internal)?;
                 Ok(Said::Patched(patched))
             }
+        }
+    }
+
+    /// Holds back a stored object that is not known in all versions of its resource yet.
+    pub(super) fn settled(&self, resource: &Resource, stored: &Value, cx: &Cx<'_>) -> Result<(), ApiError> {
+        match &resource.shape {
+            Shape::Custom(version) if cx.calls.is_some() && !version.is_known_in_all(stored) => {
+                Err(ApiError::internal("a webhook is to be called first"))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -3,6 +3,7 @@
 mod access;
 mod applies;
 mod builtin;
+mod conversion;
 mod custom;
 mod parts;
 mod reads;

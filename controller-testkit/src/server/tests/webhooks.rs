@@ -13,7 +13,7 @@ const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1";
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Sends a request, and answers the calls that it waits for.
-fn send(rig: &mut Rig, method: &str, path: &str, body: Value, mut hook: impl FnMut(&Call) -> Reply) -> Got {
+pub(super) fn send(rig: &mut Rig, method: &str, path: &str, body: Value, mut hook: impl FnMut(&Call) -> Reply) -> Got {
     let media = if method == "PATCH" { MERGE } else { JSON };
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(path).header("content-type", media).body(body.into());
