@@ -18,7 +18,7 @@ const QUIET: [&str; 5] = ["--headless", "--no-sandbox", "--disable-gpu", "--disa
 
 fn chromium() -> Option<&'static str> {
     let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|said| said.status.success());
-    let found = NAMES.into_iter().find(|name| runs(&name));
+    let found = NAMES.into_iter().find(runs);
     if found.is_none() {
         // The reader of a passing test is to know that nothing was looked at.
         eprintln!("no Chromium is installed: the page is not looked at in a browser");
