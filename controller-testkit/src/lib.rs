@@ -51,7 +51,7 @@ mod world;
 mod cluster;
 mod playground;
 
-pub use auth::{Authorization, User};
+pub use auth::{Authorization, TokenTableError, User};
 pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
 pub use front::{Serve, ServeError, Served};

@@ -19,7 +19,7 @@ pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
 pub use log::{Exchange, Log};
 
-use crate::auth::{Authorization, Gate, User};
+use crate::auth::{self, Authorization, Gate, TokenTableError, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
 use crate::server::{RestoreError, Server};
@@ -273,6 +273,24 @@ impl ClusterBuilder {
     pub fn token(mut self, token: impl Into<String>, user: User) -> Self {
         self.tokens.push((token.into(), user));
         self
+    }
+
+    /// The same for a whole table, in the form that a kube-apiserver takes with `--token-auth-file`: in each line a
+    /// token, a user, a uid and, in quotes, groups.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    ///
+    /// let cluster = Cluster::builder().token_table("secret,bob,2,\"people,readers\"\n")?.build();
+    /// # let _ = cluster;
+    /// # Ok::<_, controller_testkit::TokenTableError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A line without a token, a user and a uid.
+    pub fn token_table(mut self, table: &str) -> Result<Self, TokenTableError> {
+        self.tokens.extend(auth::table(table)?);
+        Ok(self)
     }
 
     /// Builds it.
