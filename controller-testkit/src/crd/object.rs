@@ -161,11 +161,24 @@ impl Version {
         if text(object, "/apiVersion") == api_version {
             return;
         }
-        object["apiVersion"] = Value::String(api_version);
+        match self.converter.as_ref().and_then(|converter| converter.converted(object, &api_version)) {
+            Some(converted) => *object = converted,
+            None => object["apiVersion"] = Value::String(api_version),
+        }
         if let Some(schema) = self.schemas.get(version) {
             schema.prune(object);
             schema.drop_nulls(object);
         }
+    }
+
+    /// Whether a stored object is known in all versions; what is not is to be asked for.
+    pub(crate) fn is_known_in_all(&self, stored: &Value) -> bool {
+        let Some(converter) = &self.converter else { return true };
+        let mut known = converter.call("").is_none();
+        for version in self.schemas.keys().filter(|version| **version != self.storage) {
+            known &= converter.converted(stored, &format!("{}/{version}", self.group)).is_some();
+        }
+        known
     }
 
     fn wrong_type(&self, object: &Value) -> Option<Vec<FieldError>> {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::object;
 use super::queue::Place;
+use crate::catalog::{Resource, Shape};
 use crate::server::{Answer, Server};
 use crate::store::{Object, Range};
 
@@ -240,8 +241,15 @@ impl<'a> Hand<'a> {
     fn path_of(&self, place: &Place) -> Option<String> {
         let (group, plural) = place.table.split_once('/')?;
         let catalog = self.server.catalog();
-        let version =
-            catalog.group(group)?.versions.iter().find(|version| catalog.get(group, version, plural).is_some())?;
+        let served = || catalog.group(group).into_iter().flat_map(|group| &group.versions);
+        let resources = || served().filter_map(|version| Some((version, catalog.get(group, version, plural)?)));
+        // In the version in which it is stored nothing is lost on the way.
+        let is_stored = |resource: &Resource| match &resource.shape {
+            Shape::Custom(version) => version.storage == version.name,
+            Shape::Builtin(_) => true,
+        };
+        let stored = resources().find(|(_, resource)| is_stored(resource));
+        let (version, _) = stored.or_else(|| resources().next())?;
         Some(format!("{}/{}", path(group, version, place.namespace().unwrap_or_default(), plural), place.name()))
     }
 
@@ -252,6 +260,7 @@ impl<'a> Hand<'a> {
             .uri(path)
             .header(CONTENT_TYPE, content_type)
             .header(USER_AGENT, program(path))
+            .extension(crate::auth::Caller::Inside)
             .body(Bytes::from(body.to_string()))
             .ok()?;
         let (method, path) = (request.method().clone(), request.uri().clone());

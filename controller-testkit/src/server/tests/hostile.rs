@@ -164,6 +164,7 @@ fn ask(rig: &mut Rig, request: Request<Bytes>) {
             assert_ne!(frames.next, Next::More, "{told}");
         }
         Answer::Later { until, .. } => assert!(until > rig.now, "{told}"),
+        Answer::Call { call, .. } => panic!("{told}: no webhook is known, and {call:?} is to be called"),
     }
 }
 
