@@ -23,6 +23,7 @@ mod service;
 mod storage;
 mod texts;
 mod volume;
+mod webhooks;
 mod workload;
 
 use serde_json::Value;
@@ -70,6 +71,9 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => rbac::role(&new, resource.namespaced, f),
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             rbac::binding(&new, old, resource.namespaced, f);
+        }
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            webhooks::configuration(&new, f);
         }
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),

@@ -355,3 +355,80 @@ fn conditions_decide_who_is_asked() {
     );
     check("object.data.nope == 1", "Ignore", 201, false);
 }
+
+#[test]
+fn a_configuration_is_judged() {
+    let mut rig = Rig::new();
+    let mut check = |more: Value, expect: &[&str]| {
+        let configuration = json!({"metadata": {"name": "t"}, "webhooks": [hook("t.example.com", more.clone())]});
+        let got = rig.post(&format!("{HOOKS}/mutatingwebhookconfigurations"), configuration).is(422);
+        let causes = got.body["details"]["causes"].as_array().into_iter().flatten();
+        let told: Vec<String> = causes
+            .map(|cause| format!("{}: {}", text(&cause["field"]).replace("webhooks[0]", "@"), text(&cause["message"])))
+            .collect();
+        assert_eq!(told, expect, "{more}");
+    };
+    check(
+        json!({"name": "a"}),
+        &["@.name: Invalid value: \"a\": should be a domain with at least three segments separated by dots"],
+    );
+    check(json!({"clientConfig": {}}), &["@.clientConfig: Required value: exactly one of url or service is required"]);
+    check(
+        json!({"clientConfig": {"url": "http://x"}}),
+        &["@.clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: \
+         https://host[/path]"],
+    );
+    check(
+        json!({"clientConfig": {"url": "https://u@x?q#f"}}),
+        &[
+            "@.clientConfig.url: Invalid value: \"u\": user information is not permitted in the URL",
+            "@.clientConfig.url: Invalid value: \"f\": fragments are not permitted in the URL",
+            "@.clientConfig.url: Invalid value: \"q\": query parameters are not permitted in the URL",
+        ],
+    );
+    check(
+        json!({"sideEffects": "Some"}),
+        &["@.sideEffects: Unsupported value: \"Some\": supported values: \"None\", \"NoneOnDryRun\""],
+    );
+    check(json!({"sideEffects": ""}), &["@.sideEffects: Required value: must specify one of None, NoneOnDryRun"]);
+    check(
+        json!({"admissionReviewVersions": ["v2"]}),
+        &["@.admissionReviewVersions: Invalid value: [\"v2\"]: must include at least one of v1, v1beta1"],
+    );
+    check(
+        json!({"timeoutSeconds": 31}),
+        &["@.timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds"],
+    );
+    check(
+        json!({"reinvocationPolicy": "X"}),
+        &["@.reinvocationPolicy: Unsupported value: \"X\": supported values: \"IfNeeded\", \"Never\""],
+    );
+    check(
+        json!({"rules": [{}]}),
+        &[
+            "@.rules[0].operations: Required value",
+            "@.rules[0].apiGroups: Required value",
+            "@.rules[0].apiVersions: Required value",
+            "@.rules[0].resources: Required value",
+        ],
+    );
+    let rule =
+        json!({"operations": ["*", "CREATE"], "apiGroups": [""], "apiVersions": ["*", "v1"], "resources": ["*", "a"]});
+    check(
+        json!({"rules": [rule]}),
+        &[
+            "@.rules[0].operations: Invalid value: [\"*\",\"CREATE\"]: if '*' is present, must not specify other operations",
+            "@.rules[0].apiVersions: Invalid value: [\"*\",\"v1\"]: if '*' is present, must not specify other API versions",
+            "@.rules[0].resources: Invalid value: [\"*\",\"a\"]: if '*' is present, must not specify other resources without \
+         subresources",
+        ],
+    );
+    #[cfg(feature = "cel")]
+    check(
+        json!({"matchConditions": [{"name": "a", "expression": "nope"}]}),
+        &[
+            "@.matchConditions[0].expression: Invalid value: \"nope\": compilation failed: ERROR: <input>:1:1: undeclared \
+         reference to 'nope' (in container '')\n | nope\n | ^",
+        ],
+    );
+}
