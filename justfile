@@ -80,14 +80,28 @@ gates *arguments:
 fuzz *seconds:
     fuzz/run.sh {{seconds}}
 
+# Clients of other languages, each with a scenario of its own, against the program `apiserver`: installs them below
+# target/clients. It needs Go, Python, Node and a JDK with Maven. `just clients go node` runs some of them.
+clients *languages:
+    tests/clients/run.sh {{languages}}
+
 # The same questions put to the corpus, and to what is too large for it.
 fuzz-corpus:
     cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
 # Figures of the engine beside its peers: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`, and
 # `just bench --write-docs` for docs/performance.md. `just bench --help` tells more.
-bench *arguments: peers
-    cargo run --release -p benches -- {{arguments}}
+# `just bench apiserver` is about the embedded API server instead.
+bench *arguments:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    set -- {{arguments}}
+    if [ "${1:-}" = apiserver ]; then
+        shift
+        exec cargo bench -p controller-testkit --bench apiserver -- "$@"
+    fi
+    "{{just_executable()}}" peers
+    cargo run --release -p benches -- "$@"
 
 # The report of the figures that are there: `just bench-report --write-docs`.
 bench-report *arguments:

@@ -46,6 +46,7 @@ mod apply;
 mod selector;
 mod status;
 mod store;
+mod journal;
 mod world;
 
 mod cluster;
@@ -54,7 +55,8 @@ mod playground;
 pub use auth::{Authorization, TokenTableError, User};
 pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
-pub use front::{Serve, ServeError, Served};
+pub use front::{ClientCertificate, Serve, ServeError, Served};
+pub use journal::StateError;
 pub use playground::{Playground, PlaygroundBuilder};
 pub use server::RestoreError;
 pub use world::World;

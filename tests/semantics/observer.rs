@@ -123,14 +123,14 @@ impl Drop for Browser {
 async fn shown() -> (Running, String) {
     let cluster = quiet_cluster();
     Hand::of(&cluster).create("a", "1").await;
-    let port = super::observability::free_port();
     let operator = Operator::new("shop")
         .client(cluster.client())
-        .admin(([127, 0, 0, 1], port))
+        .admin(([127, 0, 0, 1], 0))
         .controller(Watcher(Play::well()))
         .spawn();
     operator.settled().await;
-    (operator, format!("http://127.0.0.1:{port}/"))
+    let address = operator.admin_address().expect("it listens");
+    (operator, format!("http://{address}/"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,11 +6,13 @@ mod log;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -22,8 +24,10 @@ pub use log::{Exchange, Log};
 use crate::auth::{self, Authorization, Gate, TokenTableError, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
+use crate::journal::{self, StateError};
 use crate::server::{RestoreError, Server};
-use crate::world::World;
+use crate::store::Store;
+use crate::world::{Clockwork, World};
 
 /// An API server with the controllers that a cluster has, without sockets and without processes.
 ///
@@ -70,6 +74,7 @@ impl Cluster {
             world: World::full(),
             authorization: Authorization::default(),
             tokens: Vec::new(),
+            forget_after: None,
         }
     }
 
@@ -234,6 +239,7 @@ pub struct ClusterBuilder {
     world: World,
     authorization: Authorization,
     tokens: Vec<(String, User)>,
+    forget_after: Option<Duration>,
 }
 
 impl ClusterBuilder {
@@ -252,6 +258,21 @@ impl ClusterBuilder {
     /// What of the cluster's own controllers is at work.
     pub fn world(mut self, world: World) -> Self {
         self.world = world;
+        self
+    }
+
+    /// Forgets the history of changes once it is this old, five minutes unless set: a watch or a page from before that
+    /// is answered with 410, `Expired`.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    /// use std::time::Duration;
+    ///
+    /// let forgetful = Cluster::builder().forget_after(Duration::from_secs(30)).build();
+    /// # let _ = forgetful;
+    /// ```
+    pub fn forget_after(mut self, age: Duration) -> Self {
+        self.forget_after = Some(age);
         self
     }
 
@@ -295,14 +316,61 @@ impl ClusterBuilder {
 
     /// Builds it.
     pub fn build(self) -> Cluster {
+        let (server, clock, rng) = self.begin(Store::new(), None);
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, None)), world: Arc::default() }
+    }
+
+    /// Builds it over what this file holds, and keeps everything there from then on: an answer or an event that a
+    /// client has had is on the disk, whatever happens to the process. A file that is missing is made.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("state");
+    /// let before = Cluster::builder().open(&path)?.resource_version();
+    /// let after = Cluster::builder().seed(1).open(&path)?.resource_version();
+    /// assert!(after >= before);
+    /// # Ok::<_, controller_testkit::StateError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that can't be read or written, that another server has open, or that is broken in its middle.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Cluster, StateError> {
+        let mut opened = journal::open(path.as_ref())?;
+        let store = std::mem::replace(&mut opened.store, Store::new());
+        // Tokens that are out stay good.
+        let seal = opened.note("seal").and_then(|seal| seal.as_u64()).unwrap_or_else(|| {
+            let mut rng = fastrand::Rng::with_seed(self.seed);
+            rng.fork().u64(..)
+        });
+        opened.set_note("seal", seal.into());
+        let (mut server, clock, rng) = self.begin(store, Some(seal));
+        server.take_stock(clock.started_at());
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        let journal = opened.keep(server.store())?;
+        Ok(Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, Some(journal))), world: Arc::default() })
+    }
+
+    /// `seal` is what the tokens of service accounts are signed with, where some are out already.
+    fn begin(&self, store: Store, seal: Option<u64>) -> (Server, Clock, fastrand::Rng) {
         let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut server = Server::new();
-        *server.gate() = Gate::new(self.authorization, &mut rng.fork());
-        for (token, user) in self.tokens {
-            server.gate().know(token, user);
+        let mut server = Server::over(store);
+        if let Some(age) = self.forget_after {
+            server.keep_log(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
         }
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut seal = seal.map_or_else(|| rng.fork(), fastrand::Rng::with_seed);
+        *server.gate() = Gate::new(self.authorization, &mut seal);
+        for (token, user) in &self.tokens {
+            server.gate().know(token.clone(), user.clone());
+        }
+        (server, clock, rng)
+    }
+
+    fn furnish(&self, mut server: Server, clock: &Clock, mut rng: fastrand::Rng) -> (Server, Clockwork, fastrand::Rng) {
         let world = self.world.begin(&mut server, clock.started_at(), &mut rng);
-        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng)), world: Arc::default() }
+        (server, world, rng)
     }
 }

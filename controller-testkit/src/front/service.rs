@@ -60,6 +60,9 @@ where
     }
 }
 
+/// So much of a body that is too large is read all the same: a client that is still sending does not look for an answer.
+const FORBEARANCE: usize = 32 * 1024 * 1024;
+
 /// Reads a request's body, up to the size at which the server refuses it anyway.
 pub(crate) async fn read<B>(request: Request<B>) -> io::Result<Request<Bytes>>
 where
@@ -70,16 +73,21 @@ where
     let (head, body) = request.into_parts();
     let mut body = std::pin::pin!(body);
     let mut read = Bytes::new();
+    let mut passed = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let Ok(mut data) = frame.into_data() else { continue };
+        passed += data.remaining();
+        if passed > FORBEARANCE {
+            break;
+        }
         let room = BODY_LIMIT.saturating_sub(read.len());
+        if room == 0 {
+            continue;
+        }
         let piece = data.copy_to_bytes(data.remaining().min(room));
         // Most bodies are one frame, which is kept as it is.
         read = if read.is_empty() { piece } else { joined(read, &piece) };
-        if read.len() >= BODY_LIMIT {
-            break;
-        }
     }
     Ok(Request::from_parts(head, read))
 }

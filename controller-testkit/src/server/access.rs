@@ -141,6 +141,14 @@ impl Server {
     pub(crate) fn furnish_roles(&mut self, filled: Filled, now: Timestamp, rng: &mut fastrand::Rng) {
         let generation = self.catalog.generation();
         for (table, key, role) in templates(&self.catalog, filled) {
+            if self.store.get(table, key).is_some() {
+                // From an older life: it is its owner's.
+                continue;
+            }
+            if self.store.get(table, key).is_some() {
+                // A cluster that goes on has them, as its users have left them.
+                continue;
+            }
             let mut role = role.clone();
             let metadata = meta::of(&mut role);
             metadata.insert("uid".into(), meta::uid(rng).into());

@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::fault;
 use crate::protobuf;
 use crate::status::ApiError;
+use crate::store::{DEEPEST, is_deeper};
 
 /// The largest body that is read.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -65,12 +66,20 @@ impl Body {
     /// Reads a body; the fault is in the words of the parser. A protobuf body may leave out what it is: then it is of
     /// the version and kind that the path expects.
     pub(crate) fn parse(language: Language, bytes: &[u8], (version, kind): (&str, &str)) -> Result<Self, String> {
-        match language {
+        let body = match language {
             Language::Json => Self::json(bytes),
             Language::Yaml => Self::yaml(bytes),
             Language::Protobuf => protobuf::decode_for(bytes, version, kind)
                 .map(|value| Self { value, duplicates: Vec::new() })
                 .map_err(|fault| fault.to_string()),
+        };
+        body.and_then(Self::not_too_deep)
+    }
+
+    fn not_too_deep(self) -> Result<Self, String> {
+        match is_deeper(&self.value, DEEPEST) {
+            true => Err("exceeded max depth".to_owned()),
+            false => Ok(self),
         }
     }
 
@@ -80,7 +89,7 @@ impl Body {
         let seed = Seed { place: &Place::Root, duplicates: &duplicates };
         let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         match value {
-            Ok(value) => Ok(Self { value, duplicates: duplicates.into_inner() }),
+            Ok(value) => Self { value, duplicates: duplicates.into_inner() }.not_too_deep(),
             Err(error) => Err(fault::of(bytes).unwrap_or_else(|| error.to_string())),
         }
     }

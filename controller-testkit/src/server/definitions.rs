@@ -23,6 +23,15 @@ impl Server {
         }
     }
 
+    /// Serves what the definitions in a store from before define.
+    pub(crate) fn take_stock(&mut self, now: Timestamp) {
+        let whole = crate::store::Range { prefix: "", from: "" };
+        let names: Vec<Arc<str>> = self.store.scan(DEFINITIONS, whole).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.establish(&name, now);
+        }
+    }
+
     /// Accepts or refuses a definition's names, and serves what it defines.
     fn establish(&mut self, name: &str, now: Timestamp) {
         let Some(definition) = self.store.get(DEFINITIONS, name).cloned() else {

@@ -157,7 +157,7 @@ impl Server {
             }
             let page = Page::parse(&options.continue_token, prefix)?;
             return match page.rv {
-                Some(rv) if self.store.is_too_old(table, rv) => {
+                Some(rv) if self.store.is_too_old_to_list(table, rv) => {
                     Err(ApiError::expired_page(Page { rv: None, start: page.start }.token(prefix)).into())
                 }
                 Some(rv) => {
@@ -175,7 +175,7 @@ impl Server {
             None => options.limit > 0,
         };
         match wanted {
-            Some(rv) if rv != 0 && exact && self.store.is_too_old(table, rv) => {
+            Some(rv) if rv != 0 && exact && self.store.is_too_old_to_list(table, rv) => {
                 Err(ApiError::expired("The resourceVersion for the provided list is too old.").into())
             }
             Some(rv) if rv != 0 && exact => Ok((Some(rv), String::new())),

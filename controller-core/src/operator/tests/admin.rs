@@ -260,13 +260,14 @@ async fn the_page_is_whole_without_a_script_and_nothing_in_it_is_markup_from_out
     let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
     let fails = ChildSpec::worker(evil, move |cx: ChildContext| async move {
         cx.ready();
+        tokio::time::sleep(millis(300)).await;
         Err(evil.into())
     });
     let operator = Operator::new(evil)
         .client(cluster.client())
         .admin(port())
         .child(fails.restart(Restart::Transient))
-        .intensity(1_000_000, secs(1))
+        .intensity(10, secs(1))
         .controller(watcher(&seen, 1));
     let shown = Shown::of(operator);
     tokio::time::sleep(secs(1)).await;

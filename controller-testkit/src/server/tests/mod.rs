@@ -5,6 +5,7 @@ mod applies;
 mod builtin;
 mod conversion;
 mod custom;
+mod hostile;
 mod parts;
 mod reads;
 #[cfg(feature = "cel")]
