@@ -28,10 +28,10 @@ pub(crate) struct Hub {
     pub(crate) bell: Arc<Notify>,
     /// Rung when the server has gone down or come up.
     pub(crate) power: Notify,
-    /// How far the state file has got, where there is one.
-    mark: Option<Mark>,
     /// Whom webhooks may call in process.
     pub(crate) hosts: Hosts,
+    /// How far the state file has got, where there is one.
+    mark: Option<Mark>,
     state: Mutex<State>,
 }
 
