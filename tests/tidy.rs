@@ -53,6 +53,7 @@ const PURE: &[&str] = &[
     "controller-testkit/src/patch",
     "controller-testkit/src/apply",
     "controller-testkit/src/schema",
+    "controller-testkit/src/cel",
     "controller-testkit/src/crd",
     "controller-testkit/src/kinds",
     "controller-testkit/src/protobuf",

@@ -38,6 +38,7 @@ mod kinds;
 mod protobuf;
 mod field;
 mod schema;
+mod cel;
 mod crd;
 mod patch;
 mod apply;

@@ -23,7 +23,7 @@ fn main() {
         finds += &format!("({:?}, {name}::find), ", mutant.name);
     }
     let text = format!(
-        "{modules}\n/// What looks for a difference in each mutant.\nconst FINDS: &[(&str, fn(u32) -> Option<String>)] = &[{finds}];\n"
+        "{modules}\n/// What looks for a difference in each mutant.\nconst FINDS: &[(&str, Find)] = &[{finds}];\n"
     );
     fs::write(out.join("subjects.rs"), text).expect("the folder is there");
 }

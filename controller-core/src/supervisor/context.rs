@@ -26,13 +26,14 @@ use crate::dispatch::Scope;
 /// ```
 pub struct ChildContext {
     line: Arc<Line>,
+    scope: Option<Arc<Scope>>,
 }
 
 impl ChildContext {
     /// One more context on this line. It counts: without any the child can't say ready any more.
-    pub(super) fn new(line: Arc<Line>) -> Self {
+    pub(super) fn new(line: Arc<Line>, scope: Option<Arc<Scope>>) -> Self {
         line.is_held();
-        Self { line }
+        Self { line, scope }
     }
 
     /// The child's id in its supervisor.
@@ -121,7 +122,7 @@ impl ChildContext {
 
     /// What the operator gives to its children; none where the tree is not part of an operator.
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
-        self.line.scope()
+        self.scope.as_ref()
     }
 
     pub(super) fn line(&self) -> &Arc<Line> {
@@ -131,7 +132,7 @@ impl ChildContext {
 
 impl Clone for ChildContext {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.line))
+        Self::new(Arc::clone(&self.line), self.scope.clone())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Owns the wall around a child: a panic while it is made, run or dropped is its end, and nobody else's.
 
-use std::future::poll_fn;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 
@@ -11,33 +12,62 @@ use super::exit::Exit;
 use super::line::Line;
 use crate::env;
 
-/// Makes the child's future and runs it to its end.
+/// Makes the child's future and runs it to its end. It is written out because there may be very many, and what a compiler
+/// makes of an `async fn` is three times as large.
 ///
 /// Unwind safety: after a panic the future is only dropped, and what it shared is the child's own affair, as
 /// it is with a thread that panicked.
-pub(crate) async fn run<F>(line: Arc<Line>, make: F) -> Exit
+pub(super) struct Guarded<F> {
+    line: Arc<Line>,
+    stage: Stage<F>,
+}
+
+enum Stage<F> {
+    Made(F),
+    Runs(BoxFuture<'static, Exit>),
+    Over,
+}
+
+impl<F> Guarded<F>
 where
-    F: FnOnce() -> BoxFuture<'static, Exit>,
+    F: FnOnce() -> BoxFuture<'static, Exit> + Unpin,
 {
-    let mut future = match watched(&line, make) {
-        Ok(future) => future,
-        Err(exit) => return exit,
-    };
-    let exit = poll_fn(|task| match watched(&line, || future.as_mut().poll(task)) {
-        Ok(Poll::Ready(exit)) => Poll::Ready(exit),
-        Ok(Poll::Pending) => {
-            // A child that let go of its context can't say ready any more; its siblings must not wait for it.
-            if line.is_forgotten() {
-                line.say_ready();
+    /// `make` makes the child's future, in its own task.
+    pub(super) fn new(line: Arc<Line>, make: F) -> Self {
+        Self { line, stage: Stage::Made(make) }
+    }
+}
+
+impl<F> Future for Guarded<F>
+where
+    F: FnOnce() -> BoxFuture<'static, Exit> + Unpin,
+{
+    type Output = Exit;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Exit> {
+        let mut future = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Made(make) => match watched(&self.line, make) {
+                Ok(future) => future,
+                Err(exit) => return Poll::Ready(exit),
+            },
+            Stage::Runs(future) => future,
+            Stage::Over => return Poll::Pending,
+        };
+        let exit = match watched(&self.line, || future.as_mut().poll(task)) {
+            Ok(Poll::Ready(exit)) | Err(exit) => exit,
+            Ok(Poll::Pending) => {
+                // A child that let go of its context can't say ready any more; its siblings must not wait for it.
+                if self.line.is_forgotten() {
+                    self.line.say_ready();
+                }
+                self.stage = Stage::Runs(future);
+                return Poll::Pending;
             }
-            Poll::Pending
+        };
+        match watched(&self.line, move || drop(future)) {
+            Ok(()) => Poll::Ready(exit),
+            Err(exit) => Poll::Ready(exit),
         }
-        Err(exit) => Poll::Ready(exit),
-    })
-    .await;
-    match watched(&line, move || drop(future)) {
-        Ok(()) => exit,
-        Err(exit) => exit,
     }
 }
 

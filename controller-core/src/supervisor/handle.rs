@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::blocked::Polls;
 use super::exit::Exit;
-use crate::dispatch::Scope;
 use crate::env::Clock;
 
 const READY: u8 = 1;
@@ -21,7 +20,6 @@ const ENDED: u8 = 8;
 /// Both ends of the line between a supervisor and one start of one child.
 pub(crate) struct Line {
     id: Arc<str>,
-    scope: Option<Arc<Scope>>,
     contexts: AtomicUsize,
     /// What was said so far. It only grows.
     said: AtomicU8,
@@ -41,10 +39,9 @@ struct Signs {
 }
 
 impl Line {
-    pub(super) fn new(id: Arc<str>, scope: Option<Arc<Scope>>) -> Self {
+    pub(super) fn new(id: Arc<str>) -> Self {
         Self {
             id,
-            scope,
             contexts: AtomicUsize::new(0),
             said: AtomicU8::new(0),
             news: Notify::new(),
@@ -68,10 +65,6 @@ impl Line {
 
     pub(super) fn id(&self) -> &str {
         &self.id
-    }
-
-    pub(super) fn scope(&self) -> Option<&Arc<Scope>> {
-        self.scope.as_ref()
     }
 
     pub(super) fn polls(&self) -> Option<&Polls> {

@@ -31,7 +31,8 @@ pub struct Supervisor {
     intensity: u32,
     period: Duration,
     auto_shutdown: AutoShutdown,
-    children: Vec<ChildSpec>,
+    /// What runs shares them.
+    children: Vec<Arc<ChildSpec>>,
     door: Arc<Door>,
 }
 
@@ -73,7 +74,7 @@ impl Supervisor {
 
     /// One more child, after those that are there.
     pub fn child(mut self, child: impl IntoChild) -> Self {
-        self.children.push(child.into_child());
+        self.children.push(Arc::new(child.into_child()));
         self
     }
 
@@ -85,6 +86,10 @@ impl Supervisor {
 
     /// The children in the order they start in.
     pub fn children(&self) -> impl Iterator<Item = &ChildSpec> {
+        self.children.iter().map(Arc::as_ref)
+    }
+
+    pub(super) fn shared_children(&self) -> impl Iterator<Item = &Arc<ChildSpec>> {
         self.children.iter()
     }
 

@@ -6,6 +6,7 @@
 mod alarms;
 mod calls;
 mod child;
+mod start;
 mod stop;
 
 use std::collections::VecDeque;
@@ -13,27 +14,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::blocked::Lookout;
-use super::child_spec::{ChildSpec, Start};
+use super::child_spec::ChildSpec;
 use super::context::ChildContext;
 use super::error::SupervisorError;
 use super::exit::Exit;
-use super::guard;
 use super::handle::Call;
-use super::line::Line;
 use super::policy::{AfterExit, Ending, Pulse, Roster, Step, judge};
 use super::spec::Supervisor;
-use crate::env::{self, Clock};
+use crate::env::Clock;
 use alarms::{Alarm, Alarms};
 use child::{Child, Gone, Run, Running};
-
-/// How long a child may take to become ready before the log says what its siblings wait for.
-const SLOW_START: Duration = Duration::from_secs(10);
+use start::Started;
 
 /// How a supervisor ended.
 #[derive(Debug, Clone)]
@@ -54,16 +50,6 @@ enum Wake {
     Gone(Gone),
     Alarm(u64, Alarm),
     Call(Call),
-}
-
-/// What came of starting a child.
-enum Started {
-    Ready,
-    /// It said that there is nothing to run.
-    Ignored,
-    Failed(Exit),
-    /// The supervisor was asked to stop before the child was ready.
-    Interrupted,
 }
 
 struct Tree {
@@ -96,14 +82,6 @@ pub(crate) async fn supervise(spec: Arc<Supervisor>, cx: ChildContext) -> End {
     end
 }
 
-/// A child's future. Panics while it is made, run and dropped end this child alone.
-fn launch(start: Start, cx: ChildContext) -> BoxFuture<'static, Exit> {
-    match start {
-        Start::Worker(start) => start(cx),
-        Start::Supervisor(spec) => async move { cx.beating(supervise(spec, cx.clone())).await.into_exit() }.boxed(),
-    }
-}
-
 enum Never {}
 
 impl Tree {
@@ -123,8 +101,8 @@ impl Tree {
             itself,
             spec: Arc::clone(&spec),
         };
-        for child in spec.children() {
-            tree.insert(child.clone());
+        for child in spec.shared_children() {
+            tree.insert(Arc::clone(child));
         }
         tree
     }
@@ -274,89 +252,6 @@ impl Tree {
         }
     }
 
-    /// Starts a child and waits until it is ready, however long that takes.
-    async fn start(&mut self, number: u64) -> Started {
-        if self.cx.is_stopping() {
-            return Started::Interrupted;
-        }
-        let Some((start, line)) = self.launch(number) else { return Started::Interrupted };
-        let mut slow = std::pin::pin!(tokio::time::sleep(SLOW_START));
-        let mut told = false;
-        loop {
-            let gone = tokio::select! {
-                biased;
-                () = line.readiness() => return self.is_ready(number, &line),
-                () = self.cx.line().asked_to_stop() => return Started::Interrupted,
-                Some(gone) = self.running.next() => gone,
-                () = &mut slow, if !told => {
-                    told = true;
-                    let supervisor = self.spec.name();
-                    tracing::warn!(
-                        supervisor,
-                        child = line.id(),
-                        "a child has not said for {SLOW_START:?} that it is ready, and what comes after it waits: call `cx.ready()`"
-                    );
-                    continue;
-                }
-            };
-            if (gone.child, gone.start) != (number, start) {
-                self.gone.push_back(gone);
-                continue;
-            }
-            // It may have said ready and ended before this loop was polled.
-            if line.is_ready() {
-                self.gone.push_back(gone);
-                return self.is_ready(number, &line);
-            }
-            line.say_exit(gone.exit.clone());
-            if let Some(child) = self.roster.child_mut(number) {
-                child.last_exit = Some(gone.exit.clone());
-            }
-            let ignored = line.is_ignored() && gone.exit.is_normal();
-            return if ignored { Started::Ignored } else { Started::Failed(gone.exit) };
-        }
-    }
-
-    /// The task of a child's next start.
-    fn launch(&mut self, number: u64) -> Option<(u64, Arc<Line>)> {
-        let id = Arc::clone(&self.roster.get(number)?.id);
-        let child = self.roster.child_mut(number)?;
-        child.starts += 1;
-        let start = child.starts;
-        let (launched, health, blocked_after) =
-            (child.spec.start().clone(), child.spec.health, child.spec.blocked_after);
-        let mut line = Line::new(id, self.cx.scope().cloned());
-        if let Some(limit) = health {
-            line = line.with_signs(limit, self.clock.clone(), self.origin);
-        }
-        let seen = blocked_after.map(|limit| {
-            let supervisor = Arc::clone(self.spec.shared_name());
-            (limit, self.lookout.get_or_insert_with(|| Lookout::start(supervisor)))
-        });
-        if let Some((limit, lookout)) = &seen {
-            line = line.with_polls(lookout.polls(*limit));
-        }
-        let line = Arc::new(line);
-        if let Some((_, lookout)) = seen {
-            lookout.watch(&line);
-        }
-        let cx = ChildContext::new(Arc::clone(&line));
-        let task = env::spawn(guard::run(Arc::clone(&line), move || launch(launched, cx)));
-        self.roster.started(number, Run { line: Arc::clone(&line), abort: task.abort_handle() });
-        self.running.push(Running { child: number, start, task });
-        Some((start, line))
-    }
-
-    fn is_ready(&mut self, number: u64, line: &Line) -> Started {
-        let now = self.now();
-        self.roster.ready(number, now);
-        if let Some(limit) = self.roster.get(number).and_then(|entry| entry.child.spec.health) {
-            line.say_alive();
-            self.expect_sign(number, now.saturating_add(limit));
-        }
-        Started::Ready
-    }
-
     fn expect_sign(&mut self, number: u64, due: Duration) {
         self.alarms.set(number, Alarm::Health(due), due);
     }
@@ -381,13 +276,13 @@ impl Tree {
         }
     }
 
-    fn insert(&mut self, spec: ChildSpec) -> u64 {
+    fn insert(&mut self, spec: Arc<ChildSpec>) -> u64 {
         let number = self.spec.door().number();
         self.insert_as(number, spec);
         number
     }
 
-    fn insert_as(&mut self, number: u64, spec: ChildSpec) {
+    fn insert_as(&mut self, number: u64, spec: Arc<ChildSpec>) {
         let (id, terms) = (Arc::from(spec.id.as_str()), spec.terms());
         self.roster.insert(number, id, terms, Child { spec, starts: 0, restarts: 0, last_exit: None });
     }

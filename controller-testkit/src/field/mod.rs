@@ -152,6 +152,16 @@ impl FieldError {
         Self::invalid(field, value, "field is immutable")
     }
 
+    /// A value that breaks a rule, as it is shown to whoever wrote it.
+    pub(crate) fn invalid_shown(field: impl fmt::Display, shown: &str, detail: impl AsRef<str>) -> Self {
+        Self::new(Cause::Invalid, field, format!("{}: {shown}", Cause::Invalid.opening()), detail.as_ref())
+    }
+
+    /// A fault of that cause with a value too large to be shown.
+    pub(crate) fn unshown(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
+        Self::without_value(cause, field, detail)
+    }
+
     fn without_value(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
         Self::new(cause, field, cause.opening().to_owned(), detail.as_ref())
     }

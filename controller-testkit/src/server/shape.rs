@@ -129,10 +129,10 @@ pub(crate) fn settle_changed(
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
     match (&resource.shape, part) {
-        (Shape::Custom(version), Part::Status) => version.prepare_status(object, old),
+        (Shape::Custom(version), Part::Status) => version.prepare_status(object, old, warnings),
         (Shape::Custom(version), _) => {
             warnings.extend(crd::finalizer_warnings(object, Some(old)));
-            version.prepare_update(object, old)
+            version.prepare_update(object, old, warnings)
         }
         (Shape::Builtin(_), Part::Status) if is_definition(resource) => {
             establish::prepare_status_update(object, old);

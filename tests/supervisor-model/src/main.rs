@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 include!(concat!(env!("OUT_DIR"), "/subjects.rs"));
 
+/// Looks for a difference over so many histories.
+type Find = fn(u32) -> Option<String>;
+
 /// How many histories the policy is compared over.
 const HISTORIES: u32 = 100_000;
 

@@ -42,9 +42,18 @@ pub(crate) struct Terms {
 pub(crate) struct Entry<C, R> {
     pub(crate) id: Arc<str>,
     pub(crate) child: C,
-    terms: Terms,
+    restart: Restart,
+    significant: bool,
+    /// Where its restarts are delayed.
+    spacing: Option<Box<Spacing>>,
     state: State<R>,
     up_since: Duration,
+}
+
+/// The restarts of a child that are delayed.
+#[derive(Debug)]
+struct Spacing {
+    delay: Delay,
     /// How often it was restarted without having been well in between.
     streak: u32,
 }
@@ -123,7 +132,7 @@ pub(crate) struct Roster<C, R> {
     rules: Rules,
     intensity: Intensity,
     /// By number, which is the order of starting.
-    children: BTreeMap<u64, Entry<C, R>>,
+    children: BTreeMap<u64, Box<Entry<C, R>>>,
     numbers: BTreeMap<Arc<str>, u64>,
     plan: VecDeque<Step>,
     /// Whether the supervisor itself has started: until then a start that fails is its own failure.
@@ -151,7 +160,7 @@ impl<C, R> Entry<C, R> {
     }
 
     fn is_temporary(&self) -> bool {
-        self.terms.restart == Restart::Temporary
+        self.restart == Restart::Temporary
     }
 }
 
@@ -192,12 +201,14 @@ impl<C, R> Roster<C, R> {
     /// One more child, which does not run yet. Numbers grow.
     pub(crate) fn insert(&mut self, number: u64, id: Arc<str>, terms: Terms, child: C) {
         self.numbers.insert(Arc::clone(&id), number);
-        let entry = Entry { id, child, terms, state: State::Down, up_since: Duration::ZERO, streak: 0 };
-        self.children.insert(number, entry);
+        let Terms { restart, significant, delay } = terms;
+        let spacing = delay.map(|delay| Box::new(Spacing { delay, streak: 0 }));
+        let entry = Entry { id, child, restart, significant, spacing, state: State::Down, up_since: Duration::ZERO };
+        self.children.insert(number, Box::new(entry));
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&Entry<C, R>> {
-        self.children.get(&number)
+        self.children.get(&number).map(Box::as_ref)
     }
 
     pub(crate) fn child_mut(&mut self, number: u64) -> Option<&mut C> {
@@ -210,7 +221,7 @@ impl<C, R> Roster<C, R> {
 
     /// In the order of starting.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, &Entry<C, R>)> {
-        self.children.iter().map(|(number, entry)| (*number, entry))
+        self.children.iter().map(|(number, entry)| (*number, &**entry))
     }
 
     /// Those that run, in the order of stopping.
@@ -275,10 +286,10 @@ impl<C, R> Roster<C, R> {
         let entry = self.children.get_mut(&number).filter(|entry| entry.is_up())?;
         entry.state = State::Down;
         let uptime = now.saturating_sub(entry.up_since);
-        if entry.terms.delay.is_some_and(|delay| delay.forgives(uptime)) {
-            entry.streak = 0;
+        if let Some(spacing) = entry.spacing.as_mut().filter(|spacing| spacing.delay.forgives(uptime)) {
+            spacing.streak = 0;
         }
-        let Terms { restart, significant, .. } = entry.terms;
+        let (restart, significant) = (entry.restart, entry.significant);
         if restarts(restart, normal) {
             return Some(self.restart(number, now));
         }
@@ -356,13 +367,13 @@ impl<C, R> Roster<C, R> {
                 return AfterExit::TooMany(count);
             }
         };
-        let Some(delay) = entry.terms.delay else {
+        let Some(spacing) = &mut entry.spacing else {
             self.stop_group(number);
             self.start_group(number);
             return AfterExit::Restarts(count);
         };
-        let wait = delay.after(entry.streak);
-        entry.streak = entry.streak.saturating_add(1);
+        let wait = spacing.delay.after(spacing.streak);
+        spacing.streak = spacing.streak.saturating_add(1);
         entry.state = State::Restarting(Waits::ItsDelay);
         self.stop_group(number);
         self.plan.push_back(Step::Later(number, wait));
@@ -402,9 +413,7 @@ impl<C, R> Roster<C, R> {
         match self.rules.auto_shutdown {
             AutoShutdown::Never => false,
             AutoShutdown::AnySignificant => true,
-            AutoShutdown::AllSignificant => {
-                !self.children.values().any(|entry| entry.terms.significant && alive(entry))
-            }
+            AutoShutdown::AllSignificant => !self.children.values().any(|entry| entry.significant && alive(entry)),
         }
     }
 }

@@ -176,3 +176,38 @@ async fn it_is_a_child_like_any_supervisor() {
     assert_eq!(bob.id(), "bob#1", "no two children have one number");
     tree.stop().await;
 }
+
+#[test]
+fn children_that_spin_are_left_behind_together() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build().expect("a runtime");
+    let release = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let spinning = Arc::clone(&release);
+    runtime.block_on(async {
+        let crew = DynamicSupervisor::new("crew", move |shutdown: Shutdown| {
+            let release = Arc::clone(&spinning);
+            ChildSpec::worker("spins", move |cx: ChildContext| {
+                let release = Arc::clone(&release);
+                async move {
+                    cx.ready();
+                    cx.stopped().await;
+                    while !release.load(std::sync::atomic::Ordering::Relaxed) {
+                        std::thread::yield_now();
+                    }
+                }
+            })
+            .shutdown(shutdown)
+        });
+        let handle = crew.handle();
+        let tree = crew.start().await.expect("it starts");
+        let mut ends = Vec::new();
+        for shutdown in [Shutdown::After(ms(1)), Shutdown::After(ms(20))] {
+            ends.push(handle.start_child(shutdown).await.expect("it starts").monitor());
+        }
+        tree.stop().await;
+        for end in ends {
+            assert_eq!(end.await.to_string(), "killed");
+        }
+        release.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}

@@ -36,11 +36,9 @@ async fn a_monitor_hears_of_a_stop_and_of_a_dropped_tree() {
         .await
         .expect("it starts");
     let handle = tree.handle();
-    let monitor = async |id: &str| {
-        let child = handle.which_child(id).await.expect("it is there");
-        child.handle.expect("it runs").monitor()
-    };
-    let (stopped, killed, dropped) = (monitor("stopped").await, monitor("killed").await, monitor("dropped").await);
+    let child = async |id: &str| handle.which_child(id).await.expect("it is there").handle.expect("it runs");
+    let (stopped, killed) = (child("stopped").await.monitor(), child("killed").await.monitor());
+    let dropped = child("dropped").await.monitor();
     handle.terminate_child("stopped").await.expect("it is there");
     handle.terminate_child("killed").await.expect("it is there");
     assert_eq!((stopped.await.to_string(), killed.await.to_string()), ("shutdown".to_owned(), "killed".to_owned()));

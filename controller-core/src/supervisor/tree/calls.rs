@@ -52,7 +52,7 @@ impl Tree {
             }
             Call::Spec(id, reply) => {
                 let found = self.roster.find(&id).and_then(|number| self.roster.get(number));
-                let _ = reply.send(found.map(|entry| entry.child.spec.clone()));
+                let _ = reply.send(found.map(|entry| ChildSpec::clone(&entry.child.spec)));
             }
             Call::TryAgain(number) => self.try_again(number),
         }
@@ -69,7 +69,7 @@ impl Tree {
         if let Err(refusal) = self.roster.may_start(&spec.id, spec.terms()) {
             return Ok(Err(self.refused(refusal, spec.id)));
         }
-        let number = self.insert(spec);
+        let number = self.insert(Arc::new(spec));
         self.start_new(number).await
     }
 
@@ -80,7 +80,7 @@ impl Tree {
         }
         let number = self.spec.door().number();
         spec.id = format!("{}#{number}", spec.id);
-        self.insert_as(number, spec);
+        self.insert_as(number, Arc::new(spec));
         self.start_new(number).await
     }
 
@@ -167,7 +167,7 @@ impl Tree {
         let line = match self.roster.get(number).and_then(Entry::run) {
             Some(run) => Arc::clone(&run.line),
             None => {
-                let line = Line::new(self.id(number), None);
+                let line = Line::new(self.id(number));
                 line.say_exit(Exit::Normal);
                 Arc::new(line)
             }

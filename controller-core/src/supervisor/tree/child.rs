@@ -18,7 +18,7 @@ use crate::supervisor::line::Line;
 use crate::supervisor::policy::{Entry, State};
 
 pub(super) struct Child {
-    pub(super) spec: ChildSpec,
+    pub(super) spec: Arc<ChildSpec>,
     pub(super) starts: u64,
     pub(super) restarts: u64,
     pub(super) last_exit: Option<Exit>,

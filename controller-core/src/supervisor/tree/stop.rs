@@ -1,6 +1,6 @@
 //! Owns how children are stopped: one at a time by their `shutdown`, or all at once where they come from a template.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::supervisor::rule::Shutdown;
 const LEAK_LIMIT: Duration = Duration::from_secs(1);
 
 /// One child that is being stopped.
+#[derive(Clone)]
 struct Leaving {
     line: Arc<Line>,
     abort: AbortHandle,
@@ -25,9 +26,11 @@ struct Leaving {
     shutdown: Shutdown,
 }
 
-/// How long it is waited for, and how often it was tried to end it.
+/// How far the stop of one of many children is.
 enum Stage {
+    /// It has its `shutdown`.
     Asked,
+    /// It has [`LEAK_LIMIT`].
     Aborted,
 }
 
@@ -81,58 +84,57 @@ impl Tree {
         if gone.is_none() {
             self.tell_of_leak(leaving.line.id());
         }
-        gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed)
+        gone.unwrap_or(Exit::Killed)
     }
 
     /// Asks all of them to stop, then waits: each has its own time, and all times run side by side.
     async fn terminate_together(&mut self, numbers: Vec<u64>) {
         let now = self.clock.instant();
-        let mut leaving = BTreeMap::new();
-        let mut deadlines: BTreeMap<(Instant, u64), Stage> = BTreeMap::new();
+        let (mut leaving, mut deadlines) = (BTreeMap::new(), BTreeSet::new());
         for number in numbers {
             let Some(child) = self.leaving(number) else { continue };
-            let deadline = match child.shutdown {
-                Shutdown::BrutalKill => Some((now, Stage::Asked)),
-                Shutdown::After(limit) => now.checked_add(limit).map(|at| (at, Stage::Asked)),
+            let limit = match child.shutdown {
+                Shutdown::BrutalKill => Some(Duration::ZERO),
+                Shutdown::After(limit) => Some(limit),
                 Shutdown::Infinity => None,
             };
             if child.shutdown != Shutdown::BrutalKill {
                 child.line.ask_to_stop();
             }
-            if let Some((at, stage)) = deadline {
-                deadlines.insert((at, number), stage);
-            }
-            leaving.insert(number, child);
+            deadlines.extend(limit.and_then(|limit| now.checked_add(limit)).map(|at| (at, number)));
+            leaving.insert(number, (child, Stage::Asked));
         }
         while !leaving.is_empty() {
             let gone = match self.gone.pop_front() {
                 Some(gone) => Some(gone),
-                None => self.next_gone(deadlines.keys().next().map(|(at, _)| *at)).await,
+                None => self.next_gone(deadlines.first().map(|(at, _)| *at)).await,
             };
             if let Some(gone) = gone {
-                let Some(child) = leaving.remove(&gone.child) else { continue };
-                match deadlines.iter().find(|((_, number), _)| *number == gone.child).map(|(at, _)| *at) {
-                    Some(at) if matches!(deadlines.remove(&at), Some(Stage::Aborted)) => {
-                        self.aborted(gone.child, &child, Some(gone.exit));
-                    }
-                    _ => self.left(gone.child, &child, gone.exit),
+                // One that was left behind may end now too: that is the end of an earlier start.
+                if leaving.get(&gone.child).is_none_or(|(child, _)| child.start != gone.start) {
+                    continue;
+                }
+                match leaving.remove(&gone.child) {
+                    Some((child, Stage::Aborted)) => self.aborted(gone.child, &child, Some(gone.exit)),
+                    Some((child, Stage::Asked)) => self.left(gone.child, &child, gone.exit),
+                    None => {}
                 }
                 self.roster.stopped(gone.child);
                 continue;
             }
-            let Some(((at, number), stage)) = deadlines.pop_first() else { continue };
-            match stage {
-                Stage::Asked => {
-                    if let (Some(child), Some(leak)) = (leaving.get(&number), at.checked_add(LEAK_LIMIT)) {
-                        child.abort.abort();
-                        deadlines.insert((leak, number), Stage::Aborted);
-                    }
+            let Some((at, number)) = deadlines.pop_first() else { continue };
+            match leaving.get_mut(&number) {
+                None => {}
+                Some((child, stage @ Stage::Asked)) => {
+                    child.abort.abort();
+                    *stage = Stage::Aborted;
+                    deadlines.extend(at.checked_add(LEAK_LIMIT).map(|leak| (leak, number)));
                 }
-                Stage::Aborted => {
-                    if let Some(child) = leaving.remove(&number) {
-                        self.aborted(number, &child, None);
-                        self.roster.stopped(number);
-                    }
+                Some((child, Stage::Aborted)) => {
+                    let child = child.clone();
+                    leaving.remove(&number);
+                    self.aborted(number, &child, None);
+                    self.roster.stopped(number);
                 }
             }
         }

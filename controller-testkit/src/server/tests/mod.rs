@@ -7,6 +7,8 @@ mod custom;
 mod hostile;
 mod parts;
 mod reads;
+#[cfg(feature = "cel")]
+mod rules;
 mod watches;
 mod writes;
 
