@@ -163,7 +163,11 @@ fn check_versions(crd: &Value, errors: &mut Vec<FieldError>) {
         errors.push(about_versions(versions, &places, "must contain unique version names"));
     }
     if versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count() != 1 {
-        errors.push(about_versions(versions, &places, "must have exactly one version marked as storage version"));
+        let mut error = about_versions(versions, &places, "must have exactly one version marked as storage version");
+        if crd.pointer("/spec/versions").is_none_or(Value::is_null) {
+            error.message = error.message.replacen("[]", "null", 1);
+        }
+        errors.push(error);
     }
     if let Some(first) = versions.first().map(|version| text(version, "/name")).filter(|name| !name.is_empty()) {
         let wrong = name::dns1035_label(first);

@@ -129,7 +129,14 @@ impl Version {
 
     /// The object as it is stored: of the storage version, without the fields that this version does not know.
     pub(crate) fn encode(&self, mut object: Value) -> Value {
+        let written = text(&object, "/apiVersion").to_owned();
         self.convert(&mut object, &self.storage);
+        if written != text(&object, "/apiVersion")
+            && let Some(schema) = self.schemas.get(&self.storage)
+        {
+            // What the version of the writer does not have, every reader of this one finds filled in.
+            schema.fill_defaults(&mut object);
+        }
         object
     }
 

@@ -103,7 +103,7 @@ impl Server {
         if let Route::Resource(target) = &route
             && let Some(warning) = shape::deprecation(&target.resource)
         {
-            reply::warn(answer.headers_mut(), &[warning.to_owned()]);
+            reply::warn_first(answer.headers_mut(), warning);
         }
         match answer {
             Answer::Whole(response) if head.method == Method::HEAD => Answer::Whole(response.map(|_| Bytes::new())),

@@ -50,6 +50,7 @@ pub(super) mod kind {
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
+        VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
         LEASES: "coordination.k8s.io" "v1" "leases" "coordination.k8s.io/v1" "Lease";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";

@@ -45,6 +45,19 @@ pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) 
     faults.into_inner()
 }
 
+/// What is wrong with a change of the resources of a pod's containers: only a node that tells what they have can give
+/// them other ones.
+pub(crate) fn validate_resize(object: &Value) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let pod = At::root(object);
+    let statuses = pod.at("status.containerStatuses");
+    let untold = |status: &At<'_>| status.at("state.running").is_set() && !status.field("resources").is_set();
+    if statuses.items().iter().any(untold) {
+        faults.forbidden(&pod.field("spec"), "Pod running on node without support for resize");
+    }
+    faults.into_inner()
+}
+
 /// What is wrong with a new object, or with one that is to replace `old`.
 pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut faults = Faults::default();
@@ -77,6 +90,8 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         }
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
+        ("scheduling.k8s.io", "PriorityClass") => config::priority_class(&new, old, f),
+        ("certificates.k8s.io", "CertificateSigningRequest") if old.is_none() => config::signing_request(&new, f),
         ("coordination.k8s.io", "Lease") => records::lease(&new, f),
         _ => {}
     }
