@@ -57,6 +57,8 @@ pub(crate) enum Caller {
     Inside,
     /// Whoever the bearer token says; without one, someone anonymous.
     Bearer,
+    /// Whoever the bearer token says; without one, the administrator.
+    Host,
 }
 
 /// Whom the server lets in, and who decides what they may do.
@@ -114,10 +116,10 @@ impl Gate {
         match (caller, token) {
             (Some(Caller::User(user)), _) => Ok(user.clone()),
             (Some(Caller::Inside), _) => Ok(User::insider()),
-            (None, None) => Ok(User::insider()),
+            (None | Some(Caller::Host), None) => Ok(User::insider()),
             (None, Some(token)) => Ok(self.by_token(token, now, accounts).map_or_else(User::insider, |(user, _)| user)),
             (Some(Caller::Bearer), None) => Ok(Arc::new(User::anonymous())),
-            (Some(Caller::Bearer), Some(token)) => match self.by_token(token, now, accounts) {
+            (Some(Caller::Bearer | Caller::Host), Some(token)) => match self.by_token(token, now, accounts) {
                 Some((user, _)) => Ok(user),
                 None => Err(ApiError::unauthorized()),
             },

@@ -19,18 +19,18 @@ use crate::auth::{Caller, User};
 #[derive(Clone)]
 pub(crate) struct InProcess {
     door: Door,
-    /// Whose requests they are; without one, an administrator's.
-    caller: Option<Caller>,
+    /// Whose requests they are.
+    caller: Caller,
 }
 
 impl InProcess {
     pub(crate) fn new(door: Door) -> Self {
-        InProcess { door, caller: None }
+        InProcess { door, caller: Caller::Host }
     }
 
     /// The same for requests of that user.
     pub(crate) fn of(self, user: User) -> Self {
-        InProcess { caller: Some(Caller::User(Arc::new(user.arrived()))), ..self }
+        InProcess { caller: Caller::User(Arc::new(user.arrived())), ..self }
     }
 }
 
@@ -52,9 +52,7 @@ where
         let InProcess { door, caller } = self.clone();
         Box::pin(async move {
             let mut request = read(request).await?;
-            if let Some(caller) = caller {
-                request.extensions_mut().insert(caller);
-            }
+            request.extensions_mut().insert(caller);
             door.answer(request).await
         })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::update::Part;
 use super::write::{Cx, Writing};
@@ -151,6 +151,8 @@ impl Server {
             let kind = Subject { group: "authentication.k8s.io", resource: "TokenRequest" };
             return Err(ApiError::invalid(kind, "", &[fault]));
         }
+        meta::members(meta::entry(&mut request, "spec")).insert("expirationSeconds".into(), seconds.into());
+        let marks = marks_of_token_request(&request, cx);
         let audiences = match request.pointer("/spec/audiences") {
             Some(Value::Array(audiences)) if !audiences.is_empty() => Value::Array(audiences.clone()),
             _ => json!([ISSUER]),
@@ -172,10 +174,10 @@ impl Server {
         metadata.insert("namespace".into(), namespace.into());
         metadata.insert("uid".into(), uid.into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
+        metadata.insert("managedFields".into(), marks);
         let spec = meta::members(meta::entry(&mut request, "spec"));
         spec.entry("boundObjectRef").or_insert(Value::Null);
         spec.insert("audiences".into(), audiences);
-        spec.insert("expirationSeconds".into(), seconds.into());
         let status = json!({"token": token, "expirationTimestamp": meta::time(expires)});
         meta::members(&mut request).insert("status".into(), status);
         Ok(reply::object(StatusCode::CREATED, &request, writing.accepted.yaml))
@@ -190,6 +192,25 @@ fn answer(resource: &Resource, mut review: Value, status: Value, cx: &Cx<'_>) ->
     managers.put(&mut review);
     meta::members(&mut review).insert("status".into(), status);
     review
+}
+
+/// Its writer's mark on a request for a token, which is no object of the catalog.
+fn marks_of_token_request(request: &Value, cx: &Cx<'_>) -> Value {
+    let fields = |object: &Value| -> Map<String, Value> {
+        let given = object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        given.map(|(name, _)| (format!("f:{name}"), json!({}))).collect()
+    };
+    let spec = request.get("spec").unwrap_or(&Value::Null);
+    let mut owned = fields(spec);
+    if let Some(bound) = owned.get_mut("f:boundObjectRef") {
+        let mut within = fields(&spec["boundObjectRef"]);
+        within.insert(".".into(), json!({}));
+        *bound = within.into();
+    }
+    json!([{
+        "manager": cx.manager, "operation": "Update", "apiVersion": "authentication.k8s.io/v1",
+        "time": meta::time(cx.now), "fieldsType": "FieldsV1", "subresource": "token", "fieldsV1": {"f:spec": owned},
+    }])
 }
 
 /// What is wrong with an access review.

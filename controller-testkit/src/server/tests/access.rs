@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 
@@ -110,6 +111,21 @@ fn a_token_says_who_asks() {
     );
     let expect = json!({"username": "bob", "uid": "2", "groups": ["people", "system:authenticated"]});
     assert_eq!(who.is(201).body["status"]["userInfo"], expect);
+    // In process a token is not needed, and a wrong one is a mistake all the same.
+    let in_process = |rig: &mut Rig, token: Option<&str>| {
+        let mut request = Request::get("/api/v1/pods");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.extension(Caller::Host).body(Bytes::new()).expect("a request");
+        match rig.hand_in(request) {
+            Answer::Whole(response) => Got::new(response),
+            other => panic!("{other:?}"),
+        }
+    };
+    in_process(&mut rig, None).is(200);
+    in_process(&mut rig, Some("wrong")).is(401);
+    in_process(&mut rig, Some("bob-token")).is(403);
     // Where everyone is an administrator, so is whoever bears a token that nobody knows.
     rig.ask("GET /api/v1/pods\nauthorization: Bearer wrong", "").is(200);
     rig.ask("GET /api/v1/pods\nauthorization: Bearer bob-token", "").is(403);
