@@ -88,7 +88,16 @@ fn it_tells_how_it_is_used() {
     let help = run("--help");
     assert!(help.status.success());
     let text = String::from_utf8(help.stdout).expect("text");
-    for option in ["--port", "--kubeconfig", "--state", "--world full|none", "--forget-after", "--plain", "-v"] {
+    for option in [
+        "--port",
+        "--kubeconfig",
+        "--state",
+        "--world full|none",
+        "--forget-after",
+        "--token-auth-file",
+        "--plain",
+        "-v",
+    ] {
         assert!(text.contains(option), "{option} is missing in\n{text}");
     }
     let wrong = run("--prot");
@@ -118,6 +127,33 @@ fn it_serves_until_it_is_told_to_stop() {
         assert!(line.ends_with(" ms, a-test/1)"), "{line}");
         assert!(file.exists(), "the user's file stays");
     }
+}
+
+#[test]
+fn a_file_says_whose_tokens_are_whose() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("tokens.csv");
+    std::fs::write(&file, "secret,bob,2,\"people,readers\"\n").expect("room on the disk");
+    let running = Running::start(&["--plain", "--world", "none", "--token-auth-file", &file.to_string_lossy()]);
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
+    // The rest of the line goes into a header of its own.
+    let request =
+        "POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nAuthorization: Bearer secret\r\nX:";
+    let (code, review) = running.ask(request, &review).expect("an answer");
+    let groups = json!(["people", "readers", "system:authenticated"]);
+    assert_eq!(
+        (code, &review["status"]["userInfo"]),
+        (201, &json!({"username": "bob", "uid": "2", "groups": groups})),
+        "{review}"
+    );
+    running.signal("-TERM");
+    assert!(running.end().0.success());
+    std::fs::write(&file, "secret,bob\n").expect("room on the disk");
+    let program = Command::new(env!("CARGO_BIN_EXE_apiserver")).arg("--token-auth-file").arg(&file).output();
+    let refused = program.expect("it runs");
+    assert_eq!(refused.status.code(), Some(1));
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("tokens.csv: line 1 of the token table has fewer than three fields"), "{why}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ Options:
                       known do everything
   --token TOKEN=USER[,GROUP...]
                       Take whoever bears this token for that user; may be given several times
+  --token-auth-file FILE
+                      The same for a whole file, as kube-apiserver reads it: token,user,uid,\"group1,group2\" in each line
   --plain             Speak HTTP instead of HTTPS, and take everyone on this machine for an administrator
   -v, --verbose       Log every request
   -h, --help          Print this text
@@ -43,6 +45,7 @@ struct Options {
     forget_after: Option<Duration>,
     authorization: Authorization,
     tokens: Vec<(String, User)>,
+    token_files: Vec<PathBuf>,
     verbosity: Verbosity,
 }
 
@@ -62,6 +65,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     let (mut port, mut kubeconfig, mut serve) = (0, None, Serve::https as fn() -> Serve);
     let (mut world, mut state, mut forget_after, mut verbosity) = (World::full(), None, None, Verbosity::Quiet);
     let (mut authorization, mut tokens) = (Authorization::Rbac, Vec::new());
+    let mut token_files = Vec::new();
     while let Some(word) = words.next()? {
         match word {
             Long("port") => port = words.value()?.parse()?,
@@ -69,6 +73,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
             Long("state") => state = Some(PathBuf::from(words.value()?)),
             Long("forget-after") => forget_after = Some(words.value()?.parse_with(age)?),
             Long("token") => tokens.push(words.value()?.parse_with(token)?),
+            Long("token-auth-file") => token_files.push(PathBuf::from(words.value()?)),
             Long("authorization") => {
                 authorization = words.value()?.parse_with(|value| match value {
                     "rbac" => Ok(Authorization::Rbac),
@@ -93,7 +98,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     if let Some(path) = kubeconfig {
         serve = serve.kubeconfig(path);
     }
-    Ok(Asked::Run(Options { serve, world, state, forget_after, authorization, tokens, verbosity }))
+    Ok(Asked::Run(Options { serve, world, state, forget_after, authorization, tokens, token_files, verbosity }))
 }
 
 fn age(text: &str) -> Result<Duration, &'static str> {
@@ -140,6 +145,10 @@ async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Cluster::builder().world(options.world).seed(fastrand::u64(..)).authorization(options.authorization);
     for (token, user) in options.tokens {
         builder = builder.token(token, user);
+    }
+    for path in options.token_files {
+        let table = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        builder = builder.token_table(&table).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if let Some(age) = options.forget_after {
         builder = builder.forget_after(age);
