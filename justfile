@@ -59,6 +59,19 @@ explore:
 supervisor-model:
     cargo run --quiet --release --locked --manifest-path tests/supervisor-model/Cargo.toml --target-dir target/supervisor-model
 
+# How many answers of the embedded API server are those of a real one; `SCENARIO=watches just differential` for one.
+differential:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo test -q -p tests --test differential -- --nocapture | tee >(cat >&2) | grep '^[0-9]* of [0-9]* requests equal'
+
+# Records anew what a real kube-apiserver answers: builds it and etcd (Go 1.26, some minutes), and asks each scenario
+# twice. It needs openssl for a key.
+record-apiserver:
+    cd tests/differential/server && go build -trimpath -ldflags "-s -w" -o "{{target}}/apiserver/etcd" ./etcd
+    cd tests/differential/server && go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" -o "{{target}}/apiserver/kube-apiserver" ./kube-apiserver
+    RECORD="{{target}}/apiserver" cargo test -q -p tests --test differential answers -- --nocapture
+
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
     benches/gates/run.sh {{arguments}}
@@ -67,14 +80,28 @@ gates *arguments:
 fuzz *seconds:
     fuzz/run.sh {{seconds}}
 
+# Clients of other languages, each with a scenario of its own, against the program `apiserver`: installs them below
+# target/clients. It needs Go, Python, Node and a JDK with Maven. `just clients go node` runs some of them.
+clients *languages:
+    tests/clients/run.sh {{languages}}
+
 # The same questions put to the corpus, and to what is too large for it.
 fuzz-corpus:
     cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 
 # Figures of the engine beside its peers: `just bench`, `just bench --quick`, `just bench w1 w2 --only lazy`, and
 # `just bench --write-docs` for docs/performance.md. `just bench --help` tells more.
-bench *arguments: peers
-    cargo run --release -p benches -- {{arguments}}
+# `just bench apiserver` is about the embedded API server instead.
+bench *arguments:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    set -- {{arguments}}
+    if [ "${1:-}" = apiserver ]; then
+        shift
+        exec cargo bench -p controller-testkit --bench apiserver -- "$@"
+    fi
+    "{{just_executable()}}" peers
+    cargo run --release -p benches -- "$@"
 
 # The report of the figures that are there: `just bench-report --write-docs`.
 bench-report *arguments:

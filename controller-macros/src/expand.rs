@@ -18,8 +18,7 @@ use crate::model::Model;
 use crate::options::Schema;
 
 /// The expansion of `model`, which holds to all rules.
-pub(crate) fn expand(model: &Model, hints: &[Hint]) -> TokenStream {
-    let Some(object) = &model.object else { return TokenStream::new() };
+pub(crate) fn expand(model: &Model, object: &Type, hints: &[Hint]) -> TokenStream {
     let head = &model.item.head;
     let (root, self_ty, impl_token) = (&model.root, &head.self_ty, head.impl_of_ours());
     let (generics, _, where_clause) = head.generics.split_for_impl();
@@ -42,7 +41,8 @@ pub(crate) fn expand(model: &Model, hints: &[Hint]) -> TokenStream {
         let body = block(&model.item.braces, quote!(#(#inner_copied)* #(#others)*));
         quote!(#(#copied)* impl #generics #self_ty #where_clause #body)
     });
-    let unsafety = &head.qualifiers;
+    // Defaults of parameters mean nothing here, and the compiler says so: once.
+    let (unsafety, as_written) = (&head.qualifiers, &head.generics);
     let data = data(model, object);
     let hints = hints.iter().map(hint);
 
@@ -52,7 +52,7 @@ pub(crate) fn expand(model: &Model, hints: &[Hint]) -> TokenStream {
         use #root::Controller as _;
         #(#own)*
         #[allow(refining_impl_trait, private_interfaces)]
-        #unsafety #impl_token #generics #root::Controller for #self_ty #where_clause #body
+        #unsafety #impl_token #as_written #root::Controller for #self_ty #where_clause #body
         #inherent
         #(#copied)*
         const _: () = { #data #(#hints)* };

@@ -61,7 +61,11 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
         Target::Impl(item) => {
             let model = Model::new(root, options, *item);
             check::check(&model, &mut errors);
-            if errors.is_empty() { expand::expand(&model, errors.hints()) } else { fallback::of_model(&model) }
+            match &model.object {
+                Some(object) if errors.is_empty() => expand::expand(&model, object, errors.hints()),
+                // Without an object and without a mistake, the compiler has something to say about the signatures.
+                _ => fallback::of_model(&model),
+            }
         }
         Target::Other { keyword, type_name } => {
             let word = match keyword.to_string().as_str() {

@@ -79,8 +79,10 @@ messages! {
         "the callback `{name}` takes `&self`, not `{written}`: runs share one controller, so keep what changes in a `Mutex` or an atomic";
     CallbackGenerics { name, written } =>
         "the callback `{name}` can't have parameters or bounds of its own: remove `{written}`, and name the types it takes, or give the `impl` the parameter";
-    CallbackImplTrait { name, written } =>
-        "the callback `{name}` needs a type with a name, not `{written}`: write `&Pod`, or the struct to decode into";
+    ObjectForm { name, written } =>
+        "the callback `{name}` can't decode an object into `{written}`: write `&Pod`, or the struct to decode into";
+    BorrowedObject { written } =>
+        "an object owns what is in it, so it can't be `{written}`: hold `String` in place of `&str` in its fields, and drop the lifetime";
     TooFewArguments { name, count } =>
         "the callback `{name}` takes the object and the context, found {count}: write `async fn {name}(&self, obj: &Pod, cx: &Context<Self>)`";
     TooManyArguments { name, count } =>

@@ -1,6 +1,7 @@
 //! What the attribute knows once everything is read: the options, the item, and which of its methods are callbacks.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::{FnArg, Type};
 
 use crate::callback::{Role, is_context, role};
@@ -92,8 +93,33 @@ pub(crate) fn object_type(method: &Method) -> Option<Type> {
         Type::Reference(reference) => ungroup(*reference.elem),
         owned => unwrapped(owned),
     };
-    let is_named = !is_context(&object) && !matches!(object, Type::ImplTrait(_) | Type::Infer(_));
-    is_named.then_some(object)
+    (!is_context(&object) && can_be_decoded(&object) && !borrows(&object)).then_some(object)
+}
+
+/// Whether a type is one to which an object can be decoded, by its form: it has a size, and a name.
+pub(crate) fn can_be_decoded(object: &Type) -> bool {
+    match object {
+        Type::Path(path) => !path.path.is_ident("str"),
+        Type::Tuple(_) | Type::Array(_) | Type::Macro(_) | Type::Verbatim(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a type has a lifetime in it, other than `'static`.
+pub(crate) fn borrows(ty: &Type) -> bool {
+    fn any(tokens: TokenStream) -> bool {
+        let mut after_quote = false;
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Group(group) => any(group.stream()),
+            TokenTree::Ident(name) => std::mem::take(&mut after_quote) && name != "static",
+            TokenTree::Punct(punct) => {
+                after_quote = punct.as_char() == '\'';
+                false
+            }
+            TokenTree::Literal(_) => false,
+        })
+    }
+    any(ty.to_token_stream())
 }
 
 /// What is in the `Arc` or `Box` that is not needed.

@@ -245,6 +245,10 @@ impl Catalog {
                     .filter_map(|line| line.strip_prefix("group "))
                     .filter_map(|rest| rest.split_once(' '))
                     .map(|(name, versions)| Group { name: core(name), versions: words(versions) })
+                    .filter_map(|mut group| {
+                        group.versions.retain(|version| is_on(version));
+                        (!group.versions.is_empty()).then_some(group)
+                    })
                     .collect()
             })
             .clone()
@@ -271,13 +275,18 @@ impl Catalog {
             custom: BTreeMap::new(),
             generation: 0,
         };
-        for resource in resources {
+        for resource in resources.into_iter().filter(|resource| is_on(&resource.version)) {
             let at = place(&resource.group, &resource.version, &resource.plural);
             catalog.kinds.insert(place(&resource.group, &resource.version, &resource.kind), at.clone());
             catalog.resources.insert(at, Arc::new(resource));
         }
         catalog
     }
+}
+
+/// Whether a built-in version is served by a server that nobody has told to serve more: alpha and beta are off.
+fn is_on(version: &str) -> bool {
+    rank_version(version).is_some_and(|(stability, ..)| stability == 2)
 }
 
 /// Orders versions as Kubernetes prefers them: v2, v1, v1beta2, v1beta1, v1alpha1, then other words by name.

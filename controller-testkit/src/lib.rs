@@ -28,6 +28,7 @@
 mod front;
 mod faults;
 mod view;
+mod auth;
 mod server;
 mod catalog;
 mod discovery;
@@ -37,20 +38,24 @@ mod kinds;
 mod protobuf;
 mod field;
 mod schema;
+mod cel;
 mod crd;
 mod patch;
 mod apply;
 mod selector;
 mod status;
 mod store;
+mod journal;
 mod world;
 
 mod cluster;
 mod playground;
 
+pub use auth::{Authorization, User};
 pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
-pub use front::{Serve, ServeError, Served};
+pub use front::{ClientCertificate, Serve, ServeError, Served};
+pub use journal::StateError;
 pub use playground::{Playground, PlaygroundBuilder};
 pub use server::RestoreError;
 pub use world::World;

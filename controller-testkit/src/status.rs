@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::field::echo::quote;
 use crate::field::{self, FieldError};
 
 /// A request that was refused.
@@ -73,7 +74,7 @@ impl ApiError {
     }
 
     pub(crate) fn not_found(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(404, "NotFound", format!("{subject} {name:?} not found")).with(subject.details(name))
+        Self::new(404, "NotFound", format!("{subject} {} not found", quote(name))).with(subject.details(name))
     }
 
     /// The answer for a resource that is not served.
@@ -127,12 +128,12 @@ impl ApiError {
     }
 
     pub(crate) fn already_exists(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(409, "AlreadyExists", format!("{subject} {name:?} already exists")).with(subject.details(name))
+        Self::new(409, "AlreadyExists", format!("{subject} {} already exists", quote(name))).with(subject.details(name))
     }
 
     /// A create that met an object which is on its way out.
     pub(crate) fn being_deleted(subject: Subject<'_>, name: &str) -> Self {
-        Self::new(409, "AlreadyExists", format!("object is being deleted: {subject} {name:?} already exists"))
+        Self::new(409, "AlreadyExists", format!("object is being deleted: {subject} {} already exists", quote(name)))
             .with(subject.details(name))
     }
 
@@ -179,10 +180,16 @@ impl ApiError {
 
     pub(crate) fn forbidden(subject: Subject<'_>, name: &str, why: &str) -> Self {
         let message = match name {
+            "" if subject.resource.is_empty() => format!("forbidden: {why}"),
             "" => format!("{subject} is forbidden: {why}"),
             name => format!("{subject} {name:?} is forbidden: {why}"),
         };
         Self::new(403, "Forbidden", message).with(subject.details(name))
+    }
+
+    /// Nobody knows who it is.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "Unauthorized", "Unauthorized")
     }
 
     pub(crate) fn namespace_terminating(subject: Subject<'_>, name: &str, namespace: &str) -> Self {
@@ -209,8 +216,8 @@ impl ApiError {
             }
         }
         let message = match errors {
-            [] => format!("{kind} {name:?} is invalid"),
-            errors => format!("{kind} {name:?} is invalid: {}", field::aggregate(errors)),
+            [] => format!("{kind} {} is invalid", quote(name)),
+            errors => format!("{kind} {} is invalid: {}", quote(name), field::aggregate(errors)),
         };
         Self::new(422, "Invalid", message).with(details)
     }

@@ -4,9 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-use controller_fuzz::{frame, scan_event, scan_list};
+use controller_fuzz::{frame, handle, scan_event, scan_list};
 
 fn each_of(corpus: &str, ask: fn(&[u8])) {
+    each_of_in_steps(corpus, 1, ask);
+}
+
+/// Of the beginnings, each so many bytes longer than the last.
+fn each_of_in_steps(corpus: &str, step: usize, ask: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
     let files = fs::read_dir(folder).expect("the corpus is there");
     let mut count = 0;
@@ -15,7 +20,7 @@ fn each_of(corpus: &str, ask: fn(&[u8])) {
         let bytes = fs::read(&path).expect("a file");
         // A file of the corpus may end with a line end, and the line that it holds has none.
         ask(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
-        for end in 0..bytes.len() {
+        for end in (0..bytes.len()).step_by(step) {
             ask(&bytes[..end]);
         }
         count += 1;
@@ -36,6 +41,11 @@ fn lists_of_the_corpus() {
 #[test]
 fn chunks_of_the_corpus() {
     each_of("frame", frame);
+}
+
+#[test]
+fn requests_of_the_corpus() {
+    each_of_in_steps("handle", 7, handle);
 }
 
 /// Text of a length, with all that a scan could stumble over, as JSON writes it.

@@ -89,21 +89,16 @@ fn ask(port: u16, request: &str) -> String {
     answer
 }
 
-pub(super) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_admin_port_serves_metrics_until_the_operator_stops() {
     let cluster = quiet_cluster();
-    let port = free_port();
     let operator = Operator::new("test")
         .client(cluster.client())
-        .admin(([127, 0, 0, 1], port))
+        .admin(([127, 0, 0, 1], 0))
         .controller(Watcher(Play::well()))
         .spawn();
     operator.settled().await;
+    let port = operator.admin_address().expect("it listens").port();
     let answer = ask(port, "GET /metrics");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(

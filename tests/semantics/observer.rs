@@ -18,7 +18,7 @@ const QUIET: [&str; 5] = ["--headless", "--no-sandbox", "--disable-gpu", "--disa
 
 fn chromium() -> Option<&'static str> {
     let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|said| said.status.success());
-    let found = NAMES.into_iter().find(|name| runs(&name));
+    let found = NAMES.into_iter().find(runs);
     if found.is_none() {
         // The reader of a passing test is to know that nothing was looked at.
         eprintln!("no Chromium is installed: the page is not looked at in a browser");
@@ -123,14 +123,14 @@ impl Drop for Browser {
 async fn shown() -> (Running, String) {
     let cluster = quiet_cluster();
     Hand::of(&cluster).create("a", "1").await;
-    let port = super::observability::free_port();
     let operator = Operator::new("shop")
         .client(cluster.client())
-        .admin(([127, 0, 0, 1], port))
+        .admin(([127, 0, 0, 1], 0))
         .controller(Watcher(Play::well()))
         .spawn();
     operator.settled().await;
-    (operator, format!("http://127.0.0.1:{port}/"))
+    let address = operator.admin_address().expect("it listens");
+    (operator, format!("http://{address}/"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -75,7 +75,9 @@ async fn a_stop_under_load_ends_what_ends_in_time_aborts_and_names_the_rest_and_
     let sum = aborted.pop().expect("the sum comes last");
     assert_eq!(sum, "500");
     begun.retain(|name| !ends(name));
-    (begun.sort_unstable(), ended.sort_unstable(), aborted.sort_unstable());
+    begun.sort_unstable();
+    ended.sort_unstable();
+    aborted.sort_unstable();
     assert_eq!(aborted, begun, "each that was aborted is named");
 
     // A restart sees again what was aborted, and what was queued behind it.
@@ -84,7 +86,8 @@ async fn a_stop_under_load_ends_what_ends_in_time_aborts_and_names_the_rest_and_
     operator.settled().await;
     let mut seen: Vec<_> = play.calls().into_iter().map(|(_, call)| call.name).collect();
     let mut all = all;
-    (seen.sort_unstable(), all.sort_unstable());
+    seen.sort_unstable();
+    all.sort_unstable();
     assert_eq!(seen, all);
     assert_eq!(operator.stop().await, ExitCode::SUCCESS);
     assert_eq!(log.take(&["reconcile was aborted"]), [""; 0]);

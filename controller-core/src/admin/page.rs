@@ -162,9 +162,9 @@ fn sums(out: &mut String, snapshot: &Snapshot) {
 fn tree(out: &mut String, root: &Node) {
     out.push_str(
         "<h2>Children</h2>\n<div class=\"sheet\"><table>\n<thead><tr><th>child</th><th>state</th>\
-         <th class=\"number\">uptime</th><th class=\"number\">restarts</th><th>last exit</th>\
+         <th class=\"number\">uptime</th><th class=\"number\">restarts</th>\
          <th class=\"number\">queued</th><th class=\"number\">in flight</th><th class=\"number\">retrying</th>\
-         <th>oldest key</th></tr></thead>\n<tbody>\n",
+         <th>oldest key</th><th>last exit</th></tr></thead>\n<tbody>\n",
     );
     row(out, root, "", "");
     out.push_str("</tbody></table></div>\n");
@@ -181,16 +181,15 @@ fn row(out: &mut String, node: &Node, branch: &str, below: &str) {
     let _ = write!(
         out,
         "<tr><th scope=\"row\"><span class=\"branch\">{branch}</span>{} <span class=\"faint\">{}</span></th>\
-         <td class=\"dot {class}\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"long\">{}</td>",
+         <td class=\"dot {class}\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>",
         Text(&node.id),
         node.kind,
         Text(&node.state),
         node.uptime.map(|uptime| Span(uptime).to_string()).unwrap_or_default(),
         node.restarts,
-        Text(node.last_exit.as_deref().unwrap_or_default()),
     );
     work(out, node.controller.as_ref());
-    out.push_str("</tr>\n");
+    let _ = writeln!(out, "<td class=\"long\">{}</td></tr>", Text(node.last_exit.as_deref().unwrap_or_default()));
     let children = node.children.as_deref().unwrap_or_default();
     let waits = node.controller.as_ref().and_then(|controller| controller.waits_for.as_deref());
     if let Some(note) = waits.or(node.silent) {

@@ -1,5 +1,6 @@
 //! Owns what is seen of an operator from the admin port: its parts, gathered at its start, and looks at them.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,9 +71,9 @@ impl Window {
         *self.listens.lock() = Some(address);
     }
 
-    /// Where the admin port is found.
-    pub(crate) fn url(&self) -> Option<String> {
-        self.listens.lock().map(|address| format!("http://{address}"))
+    /// Where the admin port listens.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        *self.listens.lock()
     }
 
     /// The report of the start is written.
@@ -110,5 +111,11 @@ impl Window {
         let snapshot = Arc::new(snapshot::take(self).await);
         *last = Some((self.clock.instant(), Arc::clone(&snapshot)));
         snapshot
+    }
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Window").field("operator", &self.operator).finish_non_exhaustive()
     }
 }

@@ -200,3 +200,40 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_goes_through_its_phases() {
+        let live = Live::default();
+        let phase = || live.phases().into_iter().map(|(_, phase)| phase).next();
+        live.expect(&["web"]);
+        assert_eq!(phase(), Some(Phase::Expected));
+        let start = live.start("web");
+        assert_eq!(phase(), Some(Phase::Waits(None)));
+        start.waits("no kind Web");
+        assert_eq!(phase(), Some(Phase::Waits(Some("no kind Web".into()))));
+        start.turn_to(Phase::Runs);
+        live.expect(&["web"]);
+        assert_eq!(phase(), Some(Phase::Runs), "it is expected no more");
+        start.stopped();
+        assert_eq!(phase(), Some(Phase::Stopped));
+        drop(live.start("web"));
+        assert_eq!(phase(), Some(Phase::Failed), "nobody said that it was asked to");
+    }
+
+    #[test]
+    fn what_a_start_that_is_left_behind_says_is_not_heard() {
+        let live = Live::default();
+        let leaked = live.start("web");
+        let present = live.start("web");
+        present.turn_to(Phase::Runs);
+        leaked.waits("no kind Web");
+        drop(leaked);
+        assert_eq!(live.phases(), [("web", Phase::Runs)]);
+        drop(present);
+        assert_eq!(live.phases(), [("web", Phase::Failed)]);
+    }
+}

@@ -109,7 +109,7 @@ impl Start {
             controllers: self.controllers,
             watches: watches.iter().map(named).collect(),
             permissions,
-            admin: window.url(),
+            admin: window.address().map(|address| format!("http://{address}")),
             warnings: self.warnings,
         });
         match Format::of_process() {

@@ -1,5 +1,6 @@
 //! Owns an operator that runs: stopping it, and how its end reads as an exit code.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::life::live_out;
 use super::{Operator, OperatorHandle};
+use crate::admin::Window;
 use crate::dispatch::Live;
 use crate::env::{self, Ended, Task};
 use crate::supervisor::SupervisorHandle;
@@ -30,6 +32,7 @@ pub struct Running {
     task: Task<Verdict>,
     verdict: Option<Verdict>,
     live: Arc<Live>,
+    window: Arc<Window>,
 }
 
 /// How an operator ended.
@@ -57,13 +60,13 @@ impl Running {
         let live = Arc::clone(&operator.live);
         let (root, window) = operator.take_tree(&stop);
         let tree = root.handle();
-        let driven = live_out(operator, root, window, stop.clone());
+        let driven = live_out(operator, root, Arc::clone(&window), stop.clone());
         let over = live.over().drop_guard();
         let task = env::spawn(async move {
             let _over = over;
             driven.await
         });
-        Self { name, tree, stop, task, verdict: None, live }
+        Self { name, tree, stop, task, verdict: None, live, window }
     }
 
     /// Stops in order: controllers first, each with the time of its `shutdown`.
@@ -129,6 +132,25 @@ impl Running {
     #[must_use]
     pub fn tree(&self) -> SupervisorHandle {
         self.tree.clone()
+    }
+
+    /// Where the [admin port](Operator::admin) listens. None until it does, and where there is none.
+    ///
+    /// ```
+    /// # use controller_core::prelude::*;
+    /// # use controller_core::kube;
+    /// # async fn example(client: kube::Client) {
+    /// let running = Operator::new("pods").client(client).admin(([127, 0, 0, 1], 0)).spawn();
+    /// // Once it has started:
+    /// if let Some(address) = running.admin_address() {
+    ///     println!("http://{address}/");
+    /// }
+    /// # running.stop().await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.window.address()
     }
 
     pub(super) fn name(&self) -> &str {

@@ -7,7 +7,7 @@ use crate::callback::is_context;
 use crate::errors::{Errors, written};
 use crate::item::{Item, Method, ungroup};
 use crate::message::Message;
-use crate::model::{arguments, type_name, unwrapped};
+use crate::model::{arguments, borrows, can_be_decoded, type_name, unwrapped};
 
 /// Holds one callback to the shape. Each part that is wrong is a mistake of its own.
 pub(super) fn check(method: &Method, item: &Item, errors: &mut Errors) {
@@ -70,8 +70,8 @@ fn generics(method: &Method, errors: &mut Errors) -> bool {
     let generics = &method.sig.generics;
     let culprit = match &generics.where_clause {
         _ if !generics.params.is_empty() => generics.to_token_stream(),
-        Some(clause) => clause.to_token_stream(),
-        None => return false,
+        Some(clause) if !clause.predicates.is_empty() => clause.to_token_stream(),
+        _ => return false,
     };
     let message = Message::CallbackGenerics { name: method.sig.ident.to_string(), written: written(&culprit) };
     errors.push(culprit, message);
@@ -112,14 +112,26 @@ fn check_object(method: &Method, ty: &Type, errors: &mut Errors) {
     let name = method.sig.ident.to_string();
     let message = match ungroup(ty.clone()) {
         Type::Reference(reference) => match ungroup((*reference.elem).clone()) {
-            Type::ImplTrait(object) => Message::CallbackImplTrait { name, written: written(object) },
+            // The compiler says that a signature leaves nothing to infer.
+            Type::Infer(_) => return,
+            Type::Reference(inner) => Message::OwnedObject { written: written(referred(*inner.elem)) },
+            object if !can_be_decoded(&object) => Message::ObjectForm { name, written: written(object) },
             object if reference.mutability.is_some() => Message::MutableObject { written: written(object) },
+            object if borrows(&object) => Message::BorrowedObject { written: written(object) },
             _ => return,
         },
-        Type::ImplTrait(object) => Message::CallbackImplTrait { name, written: written(object) },
+        owned if !can_be_decoded(&owned) => Message::ObjectForm { name, written: written(owned) },
         owned => Message::OwnedObject { written: written(unwrapped(owned)) },
     };
     errors.push(ty, message);
+}
+
+/// What is behind references.
+fn referred(ty: Type) -> Type {
+    match ungroup(ty) {
+        Type::Reference(reference) => referred(*reference.elem),
+        other => other,
+    }
 }
 
 fn check_context(ty: &Type, item: &Item, errors: &mut Errors) {

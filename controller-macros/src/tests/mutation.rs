@@ -82,7 +82,8 @@ fn seeds() -> Vec<(TokenStream, TokenStream)> {
 
 /// Counts the words and literals of some tokens, which have to be found again after the expansion, less what the
 /// attribute takes away on purpose: itself and `#[async_trait]`, the visibility of callbacks, expectations that become
-/// allowances, and lifetimes, since a controller that borrows falls back to one that doesn't.
+/// allowances, a `where` that may have no bounds, and lifetimes, since a controller that borrows falls back to one that
+/// doesn't.
 fn count(tokens: TokenStream, found: &mut BTreeMap<String, usize>) {
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -100,7 +101,7 @@ fn count(tokens: TokenStream, found: &mut BTreeMap<String, usize>) {
                     tokens.next();
                 }
             }
-            (TokenTree::Ident(word), _) if word == "expect" => {}
+            (TokenTree::Ident(word), _) if word == "expect" || word == "where" => {}
             (TokenTree::Punct(_), _) => {}
             (TokenTree::Group(group), _) => count(group.stream(), found),
             (leaf, _) => *found.entry(leaf.to_string()).or_default() += 1,

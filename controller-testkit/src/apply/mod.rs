@@ -51,6 +51,11 @@ pub(crate) enum Refused {
 }
 
 impl Writer {
+    /// Since when it owns what it takes now; a scale's writer says nothing of it.
+    fn since(&self) -> Option<String> {
+        (self.manager.subresource != "scale").then(|| self.time.clone())
+    }
+
     fn own(&self, set: &Set) -> Set {
         let reset = Set::from_value(&self.reset).unwrap_or_default();
         set.difference(&of_nobody()).recursive_difference(&reset)
@@ -66,7 +71,7 @@ pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Manag
     set.union(&comparison.added);
     let set = writer.own(&set);
     if set != owned.set {
-        *owned = Owned { set, time: Some(writer.time.clone()) };
+        *owned = Owned { set, time: writer.since() };
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
     managers

@@ -142,7 +142,7 @@ fn differ(
     path: &mut Vec<String>,
     comparison: &mut Comparison,
 ) {
-    let (Some(shown), true) = (new.filter(|new| !new.is_null()).or(old), old != new) else { return };
+    let (Some(shown), true) = (new.filter(|new| !new.is_null()).or(old).or(new), old != new) else { return };
     let relation = node.relation(shown);
     let same_kind = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || is_like(value, shown));
     let is_empty = |value: Option<&Value>| value.is_none_or(is_hollow);

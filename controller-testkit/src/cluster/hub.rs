@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::clock::Clock;
 use super::log::Tape;
 use crate::faults::Rules;
+use crate::journal::{Journal, Mark};
 use crate::server::Server;
 use crate::view::History;
 use crate::world::Clockwork;
@@ -21,11 +22,13 @@ use crate::world::Clockwork;
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
     /// Rung when the store, a fault or the power has changed.
-    pub(crate) changed: Notify,
+    pub(crate) changed: Arc<Notify>,
     /// Rung with it, for the world's task alone, which outlives no cluster and so must not hold one.
     pub(crate) bell: Arc<Notify>,
     /// Rung when the server has gone down or come up.
     pub(crate) power: Notify,
+    /// How far the state file has got, where there is one.
+    mark: Option<Mark>,
     state: Mutex<State>,
 }
 
@@ -37,6 +40,8 @@ pub(crate) struct State {
     pub(crate) history: History,
     pub(crate) log: Tape,
     pub(crate) world: Clockwork,
+    /// Takes every change, where there is a state file.
+    journal: Option<Journal>,
     /// The resource version of the last time that everyone was woken.
     woken_at: u64,
     /// Rung for the watches of one table each, so that a change wakes none that it does not concern.
@@ -44,13 +49,19 @@ pub(crate) struct State {
 }
 
 impl Hub {
-    pub(crate) fn new(clock: Clock, server: Server, world: Clockwork, rng: fastrand::Rng) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        server: Server,
+        world: Clockwork,
+        rng: fastrand::Rng,
+        journal: Option<Journal>,
+    ) -> Self {
         let woken_at = server.current_rv();
         let (rules, history) = (Rules::default(), History::default());
-        let state =
-            State { server, rng, rules, history, log: Tape::default(), world, woken_at, bells: BTreeMap::new() };
-        let state = Mutex::new(state);
-        Hub { clock, changed: Notify::new(), bell: Arc::default(), power: Notify::new(), state }
+        let mark = journal.as_ref().map(Journal::mark);
+        let (log, bells) = (Tape::default(), BTreeMap::new());
+        let state = Mutex::new(State { server, rng, rules, history, log, world, journal, woken_at, bells });
+        Hub { clock, changed: Arc::default(), bell: Arc::default(), power: Notify::new(), mark, state }
     }
 
     /// Does one step that may change faults or the power, and wakes everyone.
@@ -58,7 +69,7 @@ impl Hub {
         let (done, bells) = {
             let mut state = self.state.lock();
             let done = step(&mut state);
-            state.woken_at = state.server.current_rv();
+            state.moved(self);
             (done, state.bells.values().cloned().collect())
         };
         self.wake(bells);
@@ -73,12 +84,25 @@ impl Hub {
         self.bell.notify_one();
     }
 
+    /// Up to which resourceVersion clients may be told of changes: what a crash could undo is nobody's to know.
+    pub(crate) fn told(&self) -> u64 {
+        self.mark.as_ref().map_or(u64::MAX, Mark::durable)
+    }
+
+    /// Waits until clients may be told of what the store has at this resourceVersion; an error is why they never may.
+    pub(crate) async fn settled(&self, rv: u64) -> Result<(), String> {
+        match &self.mark {
+            Some(mark) => mark.reached(rv).await,
+            None => Ok(()),
+        }
+    }
+
     /// Does one step on the store, and wakes everyone whom its changes concern.
     pub(crate) fn step<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         let (done, bells) = {
             let mut state = self.state.lock();
             let done = step(&mut state);
-            (done, state.moved(&self.clock))
+            (done, state.moved(self))
         };
         if let Some(bells) = bells {
             self.wake(bells);
@@ -96,8 +120,9 @@ impl State {
         }
     }
 
-    /// The bells to ring since the last time, if the store has changed.
-    fn moved(&mut self, clock: &Clock) -> Option<Vec<Arc<Notify>>> {
+    /// The bells to ring since the last time, if the store has changed. Where there is a state file the world alone is
+    /// told at once: everyone else hears of it when it is on the disk.
+    fn moved(&mut self, hub: &Hub) -> Option<Vec<Arc<Notify>>> {
         let rv = self.server.current_rv();
         if rv == self.woken_at {
             return None;
@@ -105,14 +130,26 @@ impl State {
         let mut tables: Vec<&str> = self.server.events_after(self.woken_at).map(|event| &*event.table).collect();
         tables.sort_unstable();
         tables.dedup();
-        let bells = tables.iter().filter_map(|table| self.bells.get(*table).cloned()).collect();
+        let mut bells: Vec<Arc<Notify>> = tables.iter().filter_map(|table| self.bells.get(*table).cloned()).collect();
+        if let Some(journal) = &self.journal {
+            bells.push(hub.changed.clone());
+            journal.add(self.server.store(), self.woken_at, bells);
+            bells = Vec::new();
+        }
         self.woken_at = rv;
+        let now = hub.clock.now();
         if self.rules.some_are_late() {
-            self.history.note(rv, clock.now());
+            self.history.note(rv, now);
         } else {
             self.history.clear();
         }
+        self.server.age(now);
         Some(bells)
+    }
+
+    /// What is kept beside the objects, where there is a state file.
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// Steps the world, which writes to nothing while the server is down.

@@ -6,9 +6,11 @@ mod log;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
@@ -17,10 +19,13 @@ pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
 pub use log::{Exchange, Log};
 
+use crate::auth::{Authorization, Gate, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
+use crate::journal::{self, StateError};
 use crate::server::{RestoreError, Server};
-use crate::world::World;
+use crate::store::Store;
+use crate::world::{Clockwork, World};
 
 /// An API server with the controllers that a cluster has, without sockets and without processes.
 ///
@@ -61,15 +66,41 @@ impl Cluster {
     /// # let _ = bare;
     /// ```
     pub fn builder() -> ClusterBuilder {
-        ClusterBuilder { seed: 0, started_at: None, world: World::full() }
+        ClusterBuilder {
+            seed: 0,
+            started_at: None,
+            world: World::full(),
+            authorization: Authorization::default(),
+            tokens: Vec::new(),
+            forget_after: None,
+        }
     }
 
-    /// A client that calls the server in process. Its default namespace is `default`.
+    /// An administrator's client that calls the server in process. Its default namespace is `default`.
     ///
     /// To be called inside a tokio runtime, as kube's client asks for one.
     pub fn client(&self) -> Client {
         self.run_the_world();
         Client::new(InProcess::new(self.door()), "default")
+    }
+
+    /// A client of that user, who may do what the roles and bindings in the cluster say.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::{Cluster, User};
+    /// use k8s_openapi::api::core::v1::Node;
+    /// use kube::Api;
+    ///
+    /// let cluster = Cluster::new();
+    /// let nodes: Api<Node> = Api::all(cluster.client_as(User::service_account("default", "robot")));
+    /// let refused = nodes.get("node-1").await.unwrap_err();
+    /// assert!(refused.to_string().contains("cannot get resource"), "{refused}");
+    /// # });
+    /// ```
+    pub fn client_as(&self, user: User) -> Client {
+        self.run_the_world();
+        Client::new(InProcess::new(self.door()).of(user), "default")
     }
 
     /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.
@@ -179,6 +210,9 @@ pub struct ClusterBuilder {
     seed: u64,
     started_at: Option<Timestamp>,
     world: World,
+    authorization: Authorization,
+    tokens: Vec<(String, User)>,
+    forget_after: Option<Duration>,
 }
 
 impl ClusterBuilder {
@@ -200,12 +234,98 @@ impl ClusterBuilder {
         self
     }
 
+    /// Forgets the history of changes once it is this old, five minutes unless set: a watch or a page from before that
+    /// is answered with 410, `Expired`.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    /// use std::time::Duration;
+    ///
+    /// let forgetful = Cluster::builder().forget_after(Duration::from_secs(30)).build();
+    /// # let _ = forgetful;
+    /// ```
+    pub fn forget_after(mut self, age: Duration) -> Self {
+        self.forget_after = Some(age);
+        self
+    }
+
+    /// Who decides what a user may do: the roles in the cluster, unless set. An administrator may do everything, and
+    /// [`Cluster::client`] is one.
+    pub fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// Takes whoever bears this token for that user, on every front.
+    ///
+    /// ```
+    /// use controller_testkit::{Cluster, User};
+    ///
+    /// let cluster = Cluster::builder().token("bobs-secret", User::new("bob").group("people")).build();
+    /// # let _ = cluster;
+    /// ```
+    pub fn token(mut self, token: impl Into<String>, user: User) -> Self {
+        self.tokens.push((token.into(), user));
+        self
+    }
+
     /// Builds it.
     pub fn build(self) -> Cluster {
+        let (server, clock, rng) = self.begin(Store::new(), None);
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, None)), world: Arc::default() }
+    }
+
+    /// Builds it over what this file holds, and keeps everything there from then on: an answer or an event that a
+    /// client has had is on the disk, whatever happens to the process. A file that is missing is made.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("state");
+    /// let before = Cluster::builder().open(&path)?.resource_version();
+    /// let after = Cluster::builder().seed(1).open(&path)?.resource_version();
+    /// assert!(after >= before);
+    /// # Ok::<_, controller_testkit::StateError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that can't be read or written, that another server has open, or that is broken in its middle.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Cluster, StateError> {
+        let mut opened = journal::open(path.as_ref())?;
+        let store = std::mem::replace(&mut opened.store, Store::new());
+        // Tokens that are out stay good.
+        let seal = opened.note("seal").and_then(|seal| seal.as_u64()).unwrap_or_else(|| {
+            let mut rng = fastrand::Rng::with_seed(self.seed);
+            rng.fork().u64(..)
+        });
+        opened.set_note("seal", seal.into());
+        let (mut server, clock, rng) = self.begin(store, Some(seal));
+        server.take_stock(clock.started_at());
+        let (server, world, rng) = self.furnish(server, &clock, rng);
+        let journal = opened.keep(server.store())?;
+        Ok(Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, Some(journal))), world: Arc::default() })
+    }
+
+    /// `seal` is what the tokens of service accounts are signed with, where some are out already.
+    fn begin(&self, store: Store, seal: Option<u64>) -> (Server, Clock, fastrand::Rng) {
         let clock = self.started_at.map_or_else(Clock::of_the_machine, Clock::starting_at);
+        let mut server = Server::over(store);
+        if let Some(age) = self.forget_after {
+            server.keep_log(SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX));
+        }
         let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut server = Server::new();
+        let mut seal = seal.map_or_else(|| rng.fork(), fastrand::Rng::with_seed);
+        *server.gate() = Gate::new(self.authorization, &mut seal);
+        for (token, user) in &self.tokens {
+            server.gate().know(token.clone(), user.clone());
+        }
+        (server, clock, rng)
+    }
+
+    fn furnish(&self, mut server: Server, clock: &Clock, mut rng: fastrand::Rng) -> (Server, Clockwork, fastrand::Rng) {
         let world = self.world.begin(&mut server, clock.started_at(), &mut rng);
-        Cluster { hub: Arc::new(Hub::new(clock, server, world, rng)), world: Arc::default() }
+        (server, world, rng)
     }
 }

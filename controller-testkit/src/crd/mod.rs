@@ -12,8 +12,8 @@
 //! | an object was loaded | [`Version::read`] | turns the stored object into the version asked for |
 //! | `/scale` | [`Scale`] | reads and writes the three fields |
 //!
-//! Everything here is a pure function; times are arguments. Conversion webhooks are refused, rules in CEL are not run:
-//! [`warnings`] tells the definition's writer.
+//! Everything here is a pure function; times are arguments. Conversion webhooks are refused; where rules in CEL are not
+//! run, [`warnings`] tells the definition's writer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

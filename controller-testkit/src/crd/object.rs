@@ -45,6 +45,7 @@ impl Version {
         errors.extend(self.scale.iter().flat_map(|scale| scale.validate_status(object)));
         errors.extend(self.schema.validate_embedded(object));
         errors.extend(self.schema.duplicates(object));
+        errors.extend(self.schema.judge(object, None, &errors).errors);
         errors
     }
 
@@ -53,7 +54,12 @@ impl Version {
     /// The status stays the old one if it is a subresource. The generation rises if anything but the metadata changes.
     /// What was invalid before and is unchanged is let through. Whether the metadata may change so is the server's
     /// question: the rules are the same for all kinds.
-    pub(crate) fn prepare_update(&self, object: &mut Value, old: &Value) -> Vec<FieldError> {
+    pub(crate) fn prepare_update(
+        &self,
+        object: &mut Value,
+        old: &Value,
+        warnings: &mut Vec<String>,
+    ) -> Vec<FieldError> {
         if self.has_status {
             match old.get("status") {
                 Some(status) => object["status"] = status.clone(),
@@ -74,11 +80,16 @@ impl Version {
         errors.extend(self.scale.iter().flat_map(|scale| scale.validate_status(object)));
         errors.extend(self.schema.validate_embedded(object));
         errors.extend(self.new_duplicates(object, old));
-        errors
+        self.judge(object, old, errors, warnings)
     }
 
     /// Makes a decoded object, written through `/status`, ready to replace `old`: only its status counts.
-    pub(crate) fn prepare_status(&self, object: &mut Value, old: &Value) -> Vec<FieldError> {
+    pub(crate) fn prepare_status(
+        &self,
+        object: &mut Value,
+        old: &Value,
+        warnings: &mut Vec<String>,
+    ) -> Vec<FieldError> {
         let status = match object {
             Value::Object(fields) => fields.remove("status"),
             _ => None,
@@ -99,6 +110,20 @@ impl Version {
         }
         errors.extend(self.scale.iter().flat_map(|scale| scale.validate_status(object)));
         errors.extend(self.new_duplicates(object, old));
+        self.judge(object, old, errors, warnings)
+    }
+
+    /// The faults that were found, with what rules in CEL add.
+    fn judge(
+        &self,
+        object: &Value,
+        old: &Value,
+        mut errors: Vec<FieldError>,
+        warnings: &mut Vec<String>,
+    ) -> Vec<FieldError> {
+        let judged = self.schema.judge(object, Some(old), &errors);
+        warnings.extend(judged.warnings);
+        errors.extend(judged.errors);
         errors
     }
 

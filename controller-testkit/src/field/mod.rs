@@ -152,6 +152,16 @@ impl FieldError {
         Self::invalid(field, value, "field is immutable")
     }
 
+    /// A value that breaks a rule, as it is shown to whoever wrote it.
+    pub(crate) fn invalid_shown(field: impl fmt::Display, shown: &str, detail: impl AsRef<str>) -> Self {
+        Self::new(Cause::Invalid, field, format!("{}: {shown}", Cause::Invalid.opening()), detail.as_ref())
+    }
+
+    /// A fault of that cause with a value too large to be shown.
+    pub(crate) fn unshown(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
+        Self::without_value(cause, field, detail)
+    }
+
     fn without_value(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
         Self::new(cause, field, cause.opening().to_owned(), detail.as_ref())
     }
@@ -247,6 +257,18 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
         Value::Number(number) if number.is_i64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Go's name for the kind of a value.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
         Value::Number(_) => "number",
         Value::String(_) => "string",
         Value::Array(_) => "array",

@@ -28,6 +28,19 @@ impl AnswerBody {
         AnswerBody(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
+    /// The bytes of a body that is whole.
+    pub(crate) fn as_whole(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on, as a watch does.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Kind::Stream(_))
+    }
+
     /// A whole body, in pieces of `size` bytes.
     pub(crate) fn in_pieces(bytes: Bytes, size: usize) -> Self {
         let left = bytes.len() as u64;

@@ -1,13 +1,15 @@
-//! The certificates of the HTTPS front: an authority made for this run, and a server certificate from it.
+//! The certificates of the HTTPS front: an authority made for this run, a server certificate from it, and those of
+//! clients.
 
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 use super::serve::ServeError;
 
@@ -16,34 +18,93 @@ const NAMES: [&str; 5] = ["localhost", "127.0.0.1", "::1", "kubernetes", "kubern
 
 /// An authority and the TLS settings of a server that it vouches for.
 pub(crate) struct Credentials {
-    pub(crate) authority_pem: String,
+    pub(crate) authority: Authority,
     pub(crate) tls: Arc<ServerConfig>,
 }
 
-impl Credentials {
-    /// Makes fresh ones. Nothing of them is written to the disk but the authority's certificate.
-    pub(crate) fn fresh() -> Result<Credentials, ServeError> {
-        let authority = authority()?;
+/// Who vouches for the server and for its clients.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// What a client proves by that it is some user: a certificate that the cluster's authority has signed, and its key.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use controller_testkit::Cluster;
+///
+/// let served = Cluster::new().serve().await?;
+/// let jane = served.certificate("jane", &["developers"])?.expect("it is served over HTTPS");
+/// std::fs::write("jane.crt", &jane.certificate_pem)?;
+/// std::fs::write("jane.key", &jane.key_pem)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClientCertificate {
+    /// The certificate: `client-certificate` in a kubeconfig.
+    pub certificate_pem: String,
+    /// Its private key: `client-key`.
+    pub key_pem: String,
+}
+
+impl Authority {
+    /// One with this key, or a fresh one. Whoever trusts an authority trusts every other one with its key.
+    pub(crate) fn with_key(pem: Option<&str>) -> Result<Authority, ServeError> {
+        let key = pem.map_or_else(KeyPair::generate, KeyPair::from_pem)?;
+        Ok(Authority(authority(key)?))
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
+    }
+
+    /// Vouches for a user.
+    pub(crate) fn vouch(&self, user: &str, groups: &[&str]) -> Result<ClientCertificate, ServeError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        for group in groups {
+            params.distinguished_name.push(DnType::OrganizationName, *group);
+        }
+        params.distinguished_name.push(DnType::CommonName, user);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        lifetime(&mut params);
         let key = KeyPair::generate()?;
-        let certificate = server()?.signed_by(&key, &authority)?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Credentials { authority_pem: authority.pem(), tls: Arc::new(tls) })
+        let certificate = params.signed_by(&key, &self.0)?;
+        Ok(ClientCertificate { certificate_pem: certificate.pem(), key_pem: key.serialize_pem() })
     }
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, ServeError> {
+impl Credentials {
+    /// Makes those of a server that this authority vouches for.
+    pub(crate) fn from(authority: Authority) -> Result<Credentials, ServeError> {
+        let key = KeyPair::generate()?;
+        let certificate = server()?.signed_by(&key, &authority.0)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut trusted = RootCertStore::empty();
+        trusted.add(authority.0.der().clone())?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider.clone());
+        let mut tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Credentials { authority, tls: Arc::new(tls) })
+    }
+}
+
+fn authority(key: KeyPair) -> Result<CertifiedIssuer<'static, KeyPair>, ServeError> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "controller-testkit authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     lifetime(&mut params);
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+    Ok(CertifiedIssuer::self_signed(params, key)?)
 }
 
 fn server() -> Result<CertificateParams, ServeError> {

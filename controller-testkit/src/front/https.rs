@@ -8,12 +8,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
+use http::header::USER_AGENT;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -22,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::serve::ServeError;
 use super::service::read;
-use super::{AnswerBody, Door};
-use crate::faults::Refusal;
+use super::subject::Peer;
+use super::{AnswerBody, Door, gzip, websocket};
+use crate::auth::{Caller, User};
 
 /// How long a client may take over its TLS handshake or the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// What is waited before a failed accept or listen is tried again.
 const BREATH: Duration = Duration::from_millis(50);
+/// How many clients may come at once; the system may allow fewer.
+const BACKLOG: u32 = 4096;
 /// Many watches share one HTTP/2 connection.
 const STREAMS: u32 = 1_000;
 /// Room in flight for one HTTP/2 stream and connection: a page of a big list.
@@ -66,7 +71,7 @@ impl Address {
     fn listen(&mut self) -> io::Result<()> {
         if self.listener.is_none() {
             let (socket, _) = bound(self.address)?;
-            self.listener = Some(socket.listen(1024)?);
+            self.listener = Some(socket.listen(BACKLOG)?);
         }
         Ok(())
     }
@@ -93,14 +98,20 @@ fn bound(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
 
 /// Serves one port.
 pub(crate) struct Front {
-    pub(crate) door: Door,
-    pub(crate) tls: Option<TlsAcceptor>,
-    /// Whom to let in; none lets everyone in.
-    pub(crate) token: Option<Arc<str>>,
-    pub(crate) stop: CancellationToken,
+    door: Door,
+    tls: Option<TlsAcceptor>,
+    /// How requests' users are known; none takes everyone for an administrator.
+    caller: Option<Caller>,
+    stop: CancellationToken,
+    /// The tasks of connections that have become WebSockets.
+    sockets: Mutex<JoinSet<()>>,
 }
 
 impl Front {
+    pub(crate) fn new(door: Door, tls: Option<TlsAcceptor>, caller: Option<Caller>, stop: CancellationToken) -> Front {
+        Front { door, tls, caller, stop, sockets: Mutex::default() }
+    }
+
     /// Accepts connections until it is told to stop.
     pub(crate) async fn run(self, mut address: Address) {
         let front = Arc::new(self);
@@ -129,9 +140,14 @@ impl Front {
             }
         }
         address.hang_up();
-        let farewell = async { while connections.join_next().await.is_some() {} };
+        let mut sockets = std::mem::take(&mut *front.sockets.lock());
+        let farewell = async {
+            while connections.join_next().await.is_some() {}
+            while sockets.join_next().await.is_some() {}
+        };
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
         connections.shutdown().await;
+        sockets.shutdown().await;
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream) {
@@ -140,14 +156,24 @@ impl Front {
         match self.tls.clone() {
             Some(tls) => {
                 if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-                    self.speak(stream).await;
+                    let certificates = stream.get_ref().1.peer_certificates();
+                    let user = certificates.and_then(|shown| Peer::of(shown.first()?)).map(user_of);
+                    let caller = user.or_else(|| self.caller.clone());
+                    self.speak(stream, caller).await;
                 }
             }
-            None => self.speak(stream).await,
+            None => {
+                let caller = self.caller.clone();
+                self.speak(stream, caller).await;
+            }
         }
     }
 
-    async fn speak(self: Arc<Self>, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+    async fn speak(
+        self: Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        caller: Option<Caller>,
+    ) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(None);
         builder
@@ -157,8 +183,8 @@ impl Front {
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
         let front = self.clone();
-        let service = service_fn(move |request| front.clone().respond(request));
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let service = service_fn(move |request| front.clone().respond(request, caller.clone()));
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let mut connection = std::pin::pin!(connection);
         // A broken connection is the client's affair.
         tokio::select! {
@@ -169,33 +195,56 @@ impl Front {
         let _ = connection.await;
     }
 
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<AnswerBody>> {
+    async fn respond(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        caller: Option<Caller>,
+    ) -> io::Result<Response<AnswerBody>> {
         let clock = &self.door.hub().clock;
         let asked = clock.now();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let answer =
-            if self.lets_in(&request) { self.door.answer(read(request).await?).await } else { Ok(unauthorized()) };
+        let agent = request.headers().get(USER_AGENT).cloned();
+        let squeezes = gzip::is_accepted(request.headers());
+        let handshake = websocket::handshake(&request);
+        let upgrade = handshake.is_some().then(|| hyper::upgrade::on(&mut request));
+        let mut request = read(request).await?;
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        let answer = self.door.answer(request).await;
         let took = clock.now().duration_since(asked);
         let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
-        tracing::debug!(target: "controller_testkit::requests", %method, %uri, status, took_us = took.as_micros());
-        Ok(answer?.map(|body| body.until(self.stop.clone().cancelled_owned())))
+        let agent = agent.as_ref().and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        let (at, took_us) = (asked, u64::try_from(took.as_micros()).unwrap_or_default());
+        tracing::debug!(target: "controller_testkit::requests", %at, %method, %uri, status, took_us, agent);
+        let answer = answer?;
+        match (handshake, upgrade) {
+            (Some(accept), Some(upgrade)) if answer.body().is_stream() => {
+                self.spawn_socket(upgrade, answer.into_body());
+                Ok(websocket::switching(accept))
+            }
+            _ if squeezes => Ok(gzip::squeezed(answer)),
+            _ => Ok(answer),
+        }
+        .map(|answer| answer.map(|body| body.until(self.stop.clone().cancelled_owned())))
     }
 
-    /// Whether a request may come in: with the token, or for what a server tells everyone.
-    fn lets_in(&self, request: &Request<Incoming>) -> bool {
-        let Some(token) = &self.token else { return true };
-        let open = matches!(request.uri().path(), "/healthz" | "/livez" | "/readyz" | "/version");
-        let bearer = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    /// Goes on with a watch once the client's connection is a WebSocket.
+    fn spawn_socket(&self, upgrade: OnUpgrade, watch: AnswerBody) {
+        let stop = self.stop.clone();
+        let mut sockets = self.sockets.lock();
+        while sockets.try_join_next().is_some() {}
+        sockets.spawn(async move {
+            if let Ok(upgraded) = upgrade.await {
+                // A broken connection is the client's affair.
+                let _ = websocket::run(TokioIo::new(upgraded), watch, stop).await;
+            }
         });
-        match bearer {
-            Some(bearer) => bearer == token.as_ref(),
-            None => open,
-        }
     }
 }
 
-fn unauthorized() -> Response<AnswerBody> {
-    Refusal::status(401).response().map(AnswerBody::whole)
+/// The user whom a certificate names.
+fn user_of(peer: Peer) -> Caller {
+    let user = peer.groups.into_iter().fold(User::new(peer.user), User::group);
+    Caller::User(Arc::new(user.arrived()))
 }

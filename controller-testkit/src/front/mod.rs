@@ -5,13 +5,16 @@
 
 mod body;
 mod certificate;
+mod gzip;
 mod https;
 mod kubeconfig;
 mod serve;
 mod service;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod websocket;
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use crate::server::Answer;
 
 pub(crate) use body::AnswerBody;
 use body::broken_connection;
+pub use certificate::ClientCertificate;
 pub(crate) use kubeconfig::quoted;
 pub use serve::{Serve, ServeError, Served};
 pub(crate) use service::InProcess;
@@ -164,17 +168,24 @@ impl Door {
                 if !self.steady && state.rules.outages() != outages {
                     return Err(broken_connection());
                 }
-                match state.server.handle(request, now, &mut state.rng) {
+                let step = match state.server.handle(request, now, &mut state.rng) {
                     Answer::Watch { head, watch } => {
                         let id = if self.steady { 0 } else { state.rules.opened(target.clone()) };
                         let bell = state.bell(watch.table());
                         let feed = Feed::new(self.hub.clone(), bell, id, watch, outages, self.steady);
-                        Ok(Step::Watch(head, Box::new(feed)))
+                        Step::Watch(head, Box::new(feed))
                     }
-                    Answer::Whole(response) => Ok(Step::Whole(response)),
-                    Answer::Later { until, request } => Ok(Step::Later(until, request)),
-                }
+                    Answer::Whole(response) => Step::Whole(response),
+                    Answer::Later { until, request } => Step::Later(until, request),
+                };
+                Ok((step, state.server.current_rv()))
             })?;
+            let (answer, rv) = answer;
+            if !matches!(answer, Step::Later(..))
+                && let Err(fault) = self.hub.settled(rv).await
+            {
+                return Ok(Asked::Whole(unkept(&fault)));
+            }
             match answer {
                 Step::Whole(response) => return Ok(Asked::Whole(response)),
                 Step::Watch(head, feed) => {
@@ -238,6 +249,11 @@ enum Step {
 enum Asked {
     Whole(Response<Bytes>),
     Watch(Response<AnswerBody>),
+}
+
+/// What a server says whose disk takes no more.
+fn unkept(fault: &str) -> Response<Bytes> {
+    Refusal::status(500).message(format!("Internal error occurred: {fault}")).response()
 }
 
 /// The error of a server that is down.

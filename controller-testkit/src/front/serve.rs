@@ -4,18 +4,19 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Door;
-use super::certificate::Credentials;
+use super::certificate::{Authority, ClientCertificate, Credentials};
 use super::https::{Address, Front};
 use super::kubeconfig::{self, Trust};
+use crate::auth::{Caller, User};
 
 /// Why a cluster can't be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,9 @@ pub enum ServeError {
     /// The TLS library refused its settings.
     #[error("setting up TLS failed")]
     Tls(#[from] rustls::Error),
+    /// The TLS library refused the authority for the certificates of clients.
+    #[error("setting up the verification of client certificates failed")]
+    Verifier(#[from] rustls::server::VerifierBuilderError),
 }
 
 fn at(path: &Option<PathBuf>) -> String {
@@ -102,19 +106,19 @@ impl Serve {
     pub(crate) async fn start(self, door: Door) -> Result<Served, ServeError> {
         let address = Address::reserve(self.port)?;
         let port = address.port();
-        let (url, text, tls, token) = match self.transport {
+        let (url, text, tls, token, authority) = match self.transport {
             Transport::Https => {
-                let credentials = Credentials::fresh()?;
-                let token = token();
+                let (authority, token) = secrets(&door)?;
+                let credentials = Credentials::from(authority)?;
                 let url = format!("https://127.0.0.1:{port}");
-                let trust = Trust::Tls { authority_pem: &credentials.authority_pem, token: &token };
+                let trust = Trust::Tls { authority_pem: &credentials.authority.pem(), token: &token };
                 let text = kubeconfig::text(&url, &trust);
-                (url, text, Some(TlsAcceptor::from(credentials.tls)), Some(token))
+                (url, text, Some(TlsAcceptor::from(credentials.tls)), Some(token), Some(credentials.authority))
             }
             Transport::Plain => {
                 let url = format!("http://127.0.0.1:{port}");
                 let text = kubeconfig::text(&url, &Trust::Plain);
-                (url, text, None, None)
+                (url, text, None, None, None)
             }
         };
         let file = match &self.kubeconfig {
@@ -124,9 +128,13 @@ impl Serve {
         let file = file.map_err(|source| ServeError::Kubeconfig { path: self.kubeconfig, source })?;
         let client = client(&text).await.map_err(ServeError::Client)?;
         let stop = CancellationToken::new();
-        let front = Front { door, tls, token: token.map(Arc::from), stop: stop.clone() };
+        let caller = token.as_ref().map(|_| Caller::Bearer);
+        if let Some(token) = token {
+            door.hub().step(|state| state.server.gate().know(token, User::administrator()));
+        }
+        let front = Front::new(door, tls, caller, stop.clone());
         let task = tokio::spawn(front.run(address));
-        Ok(Served { url, port, text, file, client, stop, task: Some(task) })
+        Ok(Served { url, port, text, file, client, authority, stop, task: Some(task) })
     }
 }
 
@@ -138,6 +146,7 @@ pub struct Served {
     text: String,
     file: kubeconfig::File,
     client: Client,
+    authority: Option<Authority>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -174,6 +183,14 @@ impl Served {
         self.client.clone()
     }
 
+    /// A certificate by which a client is this user, in these groups; none over plain HTTP, which has no place for it.
+    ///
+    /// # Errors
+    /// A name that no certificate can carry.
+    pub fn certificate(&self, user: &str, groups: &[&str]) -> Result<Option<ClientCertificate>, ServeError> {
+        self.authority.as_ref().map(|authority| authority.vouch(user, groups)).transpose()
+    }
+
     /// Stops it in order: no new connections, watches end, running requests get their answers. What has not ended
     /// by then is cut off after two seconds.
     pub async fn stop(mut self) {
@@ -203,6 +220,21 @@ async fn client(text: &str) -> Result<Client, Box<dyn std::error::Error + Send +
         kube::Config::from_custom_kubeconfig(Kubeconfig::from_yaml(text)?, &KubeConfigOptions::default()).await?;
     config.default_retry = false;
     Ok(Client::try_from(config)?)
+}
+
+/// The authority and the administrator's token: those of the last time where there is a state file, so that a
+/// kubeconfig holds for as long as the file does.
+fn secrets(door: &Door) -> Result<(Authority, String), ServeError> {
+    const NOTE: &str = "credentials";
+    let kept = door.hub().step(|state| state.journal().and_then(|journal| journal.note(NOTE)));
+    let kept = |member: &str| kept.as_ref().and_then(|kept| kept[member].as_str());
+    if let (Some(key), Some(token)) = (kept("authorityKey"), kept("token")) {
+        return Ok((Authority::with_key(Some(key))?, token.to_owned()));
+    }
+    let (authority, token) = (Authority::with_key(None)?, token());
+    let note = json!({"authorityKey": authority.key_pem(), "token": token});
+    door.hub().step(|state| state.journal().map(|journal| journal.set_note(NOTE, note)));
+    Ok((authority, token))
 }
 
 /// A bearer token that no other run has.

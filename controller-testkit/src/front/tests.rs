@@ -47,7 +47,7 @@ async fn kubes_client_works_through_both_transports() {
 }
 
 #[tokio::test]
-async fn without_the_token_only_health_is_told() {
+async fn without_a_token_only_what_everyone_may_know_is_told() {
     let (_cluster, served) = served(Serve::https()).await;
     let with = |token: Option<&str>| {
         let text = served.kubeconfig();
@@ -62,7 +62,7 @@ async fn without_the_token_only_health_is_told() {
         hand.send(Method::GET, path, Value::Null).await
     };
     let (status, body) = ask(None, "/api/v1/pods").await;
-    assert_eq!((status, &body["reason"], &body["message"]), (401, &json!("Unauthorized"), &json!("Unauthorized")));
+    assert_eq!((status, &body["reason"]), (403, &json!("Forbidden")));
     assert_eq!(ask(Some("wrong"), "/api/v1/pods").await.0, 401);
     assert_eq!(ask(Some("wrong"), "/version").await.0, 401);
     assert_eq!(ask(None, "/version").await.0, 200);
@@ -85,6 +85,17 @@ async fn a_server_that_was_down_is_back_on_its_port() {
         answer = plain(served.port(), "GET /version HTTP/1.1").await.unwrap_or_default();
     }
     served.stop().await;
+}
+
+/// A request over a connection of its own, and the answer's head and body as bytes.
+async fn bytes(port: u16, request: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let request = format!("{request}\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("room in the socket");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    (String::from_utf8_lossy(&answer[..end]).into_owned(), answer.split_off(end + 4))
 }
 
 /// A test's spawned task needs its text for as long as it runs.
@@ -177,4 +188,155 @@ async fn a_playground_shows_pods_that_come_change_and_go() {
     assert_eq!(hints.len(), 3);
     assert!(hints.iter().all(|hint| hint.contains(&playground.kubeconfig_path().display().to_string())));
     playground.stop().await;
+}
+
+fn map(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": value}})
+}
+
+#[tokio::test]
+async fn python_may_end_its_paths_with_a_slash_and_say_nothing_of_what_it_accepts() {
+    let (_cluster, served) = served(Serve::plain()).await;
+    for path in ["/api/", "/api/v1/", "/apis/", "/apis/apps/", "/apis/apps/v1/", "/version/", &format!("{MAPS}/")] {
+        let (slashed, body) = bytes(served.port(), &format!("GET {path} HTTP/1.1")).await;
+        let (bare, same) = bytes(served.port(), &format!("GET {} HTTP/1.1", path.trim_end_matches('/'))).await;
+        assert!(slashed.starts_with("HTTP/1.1 200"), "{path}: {slashed}");
+        assert!(slashed.contains("application/json"), "{path}: {slashed}");
+        assert_eq!((slashed, body), (bare, same), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_for_those_who_ask() {
+    let (_cluster, served) = served(Serve::plain()).await;
+    let hand = hand(&served);
+    hand.create(MAPS, map("small", "x")).await;
+    let (head, small) = bytes(served.port(), &format!("GET {MAPS} HTTP/1.1\r\nAccept-Encoding: gzip")).await;
+    assert!(!head.to_lowercase().contains("content-encoding") && small.starts_with(b"{"), "{head}");
+    hand.create(MAPS, map("large", &"yes ".repeat(50_000))).await;
+    let (_, whole) = bytes(served.port(), &format!("GET {MAPS} HTTP/1.1")).await;
+    assert!(whole.len() > 128 * 1024);
+    let (head, squeezed) = bytes(served.port(), &format!("GET {MAPS} HTTP/1.1\r\nAccept-Encoding: gzip")).await;
+    assert!(head.to_lowercase().contains("content-encoding: gzip"), "{head}");
+    assert!(head.to_lowercase().contains(&format!("content-length: {}", squeezed.len())), "{head}");
+    assert!(squeezed.len() * 10 < whole.len());
+    let mut again = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*squeezed), &mut again).expect("gzip");
+    assert!(again == whole);
+}
+
+/// A client's frame, masked as it must be.
+fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [1, 2, 3, 4];
+    let length = u8::try_from(payload.len()).expect("a short payload");
+    let body = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
+    [0x80 | opcode, 0x80 | length].into_iter().chain(mask).chain(body).collect()
+}
+
+/// The next frame of a server: its opcode and what it says.
+async fn frame(stream: &mut TcpStream) -> (u8, String) {
+    let head = [stream.read_u8().await.expect("a frame"), stream.read_u8().await.expect("a frame")];
+    let length = match head[1] {
+        126 => usize::from(stream.read_u16().await.expect("a length")),
+        127 => usize::try_from(stream.read_u64().await.expect("a length")).expect("it fits"),
+        length => usize::from(length),
+    };
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).await.expect("a payload");
+    (head[0] & 0xf, String::from_utf8_lossy(&payload).into_owned())
+}
+
+async fn socket(port: u16, path: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://x\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("room in the socket");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a head"));
+    }
+    (stream, String::from_utf8_lossy(&head).to_lowercase())
+}
+
+#[tokio::test]
+async fn fabric8_watches_over_a_websocket() {
+    let (cluster, served) = served(Serve::plain()).await;
+    let hand = hand(&served);
+    hand.create(MAPS, map("a", &"x".repeat(70_000))).await;
+    let (mut stream, head) = socket(served.port(), &format!("{MAPS}?watch=true&resourceVersion=0")).await;
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    let (opcode, text) = frame(&mut stream).await;
+    let event: Value = serde_json::from_str(&text).expect("one event in a frame");
+    assert_eq!((opcode, &event["type"], &event["object"]["metadata"]["name"]), (1, &json!("ADDED"), &json!("a")));
+    stream.write_all(&masked(9, b"there?")).await.expect("room in the socket");
+    assert_eq!(frame(&mut stream).await, (10, "there?".to_owned()));
+    hand.delete(&format!("{MAPS}/a")).await;
+    assert!(frame(&mut stream).await.1.contains("DELETED"));
+    stream.write_all(&masked(8, &[3, 232])).await.expect("room in the socket");
+    assert_eq!(frame(&mut stream).await.0, 8);
+    assert_eq!(stream.read(&mut [0]).await.expect("an end"), 0);
+    while cluster.faults().open_watches() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_ends_when_the_watch_does() {
+    let (_cluster, served) = served(Serve::plain()).await;
+    let (mut timed, _) = socket(served.port(), &format!("{MAPS}?watch=true&timeoutSeconds=1")).await;
+    assert_eq!(frame(&mut timed).await, (8, String::from_utf8_lossy(&[3, 232]).into_owned()));
+    let (mut stopped, _) = socket(served.port(), &format!("{MAPS}?watch=true")).await;
+    served.stop().await;
+    assert_eq!(frame(&mut stopped).await.0, 8);
+}
+
+#[tokio::test]
+async fn what_is_no_watch_is_answered_as_ever() {
+    let (_cluster, served) = served(Serve::plain()).await;
+    let (_, head) = socket(served.port(), MAPS).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let (_, head) = socket(served.port(), "/api/v1/nothing?watch=true").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_cluster_lets_a_client_in() {
+    let (_cluster, served) = served(Serve::https()).await;
+    let ask = async |user: String| {
+        let text = served.kubeconfig();
+        let (before, rest) = text.split_once("    token: ").expect("a token");
+        let text = format!("{before}{user}{}", rest.split_once('\n').map_or("", |(_, rest)| rest));
+        let config = kube::config::Kubeconfig::from_yaml(&text).expect("a kubeconfig");
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a config");
+        let request = Request::get(MAPS).body(kube::client::Body::empty()).expect("a request");
+        kube::Client::try_from(config).expect("a client").send(request).await.map(|answer| answer.status().as_u16())
+    };
+    let shown = |certificate: &crate::ClientCertificate| {
+        use base64::Engine;
+        let data = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+        format!(
+            "    client-certificate-data: {}\n    client-key-data: {}",
+            data(&certificate.certificate_pem),
+            data(&certificate.key_pem)
+        )
+    };
+    let jane = served.certificate("jane", &["developers"]).expect("a name").expect("it is served over HTTPS");
+    assert_eq!(ask(shown(&jane)).await.expect("an answer"), 403, "she is known, and has no role");
+    let root = served.certificate("root", &["system:masters"]).expect("a name").expect("it is served over HTTPS");
+    assert_eq!(ask(shown(&root)).await.expect("an answer"), 200);
+    let other = Cluster::builder().world(World::none()).build().serve().await.expect("a free port");
+    let stranger = other.certificate("jane", &[]).expect("a name").expect("it is served over HTTPS");
+    assert!(ask(shown(&stranger)).await.is_err(), "another cluster's word counts for nothing");
+    assert!(
+        Cluster::new()
+            .serve_with(Serve::plain())
+            .await
+            .expect("a free port")
+            .certificate("jane", &[])
+            .expect("a name")
+            .is_none()
+    );
 }

@@ -99,7 +99,7 @@ impl Feed {
                 return Wait::Nothing;
             }
             self.ready.extend(self.taken.drain(..).map(|frame| frame.bytes));
-            let upto = state.server.current_rv();
+            let upto = state.server.current_rv().min(self.hub.told());
             let frames = state.server.watch_frames(&mut self.watch, upto, now, BATCH);
             self.ready.extend(frames.ready.into_iter().map(|frame| frame.bytes));
             return self.waiting(frames.next, None);
@@ -121,7 +121,7 @@ impl Feed {
                 Level::Held(_) | Level::Late(_) => {}
             }
         }
-        let store = state.server.current_rv();
+        let store = state.server.current_rv().min(self.hub.told());
         let horizon = state.history.horizon(store, state.rules.levels(self.id), now);
         let mut next = None;
         if self.taken.is_empty() && !silent {

@@ -110,6 +110,14 @@ fn core(ty: &str, object: &mut Object) {
                 put(spec, "enableServiceLinks", || true.into());
             }
         }
+        "v1.NodeSpec" => super::strategy::networks(object),
+        "v1.Node" => {
+            if let Some(status) = child(object, "status")
+                && let Some(capacity) = status.get("capacity").cloned()
+            {
+                status.entry("allocatable").or_insert(capacity);
+            }
+        }
         "v1.PodSpec" => {
             fill(
                 object,
@@ -281,6 +289,12 @@ fn limit_range_item(item: &mut Object) {
 }
 
 fn apps(ty: &str, object: &mut Object) {
+    if ty == "v1.DaemonSet"
+        && let Some(metadata) = child(object, "metadata")
+        && let Value::Object(annotations) = metadata.entry("annotations").or_insert_with(|| json!({}))
+    {
+        put(annotations, "deprecated.daemonset.template.generation", || "1".into());
+    }
     let Some(spec) = child(object, "spec") else { return };
     let strategy = |spec: &mut Object, name: &str, rolling: Value| {
         let strategy = spec.entry(name).or_insert_with(|| json!({}));

@@ -10,7 +10,9 @@ use crate::catalog::Resource;
 /// already; addresses and ports of Services are drawn from it, so that one seed gives one cluster.
 pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value) {
     normalize(ty, object);
+    // A node comes with what it has.
     if resource.has_status()
+        && resource.kind != "Node"
         && let (Some(status), Value::Object(fields)) = (empty_status(ty), &mut *object)
     {
         fields.insert("status".into(), status);
@@ -20,13 +22,8 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("", "Pod") => pod(object),
         ("", "Service") => service(object),
         ("batch", "Job") => job(object),
-        ("", "Node") => networks(object),
+        ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
-        ("apps", "DaemonSet") => {
-            if let Some(annotations) = member(object, "/metadata", "annotations") {
-                annotations.insert("deprecated.daemonset.template.generation".into(), "1".into());
-            }
-        }
         _ => {}
     }
 }
@@ -50,7 +47,7 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
                 tolerate(spec);
             }
         }
-        ("", "Node") => networks(object),
+        ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
         _ => {}
     }
@@ -69,9 +66,6 @@ fn pod(object: &mut Value) {
         status.insert("qosClass".into(), class.into());
     }
     let Some(spec) = member(object, "", "spec") else { return };
-    for name in ["serviceAccountName", "serviceAccount"] {
-        spec.entry(name).or_insert_with(|| "default".into());
-    }
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
     tolerate(spec);
@@ -140,8 +134,11 @@ fn service(object: &mut Value) {
     };
     spec.entry("clusterIPs").or_insert_with(|| json!([address]));
     spec.insert("clusterIP".into(), address.into());
-    spec.entry("ipFamilies").or_insert_with(|| json!(["IPv4"]));
-    spec.entry("ipFamilyPolicy").or_insert_with(|| "SingleStack".into());
+    // Whoever writes the endpoints of a service without a selector and an address may give it some of either family.
+    let free = spec.get("clusterIP").and_then(Value::as_str) == Some("None") && !spec.contains_key("selector");
+    spec.entry("ipFamilies").or_insert_with(|| if free { json!(["IPv4", "IPv6"]) } else { json!(["IPv4"]) });
+    let policy = if free { "RequireDualStack" } else { "SingleStack" };
+    spec.entry("ipFamilyPolicy").or_insert_with(|| policy.into());
     let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
     if kind == "NodePort" || kind == "LoadBalancer" && allocates {
         let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
@@ -228,8 +225,7 @@ fn keep_addresses(object: &mut Value, old: &Value) {
 }
 
 /// The first network of a node stands in a field of its own too.
-fn networks(node: &mut Value) {
-    let Some(Value::Object(spec)) = node.get_mut("spec") else { return };
+pub(super) fn networks(spec: &mut Map<String, Value>) {
     let first = spec.get("podCIDRs").and_then(|all| all.get(0)).cloned();
     match (spec.get("podCIDR").cloned(), first) {
         (Some(single), first) if first.as_ref() != Some(&single) => {

@@ -7,8 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Error;
+use crate::store::{DEEPEST, is_deeper};
 
 const MAX_OPERATIONS: usize = 10_000;
+/// What the copies of one patch may come to: each may copy what the last one has made.
+const MAX_COPIED: usize = 3 * 1024 * 1024;
 
 /// A parsed list of operations.
 #[derive(Clone, Debug)]
@@ -37,6 +40,12 @@ impl JsonPatch {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Error> {
         let patch: Value =
             serde_json::from_slice(body).map_err(|_| Error::Malformed("invalid JSON patch".to_owned()))?;
+        if !patch.is_array() {
+            let kind = crate::field::kind_of(&patch);
+            return Err(Error::Malformed(format!(
+                "error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+            )));
+        }
         let operations: Vec<Operation> = serde_json::from_value(patch)
             .map_err(|fault| Error::Malformed(format!("error decoding patch: {fault}")))?;
         match operations.len() {
@@ -48,15 +57,16 @@ impl JsonPatch {
     /// Applies all operations, or none.
     pub(crate) fn apply(&self, original: &Value) -> Result<Value, Error> {
         let mut document = original.clone();
+        let mut copied = 0;
         for operation in &self.operations {
-            operation.apply(&mut document)?;
+            operation.apply(&mut document, &mut copied)?;
         }
         Ok(document)
     }
 }
 
 impl Operation {
-    fn apply(&self, document: &mut Value) -> Result<(), Error> {
+    fn apply(&self, document: &mut Value, copied: &mut usize) -> Result<(), Error> {
         let path = self.path.as_deref().ok_or_else(|| refuse(&self.op, "", "operation has no path"))?;
         let missing = |what: &str| refuse(&self.op, path, what);
         let value = || self.value.clone().ok_or_else(|| missing("operation has no value"));
@@ -79,8 +89,12 @@ impl Operation {
             }
             "copy" => {
                 let from = self.from.as_deref().ok_or_else(|| missing("operation has no from"))?;
-                let value = get(document, from).cloned().ok_or_else(|| missing("there is nothing to copy"))?;
-                add(document, path, value)
+                let value = get(document, from).ok_or_else(|| missing("there is nothing to copy"))?;
+                *copied += size(value);
+                if *copied > MAX_COPIED {
+                    return Err(missing("the copies of this patch are too large"));
+                }
+                add(document, path, value.clone())
             }
             _ => Err(missing("unknown operation")),
         }
@@ -89,6 +103,25 @@ impl Operation {
 
 fn refuse(operation: &str, path: &str, why: &str) -> Error {
     Error::DoesNotApply(format!("{operation} operation at {path:?}: {why}"))
+}
+
+/// About how long a value's JSON is.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 3,
+        Value::Array(items) => items.iter().map(size).sum::<usize>() + 2,
+        Value::Object(members) => members.iter().map(|(name, value)| name.len() + 4 + size(value)).sum::<usize>() + 2,
+        _ => 4,
+    }
+}
+
+/// Refuses to put a value so far down that the whole has too many levels.
+fn check_depth(path: &str, value: &Value) -> Result<(), Error> {
+    let above = path.matches('/').count();
+    match above > DEEPEST || is_deeper(value, DEEPEST - above) {
+        true => Err(refuse("add", "", "exceeded max depth")),
+        false => Ok(()),
+    }
 }
 
 /// The tokens of a pointer but the last, and the last.
@@ -136,6 +169,7 @@ fn parent<'a>(document: &'a mut Value, path: &str) -> Option<(&'a mut Value, Str
 }
 
 fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
+    check_depth(path, &value)?;
     if path.is_empty() {
         *document = value;
         return Ok(());
@@ -160,6 +194,7 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
 }
 
 fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
+    check_depth(path, &value)?;
     if path.is_empty() {
         *document = value;
         return Ok(());

@@ -342,7 +342,7 @@ fn no_key(entry: &Map<String, Value>, key: &str) -> Error {
 }
 
 fn bad_directive(directive: &Value, entry: &Map<String, Value>) -> Error {
-    Error::Unforeseen(format!("unknown patch type {} in map: {}", go(directive), go_map(entry)))
+    Error::Unforeseen(format!("unknown patch type: {} in map: {}", go(directive), go_map(entry)))
 }
 
 /// A value as Go's `%v` prints it, in which the real server words its errors.

@@ -76,3 +76,19 @@ fn merge_patches_follow_the_rfc() {
         assert_eq!(merged, expect, "{target} + {patch}");
     }
 }
+
+#[test]
+fn a_patch_can_not_build_what_is_too_deep_or_copy_without_end() {
+    let refused = |patch: Value| match json_patch(&json!({"a": {}}), &patch) {
+        Err(Error::DoesNotApply(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let nest = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+    // Each operation adds to what the last one has made.
+    let steps = (0..10).map(|step| json!({"op": "add", "path": "/a".repeat(1 + 40 * step), "value": nest(40)}));
+    assert!(refused(Value::Array(steps.collect())).contains("exceeded max depth"));
+    let doubling = (0..5000).map(|step| json!({"op": "copy", "from": "/a", "path": format!("/a/{step}")}));
+    assert!(refused(Value::Array(doubling.collect())).contains("copies"));
+    let flat = (0..40).map(|step| json!({"op": "copy", "from": "", "path": format!("/{step}")}));
+    assert!(refused(Value::Array(flat.collect())).contains("copies"));
+}

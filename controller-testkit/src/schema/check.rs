@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::meta::Malformed;
 use super::parse::{flag, list, text};
-use super::{MAX_DEPTH, Structural, internal, is_meta_field, pattern, supported};
+use super::{MAX_DEPTH, Structural, budget, internal, is_meta_field, pattern, supported};
 use crate::field::{Cause, FieldError, Path, type_name};
 
 /// Where a schema stands and what its definition adds to the rules.
@@ -51,6 +51,9 @@ pub(crate) fn check(schema: &Value, root: &Root) -> Vec<FieldError> {
     supported::check(node, path, &mut errors);
     if let (Some(text), true) = (unsupported(node), errors.is_empty()) {
         errors.push(FieldError::invalid(path, "", text));
+    }
+    if errors.is_empty() {
+        budget::check(schema, path, &mut errors);
     }
     errors
 }

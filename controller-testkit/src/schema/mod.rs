@@ -6,17 +6,21 @@
 //! missing. Everything here is a pure function of schema and object. No function recurses deeper than the schema goes,
 //! and a schema goes at most [`MAX_DEPTH`] deep, so that no object can exhaust the stack.
 //!
-//! Rules in CEL (`x-kubernetes-validations`) are kept out: they are not run, and the definition's writer is warned.
+//! Rules in CEL (`x-kubernetes-validations`) are run by [`judge`](Structural::judge), where the language is built in;
+//! elsewhere the definition's writer is warned that they are not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
+mod budget;
 mod check;
 mod default;
 mod format;
 mod internal;
+mod judge;
 mod list;
 pub(crate) mod meta;
 mod parse;
@@ -52,6 +56,8 @@ pub(crate) struct Structural {
     /// Server-side apply replaces an object as a whole.
     pub(crate) atomic: bool,
     pub(crate) rules: Rules,
+    /// The rules in CEL.
+    validations: Vec<Arc<judge::Rule>>,
 }
 
 /// The types that OpenAPI v3 knows.
@@ -140,7 +146,7 @@ pub(crate) struct Pattern {
 
 impl Structural {
     /// The schema of a field: its own, or that of all additional ones.
-    fn field(&self, name: &str) -> Option<&Structural> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Structural> {
         self.properties.get(name).or(match &self.additional {
             Additional::Schema(schema) => Some(schema),
             Additional::Unsaid | Additional::Allowed(_) => None,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Additional, ListType, MAX_DEPTH, Pattern, Rules, Structural, Type, format, pattern};
+use super::{Additional, ListType, MAX_DEPTH, Pattern, Rules, Structural, Type, format, judge, pattern};
 
 impl Structural {
     /// Reads a schema that [`check`](super::check) found nothing wrong with.
@@ -20,7 +20,8 @@ fn node(schema: &Value, levels: usize) -> Structural {
     };
     let int_or_string = flag(schema, "x-kubernetes-int-or-string");
     let kind = text(schema, "type").and_then(Type::parse);
-    Structural {
+    let mut parsed = Structural {
+        validations: Vec::new(),
         kind,
         nullable: flag(schema, "nullable"),
         default: schema.get("default").filter(|value| !value.is_null()).cloned(),
@@ -43,7 +44,9 @@ fn node(schema: &Value, levels: usize) -> Structural {
         list: list_type(schema),
         atomic: text(schema, "x-kubernetes-map-type") == Some("atomic"),
         rules: rules(schema, kind, int_or_string, levels),
-    }
+    };
+    parsed.validations = judge::read(schema, &parsed);
+    parsed
 }
 
 fn rules(schema: &Map<String, Value>, kind: Option<Type>, int_or_string: bool, levels: usize) -> Rules {

@@ -488,7 +488,7 @@ fn is_text_format(schema: &Structural) -> bool {
 }
 
 /// The item of the old list that an item of a list of type map has the keys of.
-fn counterpart<'v>(schema: &Structural, item: &Value, old: Option<&'v Value>) -> Option<&'v Value> {
+pub(super) fn counterpart<'v>(schema: &Structural, item: &Value, old: Option<&'v Value>) -> Option<&'v Value> {
     let ListType::Map(keys) = &schema.list else {
         return None;
     };

@@ -70,6 +70,32 @@ impl LabelSelector {
         Ok(Self { requirements })
     }
 
+    /// A selector as objects carry it: `matchLabels` and `matchExpressions`. An operator that there is not selects
+    /// nothing; the object's own rules refuse it.
+    pub(crate) fn of_object(selector: &Value) -> Self {
+        let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        let words = |value: Option<&Value>| -> Vec<String> {
+            let values = value.and_then(Value::as_array).into_iter().flatten();
+            values.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let labels = members(selector.get("matchLabels").unwrap_or(&Value::Null)).into_iter();
+        let labels =
+            labels.map(|(key, value)| (key, Test::In(value.as_str().map(str::to_owned).into_iter().collect())));
+        let expressions = selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten();
+        let expressions = expressions.map(|expression| {
+            let text = |member: &str| expression.get(member).and_then(Value::as_str).unwrap_or_default();
+            let values = words(expression.get("values"));
+            let test = match text("operator") {
+                "NotIn" => Test::NotIn(values),
+                "Exists" => Test::Exists,
+                "DoesNotExist" => Test::Absent,
+                _ => Test::In(values),
+            };
+            (text("key").to_owned(), test)
+        });
+        Self { requirements: labels.chain(expressions).map(|(key, test)| Requirement { key, test }).collect() }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.requirements.is_empty()
     }
@@ -184,7 +210,7 @@ impl<'a> Parser<'a> {
     fn values(&mut self) -> Result<Vec<String>, String> {
         let (token, word) = self.take_value();
         if token != Token::Open {
-            return Err(format!("found '{word}', expected: '('"));
+            return Err(format!("found '{word}' expected: '('"));
         }
         let mut values: Vec<String> = Vec::new();
         let mut due = true;

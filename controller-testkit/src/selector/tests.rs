@@ -50,7 +50,7 @@ fn labels_match_as_the_real_server_matches_them() {
 #[test]
 fn a_wrong_label_selector_is_explained() {
     for (selector, expect) in [
-        ("app in web", "unable to parse requirement: found 'web', expected: '('"),
+        ("app in web", "unable to parse requirement: found 'web' expected: '('"),
         ("app in (web", "unable to parse requirement: found '', expected: ',' or ')'"),
         ("app=web,", "found '', expected: identifier after ','"),
         (",app", "found ',', expected: !, identifier, or 'end of string'"),

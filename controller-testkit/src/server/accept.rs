@@ -90,6 +90,11 @@ pub(crate) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
     clauses
 }
 
+/// Whether a refusal is written in YAML, as it also is where the answer could not be.
+pub(crate) fn prefers_yaml(headers: &HeaderMap) -> bool {
+    clauses(headers).first().is_some_and(|clause| clause.media == "application/yaml")
+}
+
 /// Picks by the client's order among what is supported. A watch is never YAML.
 pub(crate) fn negotiate(headers: &HeaderMap, watch: bool, builtin: bool) -> Result<Accepted, ApiError> {
     let accepted = clauses(headers).iter().find_map(|clause| {

@@ -11,8 +11,8 @@ use super::update::{Change, Part, check_name};
 use super::write::{Cx, Writing, strictness};
 use super::{Server, meta, owners, shape};
 use crate::apply::{self, Managers, Node, Operation, Refused};
-use crate::catalog::{Resource, Shape};
-use crate::field::FieldError;
+use crate::catalog::{Resource, Shape, split_api_version};
+use crate::field::{FieldError, kind_of};
 use crate::patch::{self, JsonPatch};
 use crate::status::{ApiError, Subject};
 
@@ -50,11 +50,11 @@ impl Patch {
         match media {
             "application/json-patch+json" => Ok((Self::Json(JsonPatch::parse(writing.body)?), Vec::new())),
             "application/merge-patch+json" => {
-                let Body { value, duplicates } = object(writing.body)?;
+                let Body { value, duplicates } = object(writing.body, "error decoding patch: ")?;
                 Ok((Self::Merge(value), duplicates))
             }
             "application/strategic-merge-patch+json" if is_builtin(resource) => {
-                let Body { value, duplicates } = object(writing.body)?;
+                let Body { value, duplicates } = object(writing.body, "")?;
                 Ok((Self::Strategic(value), duplicates))
             }
             "application/strategic-merge-patch+json" => Err(ApiError::unsupported_media_type(&[
@@ -67,7 +67,11 @@ impl Patch {
                 let Body { value, duplicates } = Body::parse(Language::Yaml, writing.body, ("", ""))
                     .map_err(|fault| ApiError::bad_request(format!("error decoding YAML: {fault}")))?;
                 if !value.is_object() {
-                    return Err(ApiError::bad_request("error decoding YAML: the patch is not an object"));
+                    return Err(ApiError::bad_request(format!(
+                        "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} \
+                         into Go value of type map[string]interface {{}}",
+                        kind_of(&value)
+                    )));
                 }
                 Ok((Self::Apply { wanted: value, force }, duplicates))
             }
@@ -118,6 +122,11 @@ pub(super) fn apply_to(
         return Err(ApiError::bad_request("metadata.managedFields must be nil"));
     }
     let claimed = |member: &str| wanted.get(member).and_then(Value::as_str).unwrap_or_default();
+    if is_builtin(resource) && claimed("kind") != resource.kind {
+        let (group, version) = split_api_version(claimed("apiVersion"));
+        let kind = claimed("kind");
+        return Err(ApiError::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
+    }
     if claimed("apiVersion") != resource.api_version() {
         return Err(ApiError::bad_request(format!(
             "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
@@ -203,14 +212,15 @@ impl Server {
 }
 
 /// Reads a patch that is an object.
-fn object(bytes: &[u8]) -> Result<Body, ApiError> {
+fn object(bytes: &[u8], prefix: &str) -> Result<Body, ApiError> {
     let body = Body::json(bytes).map_err(|_| ApiError::bad_request("invalid JSON patch"))?;
     match body.value {
         Value::Object(_) => Ok(body),
         Value::Null => Err(ApiError::bad_request("Invalid JSON Patch")),
-        _ => Err(ApiError::bad_request(
-            "error decoding patch: json: cannot unmarshal the patch into Go value of type map[string]interface {}",
-        )),
+        other => Err(ApiError::bad_request(format!(
+            "{prefix}json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            kind_of(&other)
+        ))),
     }
 }
 

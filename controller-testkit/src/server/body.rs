@@ -8,8 +8,10 @@ use http::header::CONTENT_TYPE;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::fault;
 use crate::protobuf;
 use crate::status::ApiError;
+use crate::store::{DEEPEST, is_deeper};
 
 /// The largest body that is read.
 const LIMIT: usize = 3 * 1024 * 1024;
@@ -43,7 +45,7 @@ impl Language {
     /// The language of a request's body, where protobuf is only for kinds that have it.
     pub(crate) fn of(headers: &HeaderMap, protobuf: bool) -> Result<Self, ApiError> {
         const ALL: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
-        match media_type(headers) {
+        match media_type(headers).to_ascii_lowercase().as_str() {
             "application/json" => Ok(Self::Json),
             "application/yaml" => Ok(Self::Yaml),
             "application/vnd.kubernetes.protobuf" if protobuf => Ok(Self::Protobuf),
@@ -64,12 +66,20 @@ impl Body {
     /// Reads a body; the fault is in the words of the parser. A protobuf body may leave out what it is: then it is of
     /// the version and kind that the path expects.
     pub(crate) fn parse(language: Language, bytes: &[u8], (version, kind): (&str, &str)) -> Result<Self, String> {
-        match language {
+        let body = match language {
             Language::Json => Self::json(bytes),
             Language::Yaml => Self::yaml(bytes),
             Language::Protobuf => protobuf::decode_for(bytes, version, kind)
                 .map(|value| Self { value, duplicates: Vec::new() })
                 .map_err(|fault| fault.to_string()),
+        };
+        body.and_then(Self::not_too_deep)
+    }
+
+    fn not_too_deep(self) -> Result<Self, String> {
+        match is_deeper(&self.value, DEEPEST) {
+            true => Err("exceeded max depth".to_owned()),
+            false => Ok(self),
         }
     }
 
@@ -79,9 +89,8 @@ impl Body {
         let seed = Seed { place: &Place::Root, duplicates: &duplicates };
         let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         match value {
-            Ok(value) => Ok(Self { value, duplicates: duplicates.into_inner() }),
-            Err(fault) if fault.is_eof() => Err("unexpected end of JSON input".to_owned()),
-            Err(fault) => Err(fault.to_string()),
+            Ok(value) => Self { value, duplicates: duplicates.into_inner() }.not_too_deep(),
+            Err(error) => Err(fault::of(bytes).unwrap_or_else(|| error.to_string())),
         }
     }
 
@@ -156,6 +165,21 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     }
 }
 
+/// The name of a member, which a YAML document may write as something else than a text.
+struct Name(String);
+
+impl<'de> de::Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let duplicates = RefCell::new(Vec::new());
+        let name = Seed { place: &Place::Root, duplicates: &duplicates }.deserialize(deserializer)?;
+        match name {
+            Value::String(name) => Ok(Self(name)),
+            Value::Bool(_) | Value::Number(_) | Value::Null => Ok(Self(name.to_string())),
+            _ => Err(de::Error::custom("a member's name is a text")),
+        }
+    }
+}
+
 impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Value;
 
@@ -212,7 +236,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(Name(name)) = members.next_key()? {
             let place = Place::Member(self.place, &name);
             let value = members.next_value_seed(Seed { place: &place, duplicates: self.duplicates })?;
             if values.contains_key(&name) {

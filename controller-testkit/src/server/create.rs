@@ -35,25 +35,28 @@ impl Server {
         if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
         }
+        let metadata = meta::of(&mut object);
+        for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+            metadata.remove(member);
+        }
         let managers = cx.owners.take().unwrap_or_else(|| {
             let writer = cx.writer(resource, Part::Main, Operation::Update);
             owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
+        self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
         let metadata = meta::of(&mut object);
-        for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-            metadata.remove(member);
-        }
         metadata.insert("uid".into(), meta::uid(cx.rng).into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
         if resource.manages_generation {
             metadata.insert("generation".into(), 1.into());
         }
+        self.admit_new(resource, namespace, &mut object)?;
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {

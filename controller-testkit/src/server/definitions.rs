@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Server, meta, shape};
+use super::{Server, meta, owners, shape};
 use crate::catalog::Resource;
 use crate::crd::{self, establish};
 
@@ -23,6 +23,15 @@ impl Server {
         }
     }
 
+    /// Serves what the definitions in a store from before define.
+    pub(crate) fn take_stock(&mut self, now: Timestamp) {
+        let whole = crate::store::Range { prefix: "", from: "" };
+        let names: Vec<Arc<str>> = self.store.scan(DEFINITIONS, whole).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.establish(&name, now);
+        }
+    }
+
     /// Accepts or refuses a definition's names, and serves what it defines.
     fn establish(&mut self, name: &str, now: Timestamp) {
         let Some(definition) = self.store.get(DEFINITIONS, name).cloned() else {
@@ -33,6 +42,7 @@ impl Server {
         let accepted = self.accepted(name, value, now);
         if let Some(accepted) = accepted {
             let generation = self.catalog.generation();
+            let accepted = self.owned(&definition.value, accepted, now);
             self.store.put(DEFINITIONS, name, accepted, generation);
             // Names that this definition had to wait for may be wanted by others, and the other way round.
             self.reconsider(name, now);
@@ -59,6 +69,13 @@ impl Server {
         establish::accept(definition, others.iter().map(|other| &other.value), now)
     }
 
+    fn owned(&self, old: &Value, new: Value, now: Timestamp) -> Value {
+        match self.catalog.by_kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition") {
+            Some(resource) => owners::of_the_server(resource, old, new, now),
+            None => new,
+        }
+    }
+
     /// Looks again at the group's definitions whose names were taken.
     fn reconsider(&mut self, changed: &str, now: Timestamp) {
         let waiting: Vec<Arc<str>> = self
@@ -73,6 +90,7 @@ impl Server {
                 let generation = self.catalog.generation();
                 let established = establish::is_established(&accepted);
                 let resources = crd::resources(&accepted);
+                let accepted = self.owned(&definition.value, accepted, now);
                 self.store.put(DEFINITIONS, &name, accepted, generation);
                 if established {
                     self.catalog.set_custom(&name, resources);

@@ -50,6 +50,9 @@ pub(crate) enum Deleted {
 
 const FOREGROUND: &str = "foregroundDeletion";
 const ORPHAN: &str = "orphan";
+const CHILD_PODS: &str = "child pods are preserved by default when jobs are deleted; set \
+                          propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this \
+                          warning";
 
 impl DeleteOptions {
     fn read(writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Self, ApiError> {
@@ -59,12 +62,19 @@ impl DeleteOptions {
                 body::check_size(writing.body)?;
                 let language = Language::of(&writing.head.headers, true)?;
                 let Body { value, .. } =
-                    Body::parse(language, writing.body, ("v1", "DeleteOptions")).map_err(ApiError::bad_request)?;
+                    Body::parse(language, writing.body, ("v1", "DeleteOptions")).map_err(|fault| match language {
+                        Language::Json => {
+                            ApiError::bad_request(format!("couldn't get version/kind; json parse error: {fault}"))
+                        }
+                        _ => ApiError::bad_request(fault),
+                    })?;
                 match value.get("kind").and_then(Value::as_str).unwrap_or_default() {
                     "" | "DeleteOptions" => Some(value),
                     kind => {
+                        let given = value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+                        let version = if given.is_empty() { "meta.k8s.io/v1" } else { given };
                         return Err(ApiError::bad_request(format!(
-                            "no kind \"{kind}\" is registered for version \"meta.k8s.io/v1\" in scheme \
+                            "no kind \"{kind}\" is registered for version \"{version}\" in scheme \
                              \"pkg/runtime/scheme.go:111\""
                         )));
                     }
@@ -149,11 +159,12 @@ impl DeleteOptions {
     }
 
     /// The finalizers that an object has once its deletion is asked for.
-    fn finalizers(&self, object: &Value) -> Vec<String> {
+    fn finalizers(&self, resource: &Resource, object: &Value) -> Vec<String> {
         let present = meta::finalizers(object);
         let wants = |one: &str, policy: Propagation| match self.propagation {
             Some(propagation) => propagation == policy,
-            None => present.contains(&one),
+            None if present.contains(&ORPHAN) || present.contains(&FOREGROUND) => present.contains(&one),
+            None => one == ORPHAN && orphans_by_itself(resource),
         };
         let (orphan, foreground) = (wants(ORPHAN, Propagation::Orphan), wants(FOREGROUND, Propagation::Foreground));
         let kept = present.iter().filter(|finalizer| **finalizer != ORPHAN && **finalizer != FOREGROUND);
@@ -179,7 +190,12 @@ impl Server {
         let resource = &target.resource;
         let options = DeleteOptions::read(writing, cx)?;
         let Some(name) = target.name.as_deref() else { return self.delete_collection(writing, &options, cx) };
-        match self.delete((resource, target.namespace.as_deref(), name), &options, cx)? {
+        let says_what_becomes = options.propagation.is_some();
+        let deleted = self.delete((resource, target.namespace.as_deref(), name), &options, cx)?;
+        if orphans_by_itself(resource) && !says_what_becomes {
+            cx.warnings.push(CHILD_PODS.to_owned());
+        }
+        match deleted {
             Deleted::Gone(last) if !answers_object(resource) => {
                 let details = Details {
                     name: name.to_owned(),
@@ -282,7 +298,7 @@ fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Time
         // A definition outlives its objects; whoever removes them takes the finalizer away.
         return Marking::Held(establish::mark_deleted(&marked, now));
     }
-    let finalizers = options.finalizers(&marked);
+    let finalizers = options.finalizers(resource, &marked);
     meta::set_finalizers(&mut marked, &finalizers);
     let grace = grace(resource, options, &object.value);
     let generation = meta::generation(&marked);
@@ -330,6 +346,11 @@ fn grace(resource: &Resource, options: &DeleteOptions, object: &Value) -> i64 {
     options.grace_seconds.or(before).unwrap_or(usual).max(0)
 }
 
+/// Jobs leave their pods alone unless they are told otherwise.
+fn orphans_by_itself(resource: &Resource) -> bool {
+    resource.group == "batch" && resource.plural == "jobs"
+}
+
 fn is_pod(resource: &Resource) -> bool {
     resource.group.is_empty() && resource.plural == "pods"
 }
@@ -346,5 +367,7 @@ fn answers_object(resource: &Resource) -> bool {
         "resourcequotas",
         "namespaces",
     ];
-    is_builtin(resource) && resource.group.is_empty() && ANSWER.contains(&resource.plural.as_str())
+    let place = (resource.group.as_str(), resource.plural.as_str());
+    is_builtin(resource)
+        && (place == ("storage.k8s.io", "storageclasses") || place.0.is_empty() && ANSWER.contains(&place.1))
 }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::accept::{clauses, negotiate};
+use super::accept::{clauses, negotiate, prefers_yaml};
 use super::present::Look;
 use super::query::Query;
 use super::read::{Unread, is_builtin, subject};
@@ -41,7 +41,11 @@ impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         self.age(now);
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        match self.enter(&head, now) {
+            Ok(user) => head.extensions.insert(user),
+            Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
+        };
         let route = Route::find(&self.catalog, head.uri.path());
         let done = match &route {
             Route::Resource(target) => self.verb(&head, &body, target, now, rng),
@@ -50,7 +54,7 @@ impl Server {
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
-            Err(error) => Answer::Whole(reply::error(&error)),
+            Err(error) => Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
         if let Route::Resource(target) = &route
             && let Some(warning) = shape::deprecation(&target.resource)
@@ -58,6 +62,7 @@ impl Server {
             reply::warn(answer.headers_mut(), &[warning.to_owned()]);
         }
         match answer {
+            Answer::Whole(response) if head.method == Method::HEAD => Answer::Whole(response.map(|_| Bytes::new())),
             Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
             answer => answer,
         }
@@ -65,13 +70,14 @@ impl Server {
 
     /// A version from the future is waited for, but not for long.
     fn later(&self, head: Parts, body: Bytes, rv: u64, now: Timestamp) -> Answer {
+        let yaml = prefers_yaml(&head.headers);
         let mut request = Request::from_parts(head, body);
         let Deadline(until) = *request
             .extensions_mut()
             .get_or_insert_with(|| Deadline(now.checked_add(PATIENCE).unwrap_or(Timestamp::MAX)));
         match now < until {
             true => Answer::Later { until, request },
-            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()))),
+            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()), yaml)),
         }
     }
 

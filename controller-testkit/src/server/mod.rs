@@ -5,6 +5,7 @@
 //! the store. What is not modelled is refused with a Status that says so.
 
 // The modules stand in the order in which a request meets them.
+mod access;
 mod handle;
 mod route;
 mod query;
@@ -18,7 +19,9 @@ mod present;
 mod convert;
 mod write;
 mod body;
+mod fault;
 mod create;
+mod admit;
 mod restore;
 mod update;
 mod amend;
@@ -36,16 +39,20 @@ mod reply;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use access::Filled;
 pub use restore::RestoreError;
+pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
 
 /// One API server with all that it stores.
@@ -53,12 +60,27 @@ pub(crate) use watch::{Frame, Next, Watch};
 pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
-    /// When the log was last shortened, and the version up to which that will be done the next time.
-    mark: Option<(Timestamp, u64)>,
+    gate: Gate,
+    /// How long the log is kept.
+    log_kept: SignedDuration,
+    /// When the log got how far, oldest first.
+    marks: VecDeque<Mark>,
 }
 
-/// How long the log is kept at least; at most it is kept twice as long.
+/// A stretch of the log.
+#[derive(Debug)]
+struct Mark {
+    since: Timestamp,
+    until: Timestamp,
+    rv: u64,
+}
+
+/// How long the log is kept unless said otherwise: as long as by a real cluster's storage.
 const LOG_KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// The log is forgotten in so many stretches.
+const STRETCHES: i32 = 64;
+/// No log is longer, however young: each entry keeps an object that may be there no more.
+const LOG_ROOM: usize = 100_000;
 
 /// What a request gets.
 #[derive(Debug)]
@@ -88,8 +110,20 @@ impl Answer {
 
 impl Server {
     /// A server that has nothing stored and serves the built-in kinds.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
-        Self { store: Store::new(), catalog: Catalog::builtin(), mark: None }
+        Self::over(Store::new())
+    }
+
+    /// A server over what has been stored before.
+    pub(crate) fn over(store: Store) -> Self {
+        let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
+        Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
+    }
+
+    /// Keeps the log so long and no longer.
+    pub(crate) fn keep_log(&mut self, kept: SignedDuration) {
+        self.log_kept = kept;
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
@@ -111,16 +145,22 @@ impl Server {
         self.store.compact(upto);
     }
 
-    /// Forgets what is old, as a real cluster's storage is told to every five minutes.
-    fn age(&mut self, now: Timestamp) {
-        match self.mark {
-            Some((since, upto)) if now.duration_since(since) >= LOG_KEPT => {
-                self.store.forget(upto);
-                self.mark = Some((now, self.store.current_rv()));
+    /// Notes how far the log has got by now, and forgets what is old, as a real cluster's storage is told to.
+    pub(crate) fn age(&mut self, now: Timestamp) {
+        let rv = self.store.current_rv();
+        match self.marks.back_mut() {
+            Some(mark) if mark.rv == rv => {}
+            Some(mark) if now.duration_since(mark.since) < self.log_kept / STRETCHES => {
+                (mark.until, mark.rv) = (now, rv);
             }
-            Some(_) => {}
-            None => self.mark = Some((now, self.store.current_rv())),
+            _ => self.marks.push_back(Mark { since: now, until: now, rv }),
         }
+        let kept = self.log_kept;
+        let old = self.marks.iter().take_while(|mark| now.duration_since(mark.until) >= kept).count();
+        if let Some(mark) = self.marks.drain(..old).next_back() {
+            self.store.forget(mark.rv);
+        }
+        self.store.shorten(LOG_ROOM);
     }
 
     /// Every change after a version, oldest first.

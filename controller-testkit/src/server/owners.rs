@@ -4,16 +4,17 @@ use std::borrow::Cow;
 
 use http::header::USER_AGENT;
 use http::request::Parts;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::meta;
 use super::query::Query;
 use super::read::is_builtin;
-use super::update::Part;
+use super::update::{Part, is_namespace};
 use super::write::Cx;
+use super::{meta, shape};
 use crate::apply::{self, Manager, Managers, Node, Operation, Writer};
 use crate::catalog::{Resource, Shape};
-use crate::kinds;
+use crate::{crd, kinds};
 
 /// The name of a client: the one that it gives, else the first word of its program.
 pub(crate) fn name_of(head: &Parts, query: &Query) -> String {
@@ -69,6 +70,12 @@ fn judged<'a>(resource: &Resource, object: &'a Value) -> Cow<'a, Value> {
             let mut judged = object.clone();
             kinds::normalize(ty, &mut judged);
             kinds::default(ty, &mut judged);
+            if shape::is_definition(resource) {
+                crd::fill_defaults(&mut judged);
+            }
+            if is_namespace(resource) && !meta::name(&judged).is_empty() {
+                shape::name_namespace(&mut judged);
+            }
             Cow::Owned(judged)
         }
         Shape::Custom(_) => Cow::Borrowed(object),
@@ -82,6 +89,20 @@ pub(crate) fn nothing(resource: &Resource) -> Value {
         kinds::normalize(ty, &mut nothing);
     }
     nothing
+}
+
+/// A definition whose status the server itself has changed, with the server as the owner of what it wrote.
+pub(crate) fn of_the_server(resource: &Resource, old: &Value, mut new: Value, now: Timestamp) -> Value {
+    let manager = Manager {
+        name: "kube-apiserver".into(),
+        operation: Operation::Update,
+        api_version: resource.api_version(),
+        subresource: "status".into(),
+    };
+    let time = meta::time(now).as_str().unwrap_or_default().to_owned();
+    let writer = Writer { manager, time, reset: json!({"f:spec": {}, "f:metadata": {}}) };
+    after_update(resource, old, &new, Managers::of(old), &writer).put(&mut new);
+    new
 }
 
 /// The owners of an object that was created or updated.

@@ -86,7 +86,7 @@ impl Query {
             other => {
                 let fault =
                     FieldError::invalid("includeObject", other, "must be 'Metadata', 'Object', 'None', or empty");
-                Err(ApiError::bad_request(fault.to_string()))
+                Err(ApiError::bad_request(format!("Unable to convert to Table as requested: {fault}")))
             }
         }
     }
@@ -136,8 +136,13 @@ impl Query {
         let mut faults = Vec::new();
         let dry_run: Vec<&str> = self.all("dryRun").collect();
         faults.extend(dry_run_fault(&dry_run));
-        if self.get("fieldManager").is_some_and(|manager| manager.len() > 128) {
+        let manager = self.get("fieldManager").unwrap_or_default();
+        if manager.len() > 128 {
             faults.push(FieldError::too_long("fieldManager", 128));
+        }
+        for (at, letter) in manager.char_indices().filter(|(_, letter)| !is_printable(*letter)) {
+            let why = format!("invalid character U+{:04X} (at position {at})", u32::from(letter));
+            faults.push(FieldError::invalid("fieldManager", manager, why));
         }
         let validation = match self.get("fieldValidation").unwrap_or_default() {
             "Ignore" => FieldValidation::Ignore,
@@ -154,6 +159,11 @@ impl Query {
         }
         Ok(WriteOptions { dry_run: !dry_run.is_empty(), validation })
     }
+}
+
+/// Whether Go would print a letter as it is; of the blanks only the space.
+fn is_printable(letter: char) -> bool {
+    letter == ' ' || !(letter.is_control() || letter.is_whitespace())
 }
 
 /// How messages name a kind of options.
@@ -197,6 +207,9 @@ fn watch_faults(send_initial_events: Option<bool>, wanted: &str, token: &str) ->
     if send_initial_events.is_some() && wanted != "NotOlderThan" {
         let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
         faults.push(FieldError::forbidden(field, why));
+    }
+    if wanted.is_empty() && !token.is_empty() {
+        faults.push(FieldError::forbidden(field, "resourceVersionMatch is forbidden when continue is provided"));
     }
     if !wanted.is_empty() {
         if send_initial_events.is_none() {

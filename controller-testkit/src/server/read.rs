@@ -12,6 +12,7 @@ use super::present::{Look, bytes_of};
 use super::query::{ListOptions, Match};
 use super::route::Target;
 use super::scope::{Scope, key, table};
+use super::write::internal;
 use super::{Server, meta, reply};
 use crate::catalog::{Resource, Shape};
 use crate::field::{FieldError, echo};
@@ -100,14 +101,15 @@ impl Server {
         let resource = &*scope.resource;
         if let Form::Metadata { list: false, .. } = accepted.form {
             let why = format!(
-                "you requested PartialObjectMetadata, but the requested object is a list (*{})",
+                "you requested PartialObjectMetadata, but the requested object is a list (*{}.{})",
+                internal(resource),
                 resource.list_kind
             );
             return Err(ApiError::wrong_form(why).into());
         }
         let wanted = parse_version(&options.resource_version)
             .map_err(|fault| ApiError::bad_request(format!("invalid resource version: {fault}")))?;
-        let (at, from) = self.place(&scope.table, options, wanted)?;
+        let (at, from) = self.place(scope, options, wanted)?;
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
         let mut items: Vec<&Arc<Object>> = Vec::new();
         let mut page = None;
@@ -120,37 +122,43 @@ impl Server {
         let mut remaining = None;
         let mut last = None;
         while let Some((key, object)) = rest.next() {
-            if !scope.selects(object) {
-                continue;
-            }
+            // Whether what follows is meant is not known before it is looked at: a page follows in any case.
             if limit > 0 && items.len() == limit {
                 page = last.map(|last: &Arc<str>| Page { rv: Some(shown), start: format!("{last}\0") });
                 remaining = scope.is_whole().then(|| rest.count() + 1);
                 break;
             }
-            items.push(object);
             last = Some(key);
+            if scope.selects(object) {
+                items.push(object);
+            }
         }
         let mut head = Map::new();
         head.insert("resourceVersion".into(), shown.to_string().into());
         if let Some(page) = page {
-            head.insert("continue".into(), page.token().into());
+            head.insert("continue".into(), page.token(scope.prefix()).into());
             meta::set(&mut head, "remainingItemCount", remaining.map(Value::from));
         }
         Ok(answer_list(resource, Value::Object(head), &items, accepted, look, now))
     }
 
     /// The version to list at, if it is not the latest, and the first key.
-    fn place(&self, table: &str, options: &ListOptions, wanted: Option<u64>) -> Result<(Option<u64>, String), Unread> {
+    fn place(
+        &self,
+        scope: &Scope,
+        options: &ListOptions,
+        wanted: Option<u64>,
+    ) -> Result<(Option<u64>, String), Unread> {
+        let (table, prefix) = (&scope.table, scope.prefix());
         if !options.continue_token.is_empty() {
             if wanted.is_some_and(|rv| rv != 0) {
                 let why = "specifying resource version is not allowed when using continue";
                 return Err(ApiError::bad_request(why).into());
             }
-            let page = Page::parse(&options.continue_token)?;
+            let page = Page::parse(&options.continue_token, prefix)?;
             return match page.rv {
-                Some(rv) if self.store.is_too_old(table, rv) => {
-                    Err(ApiError::expired_page(Page { rv: None, start: page.start }.token()).into())
+                Some(rv) if self.store.is_too_old_to_list(table, rv) => {
+                    Err(ApiError::expired_page(Page { rv: None, start: page.start }.token(prefix)).into())
                 }
                 Some(rv) => {
                     self.reached(Some(rv))?;
@@ -167,7 +175,7 @@ impl Server {
             None => options.limit > 0,
         };
         match wanted {
-            Some(rv) if rv != 0 && exact && self.store.is_too_old(table, rv) => {
+            Some(rv) if rv != 0 && exact && self.store.is_too_old_to_list(table, rv) => {
                 Err(ApiError::expired("The resourceVersion for the provided list is too old.").into())
             }
             Some(rv) if rv != 0 && exact => Ok((Some(rv), String::new())),
@@ -222,6 +230,13 @@ pub(crate) fn answer_list(
     list.insert("metadata".into(), head);
     let mut body = bytes_of(&Value::Object(list));
     body.pop();
+    if items.is_empty() && matches!(accepted.form, Form::Metadata { .. }) {
+        body.extend_from_slice(b",\"items\":null}");
+        return match accepted.yaml.then(|| serde_json::from_slice(&body)) {
+            Some(Ok(value)) => reply::object(StatusCode::OK, &value, true),
+            _ => reply::json(StatusCode::OK, body),
+        };
+    }
     body.extend_from_slice(b",\"items\":[");
     for (index, object) in items.iter().enumerate() {
         body.extend_from_slice(if index == 0 { b"{" } else { b",{" });

@@ -38,9 +38,9 @@ pub(crate) fn document(content_type: HeaderValue, value: &Value) -> Response<Byt
     response(StatusCode::OK, content_type, value.to_string().into())
 }
 
-pub(crate) fn error(error: &ApiError) -> Response<Bytes> {
+pub(crate) fn error(error: &ApiError, yaml: bool) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = object(status, &error.to_value(), false);
+    let mut answer = object(status, &error.to_value(), yaml);
     if let Some(seconds) = error.retry_after() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

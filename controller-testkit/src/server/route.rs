@@ -49,7 +49,7 @@ pub(crate) struct Target {
 
 impl Route {
     pub(crate) fn find(catalog: &Catalog, path: &str) -> Self {
-        let trimmed = path.trim_start_matches('/');
+        let trimmed = path.strip_prefix('/').unwrap_or(path);
         let parts: Vec<String> =
             trimmed.strip_suffix('/').unwrap_or(trimmed).split('/').map(|part| decode(part, false)).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -116,6 +116,10 @@ impl Route {
                 watch,
             })
         };
+        // A name has no slash, in whatever way it is written.
+        if rest.iter().any(|part| part.contains('/')) {
+            return if is_builtin(catalog, group) { Self::NoSuchResource } else { Self::NoSuchPage };
+        }
         let found = match rest {
             ["namespaces", namespace, plural, rest @ ..] if !matches!((*plural, rest), ("status" | "finalize", [])) => {
                 target(Some(namespace), plural, rest)

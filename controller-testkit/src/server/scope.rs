@@ -48,6 +48,11 @@ impl Scope {
         Ok(Self { table: table(&resource), prefix, name, labels, fields, resource })
     }
 
+    /// What the keys begin with: a namespace and a slash, or nothing.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     pub(crate) fn range<'a>(&'a self, from: &'a str) -> Range<'a> {
         Range { prefix: &self.prefix, from }
     }

@@ -94,7 +94,7 @@ fn open_namespace(namespace: &mut Value) -> Vec<FieldError> {
 }
 
 /// A namespace has its name as a label too, whatever its writer says.
-fn name_namespace(namespace: &mut Value) {
+pub(crate) fn name_namespace(namespace: &mut Value) {
     let name = meta::name(namespace).to_owned();
     let labels = meta::of(namespace).entry("labels").or_insert_with(|| json!({}));
     meta::members(labels).insert("kubernetes.io/metadata.name".into(), name.into());
@@ -129,10 +129,10 @@ pub(crate) fn settle_changed(
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
     match (&resource.shape, part) {
-        (Shape::Custom(version), Part::Status) => version.prepare_status(object, old),
+        (Shape::Custom(version), Part::Status) => version.prepare_status(object, old, warnings),
         (Shape::Custom(version), _) => {
             warnings.extend(crd::finalizer_warnings(object, Some(old)));
-            version.prepare_update(object, old)
+            version.prepare_update(object, old, warnings)
         }
         (Shape::Builtin(_), Part::Status) if is_definition(resource) => {
             establish::prepare_status_update(object, old);
@@ -196,7 +196,11 @@ pub(crate) fn judges_metadata(resource: &Resource) -> bool {
 pub(crate) fn deprecation(resource: &Arc<Resource>) -> Option<&str> {
     match &resource.shape {
         Shape::Custom(version) => version.deprecation.as_deref(),
-        Shape::Builtin(_) => None,
+        Shape::Builtin(_) => match (resource.group.as_str(), resource.plural.as_str()) {
+            ("", "endpoints") => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"),
+            ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+            _ => None,
+        },
     }
 }
 

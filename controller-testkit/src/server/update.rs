@@ -58,6 +58,11 @@ impl Part {
         }
     }
 
+    /// Whether it is of the specification, whose changes are counted.
+    fn is_of_spec(self) -> bool {
+        matches!(self, Self::Main | Self::EphemeralContainers | Self::Resize)
+    }
+
     /// The part behind a subresource's name; anything unknown has been refused before.
     pub(crate) fn of(subresource: Option<&str>) -> Self {
         match subresource {
@@ -92,7 +97,7 @@ impl Part {
                 with_members(&blended, &new, &[&["status"]])
             }
             Self::Finalizers => {
-                let mut blended = with_members(old, &new, &[&["spec", "finalizers"]]);
+                let mut blended = with_members(&new, old, &[&["status"]]);
                 if !has_spec_finalizers(&blended) {
                     meta::members(meta::entry(&mut blended, "spec")).remove("finalizers");
                 }
@@ -157,7 +162,7 @@ impl Server {
         let uid = meta::text(&new, "uid");
         if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
             let why = format!(
-                "StorageError: invalid object, Code: 4, Key: /{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: \
+                "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: \
                  Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
                 table.trim_start_matches('/'),
                 meta::text(&old, "uid")
@@ -165,9 +170,15 @@ impl Server {
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
         let managers = applied.unwrap_or_else(|| {
+            let before = owners::before(&old, &new);
+            if before.0.is_empty() {
+                // Of an object that nobody owns anything of, no record is begun but by an apply.
+                return before;
+            }
             let writer = cx.writer(resource, part, Operation::Update);
-            owners::after_update(resource, &old, &new, owners::before(&old, &new), &writer)
+            owners::after_update(resource, &old, &new, before, &writer)
         });
+        self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
@@ -176,7 +187,7 @@ impl Server {
             faults.extend(rules::faults(&resource.group, &new));
         }
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, &mut cx.warnings));
-        if part == Part::Main && counts_here(resource) && moves_generation(resource, &old, &new) {
+        if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
             meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
         }
         if !faults.is_empty() {

@@ -171,7 +171,7 @@ impl Server {
             ready.push(Frame::aside(line("ERROR", &error.to_value())));
             watch.start = Start::Over;
         }
-        if matches!(watch.start, Start::Over) || now >= watch.ends_at {
+        if matches!(watch.start, Start::Over) {
             return Next::End;
         }
         while let Some(object) = watch.initial.pop_front() {
@@ -195,9 +195,20 @@ impl Server {
                 return Next::More;
             }
             watch.seen = event.rv;
-            if let Some(change) = watch.meaning(event) {
-                ready.push(watch.show(&event.object, change, now));
+            match (watch.meaning(event), &event.previous) {
+                (None, _) => {}
+                // What leaves the selection is shown as it was within it.
+                (Some(Change::Deleted), Some(previous)) if event.change != Change::Deleted => {
+                    let mut last = previous.value.clone();
+                    super::meta::of(&mut last).insert("resourceVersion".into(), event.rv.to_string().into());
+                    let last = Object::new(last, event.rv, Change::Deleted, previous.written_under);
+                    ready.push(watch.show(&last, Change::Deleted, now));
+                }
+                (Some(change), _) => ready.push(watch.show(&event.object, change, now)),
             }
+        }
+        if now >= watch.ends_at {
+            return Next::End;
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));
         if watch.bookmark_at.is_some_and(|due| due <= now) {

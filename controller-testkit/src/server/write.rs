@@ -1,5 +1,7 @@
 //! Writes over HTTP: which verb with which body, and the answer when it is done.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -15,8 +17,9 @@ use super::route::Target;
 use super::update::{Change, Part};
 use super::{Server, meta, owners, reply, shape};
 use crate::apply::Managers;
+use crate::auth::User;
 use crate::catalog::{Resource, split_api_version};
-use crate::field::FieldError;
+use crate::field::{FieldError, kind_of};
 use crate::status::{ApiError, Subject};
 use crate::store::Object;
 
@@ -34,6 +37,8 @@ pub(crate) struct Writing<'a> {
 pub(crate) struct Cx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) rng: &'a mut fastrand::Rng,
+    /// As whom.
+    pub(crate) user: Arc<User>,
     pub(crate) dry_run: bool,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
@@ -70,8 +75,10 @@ impl Writing<'_> {
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
                 "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
-                 error: json: cannot unmarshal the body into an object ({})",
+                 error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion string \
+                 \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }} ({})",
                 resource.kind,
+                kind_of(&value),
                 body::summary(self.body)
             )));
         }
@@ -151,7 +158,8 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
     Ok(())
 }
 
-fn internal(resource: &Resource) -> &str {
+/// The name of the Go package that holds a kind's inner form.
+pub(crate) fn internal(resource: &Resource) -> &str {
     match resource.group.split('.').next() {
         None | Some("") => "core",
         Some(group) => group,
@@ -196,7 +204,9 @@ impl Server {
         };
         let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
         let manager = owners::name_of(writing.head, writing.query);
-        let mut cx = Cx { now, rng, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
+        let user = writing.head.extensions.get::<Arc<User>>().cloned().unwrap_or_else(User::insider);
+        let mut cx =
+            Cx { now, rng, user, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
         let done = match verb {
             "DELETE" => self.delete_by_request(writing, &mut cx),
             _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {
@@ -209,7 +219,7 @@ impl Server {
         let warnings = cx.warnings;
         let mut answer = done.or_else(|error| match warnings.is_empty() {
             true => Err(error),
-            false => Ok(reply::error(&error)),
+            false => Ok(reply::error(&error, writing.accepted.yaml)),
         })?;
         reply::warn(answer.headers_mut(), &warnings);
         Ok(answer)

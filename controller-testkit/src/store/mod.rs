@@ -61,6 +61,8 @@ pub(crate) struct Event {
 pub(crate) struct Store {
     rv: u64,
     compacted: u64,
+    /// Up to here the log has been forgotten, whether it said anything of a table or not.
+    aged: u64,
     tables: BTreeMap<Arc<str>, Table>,
     log: VecDeque<Arc<Event>>,
 }
@@ -175,7 +177,7 @@ pub(crate) fn write_object(out: &mut Vec<u8>, value: &Value) -> usize {
 impl Store {
     /// An empty store. The first change gets resourceVersion 2: 0 has a meaning of its own and 1 is the empty store.
     pub(crate) fn new() -> Self {
-        Self { rv: 1, compacted: 0, tables: BTreeMap::new(), log: VecDeque::new() }
+        Self { rv: 1, compacted: 0, aged: 0, tables: BTreeMap::new(), log: VecDeque::new() }
     }
 
     /// The resourceVersion of the last change.
@@ -193,11 +195,11 @@ impl Store {
     }
 
     /// The objects as they are now, in key order.
-    pub(crate) fn scan<'a>(
+    pub(crate) fn scan<'a, 'r>(
         &'a self,
         table: &str,
-        range: Range<'a>,
-    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)> + use<'a> {
+        range: Range<'r>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, &'a Arc<Object>)> + use<'a, 'r> {
         let from = range.from.max(range.prefix);
         self.tables
             .get(table)
@@ -262,7 +264,12 @@ impl Store {
         self.tables.get(table).is_some_and(|table| rv < table.forgotten)
     }
 
-    /// Whether a table can neither be listed at `rv` nor watched from there any more.
+    /// Whether a list as of `rv` can be made no more. A real storage forgets old lists of every table at once.
+    pub(crate) fn is_too_old_to_list(&self, table: &str, rv: u64) -> bool {
+        rv < self.oldest_rv(table).max(self.aged)
+    }
+
+    /// Whether a table can't be watched from `rv` any more.
     pub(crate) fn is_too_old(&self, table: &str, rv: u64) -> bool {
         rv < self.oldest_rv(table)
     }
@@ -306,6 +313,7 @@ impl Store {
 
     /// Forgets the log up to and including `upto`; who reads a table that has not changed since is none the worse.
     pub(crate) fn forget(&mut self, upto: u64) {
+        self.aged = self.aged.max(upto.min(self.rv));
         for table in self.tables.values_mut() {
             let kept = table.log.partition_point(|event| event.rv <= upto);
             if let Some(last) = table.log.drain(..kept).next_back() {
@@ -314,6 +322,47 @@ impl Store {
         }
         let kept = self.log.partition_point(|event| event.rv <= upto);
         self.log.drain(..kept);
+    }
+
+    /// Begins at a resourceVersion, in place of the first one, with everything before it forgotten.
+    pub(crate) fn start_at(&mut self, rv: u64) {
+        self.rv = self.rv.max(rv);
+        self.compacted = self.rv;
+    }
+
+    /// Puts an object back as it was at the beginning; false if it can't have been there then.
+    pub(crate) fn put_back(&mut self, table: &str, key: &str, value: Value) -> bool {
+        let Some(rv) = rv_of(&value).filter(|rv| *rv <= self.rv && self.log.is_empty()) else { return false };
+        let (table, key) = self.names(table, key);
+        let object = Arc::new(Object::new(value, rv, Change::Modified, UNKNOWN));
+        self.tables.entry(table).or_default().objects.insert(key, object).is_none()
+    }
+
+    /// Does again what was done to an object, at the resourceVersion that it carries; false if it can't have been.
+    pub(crate) fn replay(&mut self, change: Change, table: &str, key: &str, value: Value) -> bool {
+        let Some(rv) = rv_of(&value).filter(|rv| *rv > self.rv) else { return false };
+        let (table, key) = self.names(table, key);
+        let object = Arc::new(Object::new(value, rv, change, UNKNOWN));
+        let objects = &mut self.tables.entry(table.clone()).or_default().objects;
+        let previous = match change {
+            Change::Deleted => objects.remove(&key),
+            _ => objects.insert(key.clone(), object.clone()),
+        };
+        if previous.is_none() != (change == Change::Added) {
+            return false;
+        }
+        self.rv = rv;
+        self.record(Event { rv, table, key, change, object, previous });
+        true
+    }
+
+    /// Forgets the oldest of a log that is longer than `room`, a part of it at a time.
+    pub(crate) fn shorten(&mut self, room: usize) {
+        if self.log.len() > room {
+            let kept = room - room / 8;
+            let upto = self.log.get(self.log.len() - kept - 1).map_or(0, |event| event.rv);
+            self.forget(upto);
+        }
     }
 
     fn next_rv(&mut self) -> u64 {
@@ -333,6 +382,28 @@ impl Store {
         self.tables.entry(event.table.clone()).or_default().log.push_back(event.clone());
         self.log.push_back(event);
     }
+}
+
+/// How many levels an object may have: more than any that people write, and few enough for whoever walks over one to
+/// call itself at each.
+pub(crate) const DEEPEST: usize = 100;
+
+/// Whether a value has more than so many levels.
+pub(crate) fn is_deeper(value: &Value, than: usize) -> bool {
+    let next = than.checked_sub(1);
+    let goes_on = |inner: &Value| next.is_none_or(|next| is_deeper(inner, next));
+    match value {
+        Value::Object(members) => next.is_none() || members.values().any(goes_on),
+        Value::Array(items) => next.is_none() || items.iter().any(goes_on),
+        _ => false,
+    }
+}
+
+/// The catalog's generation of an object that was written in another process.
+const UNKNOWN: u64 = u64::MAX;
+
+fn rv_of(value: &Value) -> Option<u64> {
+    value.pointer("/metadata/resourceVersion")?.as_str()?.parse().ok()
 }
 
 fn set_rv(value: &mut Value, rv: u64) {

@@ -58,6 +58,7 @@ pub(super) mod kind {
         JOBS: "batch" "v1" "jobs" "batch/v1" "Job";
         DEFINITIONS: "apiextensions.k8s.io" "v1" "customresourcedefinitions" "apiextensions.k8s.io/v1"
             "CustomResourceDefinition";
+        CLUSTER_ROLES: "rbac.authorization.k8s.io" "v1" "clusterroles" "rbac.authorization.k8s.io/v1" "ClusterRole";
     }
 }
 
@@ -88,10 +89,16 @@ fn path(group: &str, version: &str, namespace: &str, plural: &str) -> String {
     if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") }
 }
 
-/// Whose work a write is: the kubelet's is on pods and nodes.
+/// Whose work a write is: the kubelet's is on pods and nodes, and a server makes its own namespaces and service.
 fn program(path: &str) -> &'static str {
+    if matches!(path, "/api/v1/namespaces" | "/api/v1/namespaces/default/services") {
+        return "kube-apiserver";
+    }
     let of_the_node =
         path.contains("/nodes") || path.contains("/leases") || path.ends_with("/status") && path.contains("/pods/");
+    if path.contains("/clusterroles/") {
+        return crate::auth::AGGREGATED;
+    }
     if of_the_node { "kubelet" } else { "kube-controller-manager" }
 }
 

@@ -18,6 +18,7 @@ mod namespaces;
 mod object;
 mod pods;
 mod queue;
+mod roles;
 mod replicasets;
 mod rollout;
 mod statefulsets;
@@ -30,8 +31,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::server::Server;
-use crate::store::Event;
+use crate::auth::Authorization;
+use crate::server::{Filled, Server};
+use crate::store::{Change, Range};
 use hand::{Hand, kind};
 use index::Index;
 use queue::{Place, Queue, Work};
@@ -98,9 +100,19 @@ impl World {
 
     /// The world at work, over a server with what a fresh cluster has.
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
+        let resumed = server.store().tables().next().is_some();
         furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
+        if server.gate().authorization == Authorization::Rbac {
+            let filled = if self.reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
+            server.furnish_roles(filled, now, rng);
+        }
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
-        Clockwork { reach: self.reach, pace, cursor: 0, index: Index::default(), queue: Queue::default(), addresses: 0 }
+        let (index, queue) = (Index::default(), Queue::default());
+        let mut clockwork = Clockwork { reach: self.reach, pace, cursor: 0, index, queue, addresses: 0 };
+        if resumed {
+            clockwork.look_around(server, now);
+        }
+        clockwork
     }
 }
 
@@ -127,6 +139,20 @@ impl Clockwork {
         self.queue.next()
     }
 
+    /// Sees everything that is there, where the events that made it are long past.
+    fn look_around(&mut self, server: &Server, now: Timestamp) {
+        let whole = Range { prefix: "", from: "" };
+        for table in server.store().tables() {
+            for (key, object) in server.store().scan(table, whole) {
+                let place = Place { table: table.clone(), key: key.clone() };
+                self.see(&place, &object.value, Change::Added, now);
+                // What an older life gave out is not given out again.
+                self.addresses += u32::from(kind::PODS.is(&place));
+            }
+        }
+        self.cursor = server.current_rv();
+    }
+
     /// Reads the events since the last time. To be called before the log forgets them.
     pub(crate) fn take_in(&mut self, server: &Server, now: Timestamp) {
         let rv = server.current_rv();
@@ -134,22 +160,22 @@ impl Clockwork {
             return;
         }
         for event in server.events_after(self.cursor) {
-            self.see(event, now);
+            let place = Place { table: event.table.clone(), key: event.key.clone() };
+            self.see(&place, &event.object.value, event.change, now);
         }
         self.cursor = rv;
     }
 
-    fn see(&mut self, event: &Event, now: Timestamp) {
-        let place = Place { table: event.table.clone(), key: event.key.clone() };
-        let object = &event.object.value;
-        self.see_definition(&place, object, now);
-        self.see_event(&place, object, now);
+    fn see(&mut self, place: &Place, object: &Value, change: Change, now: Timestamp) {
+        self.see_definition(place, object, now);
+        self.see_event(place, object, now);
         if self.reach >= Reach::Housekeeping {
-            self.see_owner(&place, object, event.change, now);
-            self.see_namespace(&place, object, event.change, now);
+            self.see_owner(place, object, change, now);
+            self.see_namespace(place, object, change, now);
+            self.see_role(place, now);
         }
         if self.reach >= Reach::Workloads {
-            self.see_workload(&place, object, now);
+            self.see_workload(place, object, now);
         }
     }
 
@@ -189,6 +215,7 @@ impl Clockwork {
             Work::Release(uid) => self.release(uid, hand),
             Work::Namespace(place) => self.namespace(place, hand),
             Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),

@@ -34,6 +34,8 @@ pub(super) enum Work {
     Namespace(Place),
     /// Put into a namespace what every namespace has.
     Furnish(Place),
+    /// Fill the roles that gather their rules from others.
+    Roles,
     /// Delete the objects of a definition that is being deleted.
     Definition(Place),
     /// Remove an event that is too old.

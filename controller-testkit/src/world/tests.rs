@@ -468,3 +468,25 @@ async fn events_are_kept_for_an_hour() {
     pass(20).await;
     assert_eq!(hand.names(events).await, [""; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn roles_gather_their_rules() {
+    const ROLES: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let hand = full();
+    let groups = async || {
+        let rules = hand.get(&format!("{ROLES}/admin")).await["rules"].to_string();
+        ["\"configmaps\"", "acme.example"].map(|word| rules.contains(word))
+    };
+    assert_eq!(groups().await, [true, false]);
+    let rule = json!({"apiGroups": ["acme.example"], "resources": ["widgets"], "verbs": ["get"]});
+    // What one may see, the next may too: the rules go from role to role.
+    let labels = json!({"rbac.authorization.k8s.io/aggregate-to-view": "true"});
+    hand.create(ROLES, json!({"metadata": {"name": "widgets", "labels": labels}, "rules": [rule]})).await;
+    pass(1).await;
+    assert_eq!(groups().await, [true, true]);
+    assert_eq!(hand.delete(&format!("{ROLES}/widgets")).await, 200);
+    pass(1).await;
+    assert_eq!(groups().await, [true, false]);
+    let bare = Hand(Cluster::builder().world(World::none()).build().client());
+    assert_eq!(bare.get(&format!("{ROLES}/admin")).await["rules"], Value::Null);
+}

@@ -1,8 +1,11 @@
 //! What an operator shows of itself on its admin port, asked without a wire, on paused time.
 
-use controller_testkit::{Cluster, Refusal, Requests as Asking, World};
+use controller_testkit::{Cluster, Refusal, Requests as Asking, User, World};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::Api;
+use kube::api::PostParams;
 use serde_json::json;
 
 use super::cluster::{Watcher, cluster, create, watcher};
@@ -223,18 +226,48 @@ async fn a_supervisor_that_is_busy_holds_no_request_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_supervisor_that_does_not_run_says_so() {
+    let inner = Supervisor::new("inner", Strategy::OneForOne).child(failing("never", true).restart(Restart::Temporary));
+    let shown = Shown::of(Operator::new("op").client(client()).supervisor(inner));
+    tokio::time::sleep(secs(1)).await;
+    let inner = shown.json("/children").await["children"][0].clone();
+    assert_eq!((&inner["state"], &inner["children"]), (&json!("running"), &json!([])));
+    shown.tree.terminate_child("inner").await.expect("it is there");
+    tokio::time::sleep(secs(1)).await;
+    let inner = shown.json("/children").await["children"][0].clone();
+    assert_eq!((&inner["state"], &inner["silent"]), (&json!("ended"), &json!("it does not run")));
+    shown.stop.cancel();
+    tokio::time::sleep(secs(1)).await;
+    let told = shown.json("/children").await;
+    assert_eq!((&told["state"], &told["health"]), (&json!("ended"), &json!("stopping")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_who_ask_at_once_are_one_who_looks() {
+    let shown = Shown::of(Operator::new("op").client(client()).child(worker(&Seen::default(), "w")));
+    tokio::time::sleep(secs(1)).await;
+    let uptime = async || shown.json("/children").await["uptime_seconds"].as_f64().expect("it runs");
+    let first = uptime().await;
+    tokio::time::sleep(millis(200)).await;
+    assert_eq!(uptime().await, first, "the same look");
+    tokio::time::sleep(millis(100)).await;
+    assert_eq!(uptime().await, first + 0.3, "a new one");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_page_is_whole_without_a_script_and_nothing_in_it_is_markup_from_outside() {
     let evil = "<script>alert(\"1\")</script>";
     let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
     let fails = ChildSpec::worker(evil, move |cx: ChildContext| async move {
         cx.ready();
+        tokio::time::sleep(millis(300)).await;
         Err(evil.into())
     });
     let operator = Operator::new(evil)
         .client(cluster.client())
         .admin(port())
         .child(fails.restart(Restart::Transient))
-        .intensity(1_000_000, secs(1))
+        .intensity(10, secs(1))
         .controller(watcher(&seen, 1));
     let shown = Shown::of(operator);
     tokio::time::sleep(secs(1)).await;
@@ -313,6 +346,38 @@ async fn the_report_is_told_as_json_and_as_text() {
     let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
     assert!(text.starts_with("operator op starts\n  versions       controller-core "), "{text}");
     assert!(text.contains("  permissions    all 2 that the watches need are granted\n"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_that_are_missing_are_named_and_waited_for() {
+    let (cluster, seen) = (cluster(&[("default", "a")]).await, Seen::default());
+    let robot = cluster.client_as(User::service_account("default", "robot"));
+    let shown = Shown::of(Operator::new("op").client(robot).admin(port()).controller(watcher(&seen, 1)));
+    tokio::time::sleep(secs(5)).await;
+    let missing = |verb| json!({ "group": "", "resource": "configmaps", "namespace": null, "verb": verb });
+    let report = shown.json("/report").await;
+    assert_eq!(report["permissions"]["missing"], json!([missing("list"), missing("watch")]));
+    let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
+    assert!(text.contains("  permissions    missing: list and watch configmaps in all namespaces\n"), "{text}");
+    let (status, text) = shown.get("/readyz").await;
+    assert!(status == 500 && text.contains("no permission to list and watch configmaps in all namespaces"), "{text}");
+    assert!(shown.get("/").await.1.contains("grant list and watch on configmaps"));
+
+    let rule = json!({ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"] });
+    let role = json!({ "metadata": { "name": "robot" }, "rules": [rule] });
+    let binding = json!({
+        "metadata": { "name": "robot" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "robot" },
+        "subjects": [{ "kind": "ServiceAccount", "name": "robot", "namespace": "default" }],
+    });
+    let roles: Api<ClusterRole> = Api::all(cluster.client());
+    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client());
+    let object = serde_json::from_value(role).expect("a role");
+    roles.create(&PostParams::default(), &object).await.expect("it is created");
+    let object = serde_json::from_value(binding).expect("a binding");
+    bindings.create(&PostParams::default(), &object).await.expect("it is created");
+    shown.settled().await;
+    assert_eq!(shown.get("/readyz").await.0, 200);
 }
 
 #[tokio::test(start_paused = true)]

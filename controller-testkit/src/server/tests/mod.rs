@@ -1,10 +1,14 @@
 //! The server through its one door: literal requests, and what a real server answers to them.
 
+mod access;
 mod applies;
 mod builtin;
 mod custom;
+mod hostile;
 mod parts;
 mod reads;
+#[cfg(feature = "cel")]
+mod rules;
 mod watches;
 mod writes;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Rig, text};
+use super::{MERGE, Rig, text};
 
 const PATH: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -234,12 +234,7 @@ fn patches_are_read_by_their_media_type() {
         ("application/json-patch+json", "{", 400, "invalid JSON patch"),
         ("application/merge-patch+json", "{", 400, "invalid JSON patch"),
         ("application/json", "{}", 415, "415: Unsupported Media Type"),
-        (
-            "application/apply-patch+yaml",
-            "{}",
-            400,
-            "Incorrect version specified in apply patch. Specified patch version: , expected: v1",
-        ),
+        ("application/apply-patch+yaml", "{}", 400, "invalid object type: /, Kind="),
     ] {
         let got = rig.ask(&format!("PATCH {one}?fieldManager=t\ncontent-type: {media}"), body);
         assert_eq!((got.code, got.message()), (code, message), "{media} {body}");
@@ -318,4 +313,25 @@ fn a_collection_is_deleted_by_selector() {
     assert_eq!(gone.names(), ["a", "c"]);
     assert_eq!(rig.get(PATH).names(), ["b"]);
     assert_eq!(gone.body["items"][0]["metadata"]["deletionTimestamp"], Value::Null);
+}
+
+#[test]
+fn bodies_that_nest_too_deeply_are_refused() {
+    let mut rig = Rig::new();
+    let json = format!("{{\"metadata\":{{\"name\":\"a\"}},\"data\":{}1{}}}", "{\"a\":".repeat(5000), "}".repeat(5000));
+    let yaml = format!("metadata: {{name: a}}\ndata: {}1{}", "{a: ".repeat(5000), "}".repeat(5000));
+    let list = "[".repeat(100_000);
+    for body in [json.as_str(), &list] {
+        rig.ask(&format!("POST {PATH}"), body.to_owned()).is(400);
+        rig.ask(&format!("PATCH {PATH}/a\ncontent-type: {MERGE}"), body.to_owned()).is(400);
+        rig.ask(&format!("PATCH {PATH}/a\ncontent-type: application/json-patch+json"), body.to_owned()).is(400);
+        rig.ask(&format!("PATCH {PATH}/a\ncontent-type: application/strategic-merge-patch+json"), body.to_owned())
+            .is(400);
+        rig.ask(&format!("DELETE {PATH}/a"), body.to_owned()).is(400);
+    }
+    for body in [yaml.as_str(), &list] {
+        rig.ask(&format!("POST {PATH}\ncontent-type: application/yaml"), body.to_owned()).is(400);
+        let apply = format!("PATCH {PATH}/a?fieldManager=m\ncontent-type: application/apply-patch+yaml");
+        rig.ask(&apply, body.to_owned()).is(400);
+    }
 }

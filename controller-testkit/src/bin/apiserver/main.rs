@@ -1,29 +1,48 @@
 //! The embedded API server as a program of its own: for `kubectl`, for other languages, for a bench in two processes.
 
+mod log;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use controller_testkit::{Cluster, Serve, World};
+use controller_testkit::{Authorization, Cluster, Serve, User, World};
+use jiff::SignedDuration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const USAGE: &str = "\
-An embedded Kubernetes API server: nothing is stored on the disk, and it is all gone when the program ends.
+An embedded Kubernetes API server: for kubectl, and for every client in any language.
 
 Usage: apiserver [OPTIONS]
 
 Options:
-  --port N           Listen on this loopback port; without it, on a free one
-  --kubeconfig FILE  Write the kubeconfig to this file, which stays; without it, to a temporary one
-  --plain            Speak HTTP instead of HTTPS, and take everyone on this machine for an administrator
-  --world full|none  Let the cluster's own controllers work (full, the default), or none of them
-  -v                 Log every request
-  -h, --help         Print this text
+  --port N            Listen on this loopback port; without it, or with 0, on a free one
+  --kubeconfig FILE   Write an administrator's kubeconfig to this file, which stays; without it, to a temporary one
+  --state FILE        Keep everything in this file, which is made where it is missing: nothing that a client has been
+                      told is lost when the program ends, whatever ends it. Without it, all is gone with the program
+  --forget-after AGE  Forget the history of changes at this age, such as 30s, 5m (the default) or 1h: a watch or a page
+                      from before that is answered with 410
+  --world full|none   Let the cluster's own controllers work (full, the default), or none of them
+  --authorization rbac|always-allow
+                      Let the roles in the cluster decide what a user may do (rbac, the default), or let everyone who is
+                      known do everything
+  --token TOKEN=USER[,GROUP...]
+                      Take whoever bears this token for that user; may be given several times
+  --plain             Speak HTTP instead of HTTPS, and take everyone on this machine for an administrator
+  -v, --verbose       Log every request
+  -h, --help          Print this text
+
+It prints where it serves once it is ready, and stops in order on SIGTERM or SIGINT.
 ";
 
 struct Options {
     serve: Serve,
     world: World,
+    state: Option<PathBuf>,
+    forget_after: Option<Duration>,
+    authorization: Authorization,
+    tokens: Vec<(String, User)>,
     verbosity: Verbosity,
 }
 
@@ -41,11 +60,22 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     use lexopt::prelude::{Long, Short, ValueExt};
 
     let (mut port, mut kubeconfig, mut serve) = (0, None, Serve::https as fn() -> Serve);
-    let (mut world, mut verbosity) = (World::full(), Verbosity::Quiet);
+    let (mut world, mut state, mut forget_after, mut verbosity) = (World::full(), None, None, Verbosity::Quiet);
+    let (mut authorization, mut tokens) = (Authorization::Rbac, Vec::new());
     while let Some(word) = words.next()? {
         match word {
             Long("port") => port = words.value()?.parse()?,
             Long("kubeconfig") => kubeconfig = Some(PathBuf::from(words.value()?)),
+            Long("state") => state = Some(PathBuf::from(words.value()?)),
+            Long("forget-after") => forget_after = Some(words.value()?.parse_with(age)?),
+            Long("token") => tokens.push(words.value()?.parse_with(token)?),
+            Long("authorization") => {
+                authorization = words.value()?.parse_with(|value| match value {
+                    "rbac" => Ok(Authorization::Rbac),
+                    "always-allow" => Ok(Authorization::AlwaysAllow),
+                    _ => Err("it is `rbac` or `always-allow`"),
+                })?;
+            }
             Long("plain") => serve = Serve::plain,
             Long("world") => {
                 world = words.value()?.parse_with(|value| match value {
@@ -54,7 +84,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
                     _ => Err("it is `full` or `none`"),
                 })?;
             }
-            Short('v') => verbosity = Verbosity::Requests,
+            Short('v') | Long("verbose") => verbosity = Verbosity::Requests,
             Short('h') | Long("help") => return Ok(Asked::Help),
             other => return Err(other.unexpected()),
         }
@@ -63,7 +93,19 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     if let Some(path) = kubeconfig {
         serve = serve.kubeconfig(path);
     }
-    Ok(Asked::Run(Options { serve, world, verbosity }))
+    Ok(Asked::Run(Options { serve, world, state, forget_after, authorization, tokens, verbosity }))
+}
+
+fn age(text: &str) -> Result<Duration, &'static str> {
+    let age: SignedDuration = text.parse().map_err(|_| "it is an age such as `30s` or `5m`")?;
+    Duration::try_from(age).map_err(|_| "an age is not negative")
+}
+
+fn token(text: &str) -> Result<(String, User), &'static str> {
+    let (token, names) = text.split_once('=').ok_or("it is a token, `=`, a user and groups")?;
+    let mut names = names.split(',');
+    let user = User::new(names.next().unwrap_or_default());
+    Ok((token.to_owned(), names.fold(user, User::group)))
 }
 
 fn main() -> ExitCode {
@@ -90,11 +132,22 @@ fn main() -> ExitCode {
 )]
 async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if let Verbosity::Requests = options.verbosity {
-        tracing_subscriber::fmt().with_env_filter("controller_testkit=debug").with_writer(io::stderr).init();
+        tracing::subscriber::set_global_default(log::Requests)?;
     }
     // Before the address is printed: whoever reads it may stop the program at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let cluster = Cluster::builder().world(options.world).seed(fastrand::u64(..)).build();
+    let mut builder =
+        Cluster::builder().world(options.world).seed(fastrand::u64(..)).authorization(options.authorization);
+    for (token, user) in options.tokens {
+        builder = builder.token(token, user);
+    }
+    if let Some(age) = options.forget_after {
+        builder = builder.forget_after(age);
+    }
+    let cluster = match &options.state {
+        Some(path) => builder.open(path)?,
+        None => builder.build(),
+    };
     let served = cluster.serve_with(options.serve).await?;
     say(&mut io::stdout(), &format!("serving at {}\n{}\n", served.url(), served.export()));
     either(&mut interrupt, &mut terminate).await;

@@ -1,0 +1,204 @@
+//! Reading an expression, and running it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use kube_cel::cel::common::ast::{CallExpr, Expr, IdedExpr};
+use kube_cel::cel::objects::OptionalValue;
+use kube_cel::cel::parser::Parser;
+use kube_cel::cel::{ExecutionError, Value as Cel};
+use serde_json::Value;
+
+use super::{Bound, Budget, Failure, Wanted, known, look, value};
+use crate::schema::Structural;
+
+/// The longest expression: what is longer is refused before it is read.
+const LONGEST: usize = 10_000;
+/// How many operators one after another an expression may have, each of which goes a level deeper.
+const CHAIN: usize = 80;
+/// How many brackets may be open at once.
+const NESTED: usize = 32;
+/// The stack for what goes deep.
+const STACK: usize = 64 << 20;
+/// How many levels are run on the stack at hand.
+const SHALLOW: usize = 24;
+
+/// An expression that has been read and judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Expression {
+    tree: IdedExpr,
+    depth: usize,
+}
+
+impl Expression {
+    /// Reads an expression that may name these values, of these schemas where they are known.
+    ///
+    /// The error is what a real server prints, or says why this one is not read here.
+    pub(crate) fn compile(text: &str, wanted: Wanted, scope: &[(&str, Option<&Structural>)]) -> Result<Self, String> {
+        let (chain, nested) = depth(text);
+        if text.len() > LONGEST || chain > CHAIN || nested > NESTED {
+            return Err(format!(
+                "compilation failed: ERROR: <input>:1:1: expression is too long or too deep: at most {LONGEST} bytes, \
+                 {CHAIN} operators one after another, and {NESTED} open brackets"
+            ));
+        }
+        let tree = read(text).map_err(|why| format!("compilation failed: {why}"))?;
+        let found = look::judge(&tree, text, scope);
+        if let Some(fault) = found.faults.first() {
+            return Err(format!("compilation failed: {fault}"));
+        }
+        match (wanted, found.kind) {
+            (Wanted::Bool, look::Kind::Other) => Err("cel expression must evaluate to a bool".to_owned()),
+            (Wanted::Text, look::Kind::Bool | look::Kind::Other) => {
+                Err("messageExpression must evaluate to a string".to_owned())
+            }
+            (Wanted::Bool, look::Kind::Text) => Err("cel expression must evaluate to a bool".to_owned()),
+            _ => Ok(Self { tree: counted(tree), depth: found.depth }),
+        }
+    }
+
+    /// Whether it names a value.
+    pub(crate) fn names(&self, word: &str) -> bool {
+        self.tree.references().has_variable(word)
+    }
+
+    /// What it may cost at most, by the bounds of its values' schemas; about what a real server reckons.
+    pub(crate) fn cost(&self, scope: &[(&str, Option<&Structural>)]) -> u64 {
+        look::cost(&self.tree, scope)
+    }
+
+    /// Runs it, which takes from the budget.
+    pub(crate) fn run(&self, names: &[(&str, Bound<'_>)], budget: &mut Budget) -> Result<Value, Failure> {
+        let Some(left) = budget.0.checked_sub(1) else { return Err(Failure::Spent) };
+        let overflow = || Failure::Fault("integer overflow".to_owned());
+        // The language's own functions may overflow, as dates do: that is the expression's failure alone.
+        let (done, left) = match self.depth > SHALLOW {
+            true => aside(|| self.evaluate(names, left)).unwrap_or_else(|| (Err(overflow()), 0)),
+            false => {
+                let done = catch_unwind(AssertUnwindSafe(|| self.evaluate(names, left)));
+                done.unwrap_or_else(|_| (Err(overflow()), 0))
+            }
+        };
+        budget.0 = left;
+        done
+    }
+
+    fn evaluate(&self, names: &[(&str, Bound<'_>)], steps: u64) -> (Result<Value, Failure>, u64) {
+        let base = known::base();
+        let mut scope = base.new_inner_scope();
+        for (name, bound) in names {
+            let value = match bound {
+                Bound::Value(value, schema) => value::to_cel(value, *schema, base),
+                Bound::Optional(value, schema) => Cel::Opaque(Arc::new(match value {
+                    Some(value) => OptionalValue::of(value::to_cel(value, *schema, base)),
+                    None => OptionalValue::none(),
+                })),
+            };
+            scope.add_variable_from_value(*name, value);
+        }
+        known::STEPS.set(steps);
+        let done = match Cel::resolve(&self.tree, &scope) {
+            Ok(value) => value::to_json(&value).ok_or_else(|| Failure::Fault("it comes to what is no JSON".to_owned())),
+            Err(error) => Err(failure(&error)),
+        };
+        (done, known::STEPS.get())
+    }
+}
+
+/// Does something on a large stack of its own; none if it fails. It is a function like any other: nothing else goes on
+/// while it runs.
+fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|threads| {
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(threads, work);
+        thread.ok()?.join().ok()
+    })
+}
+
+/// Reads a text, each bracket of which costs the reader a great piece of its stack.
+fn read(text: &str) -> Result<IdedExpr, String> {
+    let read = aside(|| {
+        let read = Parser::new().enable_optional_syntax(true).parse(text);
+        read.map_err(|errors| {
+            let told = errors.errors.iter().map(|error| error.to_string().replace("\n| ", "\n | "));
+            told.collect::<Vec<_>>().join("\n")
+        })
+    });
+    // The reader itself may fail on what nobody would write.
+    read.unwrap_or_else(|| Err("ERROR: <input>:1:1: the expression can't be read".to_owned()))
+}
+
+/// An error in the words of the real one.
+fn failure(error: &ExecutionError) -> Failure {
+    Failure::Fault(match error {
+        ExecutionError::FunctionError { message, .. } if message == known::SPENT => return Failure::Spent,
+        ExecutionError::FunctionError { message, .. } => message.clone(),
+        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
+        ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
+        ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
+        ExecutionError::Overflow(..) => "integer overflow".to_owned(),
+        ExecutionError::IndexOutOfBounds(Cel::Int(index)) => format!("index out of bounds: {index}"),
+        ExecutionError::IndexOutOfBounds(_) => "index out of bounds".to_owned(),
+        ExecutionError::UndeclaredReference(name) => format!("no such attribute: {name}"),
+        _ => "no such overload".to_owned(),
+    })
+}
+
+/// The tree with a counter in each loop.
+fn counted(mut tree: IdedExpr) -> IdedExpr {
+    count(&mut tree);
+    tree
+}
+
+fn count(tree: &mut IdedExpr) {
+    look::each_below_mut(tree, &mut count);
+    if let Expr::Comprehension(comprehension) = &mut tree.expr {
+        let id = comprehension.loop_cond.id;
+        let go_on = std::mem::take(&mut comprehension.loop_cond);
+        let call = CallExpr { func_name: known::STEP.to_owned(), target: None, args: vec![go_on] };
+        comprehension.loop_cond = IdedExpr { id, expr: Expr::Call(call) };
+    }
+}
+
+/// How many operators stand one after another at most, so that each takes the ones before it as its left side, and
+/// how many brackets are open at once.
+fn depth(text: &str) -> (usize, usize) {
+    let (mut chains, mut longest, mut nested, mut quote) = (vec![0usize], 0, 0, None::<char>);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (Some(_), '\\') => drop(chars.next()),
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[' | '{') => {
+                // What is in brackets is deeper than what is before them.
+                let outer = chains.last().copied().unwrap_or_default();
+                chains.push(outer + 1);
+            }
+            (None, ')' | ']' | '}') if chains.len() > 1 => {
+                // A call or an index is one more to the left of what follows.
+                chains.pop();
+                if let Some(chain) = chains.last_mut() {
+                    *chain += 1;
+                }
+            }
+            (None, '&' | '|') if chars.peek() == Some(&c) => {
+                // Conditions are kept in balance: each starts anew.
+                chars.next();
+                let outer = chains.len().checked_sub(2).and_then(|at| chains.get(at)).copied().unwrap_or_default();
+                if let Some(chain) = chains.last_mut() {
+                    *chain = outer + 1;
+                }
+            }
+            (None, '.' | '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '!' | '?' | ':' | ',') => {
+                if let Some(chain) = chains.last_mut().filter(|_| c != ',') {
+                    *chain += 1;
+                }
+            }
+            _ => {}
+        }
+        longest = longest.max(chains.last().copied().unwrap_or_default());
+        nested = nested.max(chains.len() - 1);
+    }
+    (longest, nested)
+}

@@ -1,0 +1,253 @@
+//! Who sends a request and whether they may, before anybody looks at what it asks for.
+
+use std::sync::{Arc, OnceLock};
+
+use http::request::Parts;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::query::Query;
+use super::read::subject;
+use super::route::decode;
+use super::scope::{key, table};
+use super::{Server, meta, owners};
+use crate::apply::{Manager, Managers, Operation, Writer};
+use crate::auth::{self, Ask, Authorization, Caller, Gate, Grant, Hints, Roles, User};
+use crate::catalog::{Catalog, Resource};
+use crate::selector::FieldSelector;
+use crate::status::ApiError;
+
+const GROUP: &str = "rbac.authorization.k8s.io";
+
+impl Server {
+    pub(crate) fn gate(&mut self) -> &mut Gate {
+        &mut self.gate
+    }
+
+    /// The user as whom a request is to be done, if its sender may do what it asks.
+    pub(super) fn enter(&self, head: &Parts, now: Timestamp) -> Result<Arc<User>, ApiError> {
+        let sender = self.gate.identify(head.extensions.get::<Caller>(), &head.headers, now, |namespace, name| {
+            self.account(namespace, name)
+        })?;
+        let wanted = auth::wanted(&head.headers)?;
+        if wanted.is_none() && sender.is_master() {
+            return Ok(sender);
+        }
+        let ask = asked(head);
+        let user = match wanted {
+            None => sender,
+            Some(wanted) => {
+                let decide = |ask: &Ask| self.gate.decide(&self.store, &sender, ask);
+                Arc::new(auth::act_as(&sender, &wanted, &ask, decide)?)
+            }
+        };
+        self.gate.check(&self.store, &user, &ask)?;
+        Ok(user)
+    }
+
+    /// The uid of a service account.
+    pub(super) fn account(&self, namespace: &str, name: &str) -> Option<String> {
+        let account = self.store.get("/serviceaccounts", &key(Some(namespace), name))?;
+        Some(meta::text(&account.value, "uid").to_owned())
+    }
+
+    /// Refuses a role or a binding that gives more than its writer has.
+    pub(super) fn no_escalation(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        new: &Value,
+        old: Option<&Value>,
+        user: &User,
+    ) -> Result<(), ApiError> {
+        if resource.group != GROUP || user.is_master() || self.gate.authorization == Authorization::AlwaysAllow {
+            return Ok(());
+        }
+        if old.is_some_and(|old| lets_go_only(old, new)) {
+            return Ok(());
+        }
+        let namespace = namespace.unwrap_or_default();
+        let may = |verb: &str, of: &str, name: &str| {
+            let ask = Ask {
+                verb: verb.to_owned(),
+                namespace: namespace.to_owned(),
+                group: GROUP.to_owned(),
+                resource: of.to_owned(),
+                name: name.to_owned(),
+                ..Ask::default()
+            };
+            self.gate.decide(&self.store, user, &ask).allowed
+        };
+        let text = |pointer: &str| new.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if let "roles" | "clusterroles" = resource.plural.as_str() {
+            // To create an object is to name none, for the real server's eyes.
+            let name = if old.is_some() { meta::name(new) } else { "" };
+            if may("escalate", &resource.plural, name) {
+                return Ok(());
+            }
+            let rules = new.get("rules").and_then(Value::as_array).into_iter().flatten();
+            let grants: Vec<Grant<'_>> = rules.flat_map(Grant::of_value).collect();
+            self.holds(resource, namespace, new, &grants, user)?;
+            if aggregates(new) || old.is_some_and(aggregates) {
+                self.holds(resource, namespace, new, &Grant::ALL, user).map_err(|_| {
+                    let why = "must have cluster-admin privileges to use the aggregationRule";
+                    ApiError::forbidden(subject(resource), meta::name(new), why)
+                })?;
+            }
+            return Ok(());
+        }
+        let of = if text("/roleRef/kind") == "Role" { "roles" } else { "clusterroles" };
+        if may("bind", of, text("/roleRef/name")) {
+            return Ok(());
+        }
+        let role = new.get("roleRef").unwrap_or(&Value::Null);
+        let rules = Roles(&self.store).rules_of(role, namespace);
+        // A real server takes the name of what is written for that of what it can't find.
+        let rules = rules.map_err(|missing| ApiError::not_found(subject(resource), &missing.name))?;
+        let grants: Vec<Grant<'_>> = rules.flat_map(Grant::of).collect();
+        self.holds(resource, namespace, new, &grants, user)
+    }
+
+    fn holds(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        new: &Value,
+        grants: &[Grant<'_>],
+        user: &User,
+    ) -> Result<(), ApiError> {
+        let (held, missing) = self.gate.rules(&self.store, user, namespace);
+        let lacks = auth::not_held(grants, &held);
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        let mut why = format!(
+            "user {:?} (groups={}) is attempting to grant RBAC permissions not currently held:\n{}",
+            user.name,
+            auth::quoted(&user.groups),
+            lacks.join("\n")
+        );
+        if !missing.is_empty() {
+            let faults: Vec<String> =
+                missing.iter().map(|name| format!("{} {name:?} not found", subject(resource))).collect();
+            let faults = if let [one] = faults.as_slice() { one.clone() } else { format!("[{}]", faults.join(", ")) };
+            why.push_str(&format!("; resolution errors: [{faults}]"));
+        }
+        Err(ApiError::forbidden(subject(resource), meta::name(new), &why))
+    }
+
+    /// Puts the roles of a fresh cluster into the store. Those that gather their rules from others are filled if
+    /// somebody is at work who would do it.
+    pub(crate) fn furnish_roles(&mut self, filled: Filled, now: Timestamp, rng: &mut fastrand::Rng) {
+        let generation = self.catalog.generation();
+        for (table, key, role) in templates(&self.catalog, filled) {
+            if self.store.get(table, key).is_some() {
+                // From an older life: it is its owner's.
+                continue;
+            }
+            let mut role = role.clone();
+            let metadata = meta::of(&mut role);
+            metadata.insert("uid".into(), meta::uid(rng).into());
+            metadata.insert("creationTimestamp".into(), meta::time(now));
+            let entries = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
+            for entry in entries.into_iter().flatten() {
+                meta::members(entry).insert("time".into(), meta::time(now));
+            }
+            self.store.put(table, key, role, generation);
+        }
+    }
+}
+
+/// Whether the roles that gather their rules from others have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Yes,
+    No,
+}
+
+type Template = (String, String, Value);
+
+/// The objects of a fresh cluster with all but what differs between clusters, made once for all of them.
+fn templates(catalog: &Catalog, filled: Filled) -> &'static [Template] {
+    static EMPTY: OnceLock<Vec<Template>> = OnceLock::new();
+    static FILLED: OnceLock<Vec<Template>> = OnceLock::new();
+    match filled {
+        Filled::No => EMPTY.get_or_init(|| {
+            let each = auth::bootstrap_roles().iter();
+            each.filter_map(|role| template(catalog, role)).collect()
+        }),
+        Filled::Yes => FILLED.get_or_init(|| fill(catalog, templates(catalog, Filled::No).to_vec())),
+    }
+}
+
+fn writer(name: &str, operation: Operation) -> Writer {
+    let api_version = format!("{GROUP}/v1");
+    let manager = Manager { name: name.to_owned(), operation, api_version, subresource: String::new() };
+    Writer { manager, time: String::new(), reset: Value::Object(serde_json::Map::new()) }
+}
+
+fn template(catalog: &Catalog, role: &Value) -> Option<Template> {
+    let resource = catalog.by_kind(GROUP, "v1", role.get("kind")?.as_str()?)?;
+    let mut role = role.clone();
+    let writer = writer("kube-apiserver", Operation::Update);
+    owners::after_update(resource, &owners::nothing(resource), &role, Managers::default(), &writer).put(&mut role);
+    let namespace = Some(meta::namespace(&role)).filter(|namespace| !namespace.is_empty());
+    Some((table(resource), key(namespace, meta::name(&role)), role))
+}
+
+/// Fills the gathering roles: some gather from others that gather.
+fn fill(catalog: &Catalog, mut templates: Vec<Template>) -> Vec<Template> {
+    let Some(resource) = catalog.get(GROUP, "v1", "clusterroles") else { return templates };
+    let of_cluster = table(resource);
+    loop {
+        let mut changed = false;
+        for at in 0..templates.len() {
+            let all = templates.iter().filter(|(table, ..)| *table == of_cluster).map(|(.., role)| role);
+            let Some(rules) = auth::aggregate(&templates[at].2, all) else { continue };
+            if templates[at].2.get("rules") == Some(&rules) {
+                continue;
+            }
+            let before = templates[at].2.clone();
+            let role = &mut templates[at].2;
+            meta::members(role).insert("rules".into(), rules);
+            let writer = writer(auth::AGGREGATED, Operation::Apply);
+            owners::after_update(resource, &before, role, Managers::of(&before), &writer).put(role);
+            changed = true;
+        }
+        if !changed {
+            return templates;
+        }
+    }
+}
+
+/// What a request asks to do.
+fn asked(head: &Parts) -> Ask {
+    let path = head.uri.path();
+    let trimmed = path.trim_matches('/');
+    let parts: Vec<String> = trimmed.split('/').map(|part| decode(part, false)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    Ask::read(&head.method, path, &parts, || {
+        let query = Query::parse(head.uri.query());
+        let selector = query.get("fieldSelector").and_then(|text| FieldSelector::parse(text).ok());
+        let name = selector.and_then(|selector| selector.exact("metadata.name").map(str::to_owned));
+        Hints { watch: query.flag("watch").unwrap_or_default(), name }
+    })
+}
+
+fn aggregates(role: &Value) -> bool {
+    let selectors = role.pointer("/aggregationRule/clusterRoleSelectors").and_then(Value::as_array);
+    selectors.is_some_and(|selectors| !selectors.is_empty())
+}
+
+/// Whether a change does no more than let an object go: its owners and finalizers.
+fn lets_go_only(old: &Value, new: &Value) -> bool {
+    let bare = |object: &Value| {
+        let mut object = object.clone();
+        let metadata = meta::of(&mut object);
+        for member in ["ownerReferences", "finalizers", "managedFields"] {
+            metadata.remove(member);
+        }
+        object
+    };
+    bare(old) == bare(new)
+}

@@ -1,0 +1,84 @@
+//! What the admission that every API server has adds to new objects of built-in kinds, for which it looks at others.
+
+use serde_json::{Value, json};
+
+use super::scope::key;
+use super::{Server, meta};
+use crate::catalog::Resource;
+use crate::status::{ApiError, Subject};
+use crate::store::Range;
+
+const PRIORITY_CLASSES: &str = "scheduling.k8s.io/priorityclasses";
+
+impl Server {
+    /// Completes a new object, or refuses it.
+    pub(super) fn admit_new(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        object: &mut Value,
+    ) -> Result<(), ApiError> {
+        match (resource.group.as_str(), resource.kind.as_str()) {
+            ("", "Pod") => {
+                self.name_account(namespace, object);
+                self.rank(object)
+            }
+            ("", "Node") => {
+                taint(object);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A pod that names no account runs under the one that every namespace gets, once it is there.
+    fn name_account(&self, namespace: Option<&str>, pod: &mut Value) {
+        if self.store.get("/serviceaccounts", &key(namespace, "default")).is_none() {
+            return;
+        }
+        let spec = meta::members(meta::entry(pod, "spec"));
+        for name in ["serviceAccountName", "serviceAccount"] {
+            spec.entry(name).or_insert_with(|| "default".into());
+        }
+    }
+
+    /// Gives a pod the priority of its class.
+    fn rank(&self, pod: &mut Value) -> Result<(), ApiError> {
+        let class = pod.pointer("/spec/priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let found = match class.as_str() {
+            "" => self
+                .store
+                .scan(PRIORITY_CLASSES, Range { prefix: "", from: "" })
+                .map(|(_, class)| class)
+                .find(|class| class.value.get("globalDefault") == Some(&Value::Bool(true))),
+            name => match self.store.get(PRIORITY_CLASSES, name) {
+                None => {
+                    let why = format!("no PriorityClass with name {name} was found");
+                    let pods = Subject { group: "", resource: "pods" };
+                    return Err(ApiError::forbidden(pods, meta::name(pod), &why));
+                }
+                found => found,
+            },
+        };
+        let Some(found) = found else { return Ok(()) };
+        let spec = meta::members(meta::entry(pod, "spec"));
+        spec.insert("priorityClassName".into(), meta::name(&found.value).into());
+        for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {
+            if let Some(value) = found.value.get(from) {
+                spec.entry(to).or_insert_with(|| value.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A node is not ready before somebody says so.
+fn taint(node: &mut Value) {
+    let taint = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
+    let taints = meta::members(meta::entry(node, "spec")).entry("taints").or_insert_with(|| json!([]));
+    if let Value::Array(taints) = taints
+        && taints.iter().all(|other| other.get("key") != taint.get("key") || other.get("effect") != taint.get("effect"))
+    {
+        taints.push(taint);
+    }
+}

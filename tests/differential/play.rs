@@ -1,0 +1,207 @@
+//! Plays a scenario to a server, whichever it is, and notes what it answered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Map, Value};
+
+use super::normal;
+use super::scenario::{Act, Scenario, Step, Until};
+
+/// One server, and the clock that it goes by.
+pub(crate) struct Player<'a> {
+    pub(crate) client: Client,
+    pub(crate) now: &'a dyn Fn() -> Timestamp,
+}
+
+/// How long an answer or an event may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at what is not yet as it is waited for.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The headers that are part of an answer; what the fronts and HTTP itself add is not.
+const HEADERS: [&str; 5] = ["allow", "content-type", "location", "retry-after", "warning"];
+
+/// A body that goes on.
+struct Stream {
+    body: Body,
+    rest: Vec<u8>,
+}
+
+impl Player<'_> {
+    /// What was answered to each step, without what differs from run to run.
+    pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Vec<Value>> {
+        let mut known = BTreeMap::from([("ns".to_owned(), scenario.name.clone())]);
+        let namespace = format!("{{\"metadata\":{{\"name\":\"{}\"}}}}", scenario.name);
+        let request = request("POST", "/api/v1/namespaces").header(CONTENT_TYPE, "application/json");
+        self.send(request.body(namespace.into_bytes().into())?).await?;
+        let mut streams = BTreeMap::new();
+        let mut answers = Vec::new();
+        for step in &scenario.steps {
+            let answer = tokio::time::timeout(3 * PATIENCE, self.step(step, &mut known, &mut streams)).await;
+            let answer = answer.map_err(|_| anyhow!("no answer")).flatten();
+            answers.push(answer.with_context(|| format!("{}: {}", scenario.name, step.line))?);
+        }
+        Ok(normal::normal(answers, (self.now)()))
+    }
+
+    async fn step(
+        &self,
+        step: &Step,
+        known: &mut BTreeMap<String, String>,
+        streams: &mut BTreeMap<String, Stream>,
+    ) -> Result<Value> {
+        let mut told = Map::from_iter([("request".to_owned(), Value::from(step.line.as_str()))]);
+        let events = match &step.act {
+            Act::Read { stream, lines } => Some((stream, *lines)),
+            Act::End { stream } => Some((stream, usize::MAX)),
+            Act::Ask { .. } => None,
+        };
+        if let Some((name, lines)) = events {
+            let stream = streams.get_mut(name).context("no such stream is open")?;
+            let (events, ended) = stream.read(lines).await?;
+            told.insert("events".into(), events.into());
+            told.insert("ended".into(), ended.into());
+            return Ok(Value::Object(told));
+        }
+        let until = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let (code, headers, body) = self.ask(step, known).await?;
+            if let (Some(name), StatusCode::OK) = (&step.stream, code) {
+                streams.insert(name.clone(), Stream { body, rest: Vec::new() });
+                told.insert("code".into(), code.as_u16().into());
+                told.insert("headers".into(), headers_of(&headers));
+                return Ok(Value::Object(told));
+            }
+            let body = match tokio::time::timeout(PATIENCE, body.collect()).await {
+                Ok(body) => body?.to_bytes(),
+                Err(_) => "it goes on".into(),
+            };
+            let text = String::from_utf8_lossy(&body).into_owned();
+            let value = match headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default()) {
+                // Its versions cannot be told from its other bytes.
+                Some(kind) if kind.contains("protobuf") => Some("<protobuf>".into()),
+                Some("application/yaml") => serde_saphyr::from_str(&text).ok(),
+                _ => serde_json::from_str::<Value>(&text).ok(),
+            };
+            let has_come = match &step.until {
+                None => true,
+                Some(Until::Code(wanted)) => code.as_u16() == *wanted,
+                Some(Until::Value(pointer, wanted)) => {
+                    value.as_ref().and_then(|value| value.pointer(pointer)) == Some(wanted)
+                }
+            };
+            if !has_come && tokio::time::Instant::now() < until {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            for (name, pointer) in &step.keep {
+                let found = value.as_ref().and_then(|value| value.pointer(pointer));
+                let found = found.map(|found| found.as_str().map_or_else(|| found.to_string(), str::to_owned));
+                known.insert(name.clone(), found.unwrap_or_else(|| format!("no-{name}")));
+            }
+            told.insert("code".into(), code.as_u16().into());
+            told.insert("headers".into(), headers_of(&headers));
+            match value {
+                Some(value) => told.insert("body".into(), value),
+                None => told.insert("text".into(), text.into()),
+            };
+            return Ok(Value::Object(told));
+        }
+    }
+
+    async fn ask(&self, step: &Step, known: &BTreeMap<String, String>) -> Result<(StatusCode, HeaderMap, Body)> {
+        let Act::Ask { method, path } = &step.act else { unreachable!("streams are read elsewhere") };
+        let mut request = request(method, &unfolded(&filled(path, known)));
+        for (name, value) in &step.headers {
+            request = match name.as_str() {
+                "As" => {
+                    let headers = request.headers_mut().context("a well-formed request")?;
+                    headers.insert(AUTHORIZATION, format!("Bearer {value}-token").parse()?);
+                    request
+                }
+                name => request.header(name, filled(value, known)),
+            };
+        }
+        let body = match step.body.strip_prefix("base64 ") {
+            Some(code) => {
+                use base64::Engine;
+                base64::engine::general_purpose::STANDARD.decode(code.replace('\n', ""))?
+            }
+            None => unfolded(&filled(&step.body, known)).into_bytes(),
+        };
+        let (head, body) = self.send(request.body(body.into())?).await?.into_parts();
+        Ok((head.status, head.headers, body))
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>> {
+        Ok(self.client.send(request).await?)
+    }
+}
+
+fn request(method: &str, path: &str) -> http::request::Builder {
+    Request::builder().method(method).uri(path).header(AUTHORIZATION, "Bearer admin-token")
+}
+
+/// A text with what is known put into its places.
+fn filled(text: &str, known: &BTreeMap<String, String>) -> String {
+    known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))
+}
+
+/// A body with its long words in full.
+fn unfolded(text: &str) -> String {
+    let mut parts = text.split("@x");
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        match part[..digits].parse() {
+            Ok(letters) => whole.push_str(&"x".repeat(letters)),
+            Err(_) => whole.push_str("@x"),
+        }
+        whole.push_str(&part[digits..]);
+    }
+    whole
+}
+
+fn headers_of(headers: &HeaderMap) -> Value {
+    let mut told: Map<String, Value> = Map::new();
+    for name in HEADERS {
+        let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+        match values[..] {
+            [] => {}
+            [value] => drop(told.insert(name.to_owned(), value.into())),
+            _ => drop(told.insert(name.to_owned(), values.into())),
+        }
+    }
+    Value::Object(told)
+}
+
+impl Stream {
+    /// The next lines, and whether the stream ended before they had all come.
+    async fn read(&mut self, lines: usize) -> Result<(Vec<Value>, bool)> {
+        let mut events = Vec::new();
+        while events.len() < lines {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                let event = serde_json::from_slice(&line);
+                events.push(event.unwrap_or_else(|_| String::from_utf8_lossy(&line).into()));
+                continue;
+            }
+            match tokio::time::timeout(PATIENCE, self.body.frame()).await {
+                Err(_) => {
+                    events.push("nothing comes".into());
+                    return Ok((events, false));
+                }
+                Ok(None) => return Ok((events, true)),
+                Ok(Some(frame)) => self.rest.extend(frame?.into_data().ok().unwrap_or_default()),
+            }
+        }
+        Ok((events, false))
+    }
+}
