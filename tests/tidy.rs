@@ -48,6 +48,7 @@ const PURE: &[&str] = &[
     "controller-core/src/admin/page.rs",
     "controller-core/src/admin/classic.rs",
     "controller-testkit/src/store",
+    "controller-testkit/src/admission",
     "controller-testkit/src/auth",
     "controller-testkit/src/server",
     "controller-testkit/src/patch",

@@ -87,6 +87,14 @@ impl Resource {
         self.subresource("status").is_some()
     }
 
+    /// What converts its objects, where a webhook does.
+    pub(crate) fn converter(&self) -> Option<&Arc<crd::Converter>> {
+        match &self.shape {
+            Shape::Custom(version) => version.converter.as_ref(),
+            Shape::Builtin(_) => None,
+        }
+    }
+
     /// Whether the resource can be stored and read back: reviews and bindings only answer a POST.
     pub(crate) fn is_stored(&self) -> bool {
         self.verbs.contains(&"get")
@@ -170,6 +178,11 @@ impl Catalog {
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.resources.values()
+    }
+
+    /// What converts the objects of a definition.
+    pub(crate) fn converter(&self, crd: &str) -> Option<Arc<crd::Converter>> {
+        self.custom.get(crd)?.iter().find_map(|place| self.resources.get(place)?.converter().cloned())
     }
 
     /// Serves the resources of a definition (one for each served version) in place of what it served before.

@@ -29,6 +29,7 @@ mod front;
 mod faults;
 mod view;
 mod auth;
+mod admission;
 mod server;
 mod catalog;
 mod discovery;
@@ -51,7 +52,7 @@ mod world;
 mod cluster;
 mod playground;
 
-pub use auth::{Authorization, User};
+pub use auth::{Authorization, TokenTableError, User};
 pub use cluster::{Cluster, ClusterBuilder, Exchange, Log};
 pub use faults::{Fault, Faults, On, Refusal, Requests, Verb, Watches};
 pub use front::{ClientCertificate, Serve, ServeError, Served};

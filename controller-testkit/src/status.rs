@@ -192,6 +192,48 @@ impl ApiError {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
 
+    /// A webhook refused a change, with this Status.
+    pub(crate) fn denied(webhook: &str, status: &Value) -> Self {
+        const REASONS: [&str; 14] = [
+            "Unauthorized",
+            "Forbidden",
+            "NotFound",
+            "AlreadyExists",
+            "Conflict",
+            "Gone",
+            "Invalid",
+            "ServerTimeout",
+            "Timeout",
+            "TooManyRequests",
+            "BadRequest",
+            "MethodNotAllowed",
+            "InternalError",
+            "ServiceUnavailable",
+        ];
+        let text = |pointer: &str| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let denied = format!("admission webhook {webhook:?} denied the request");
+        let message = match (text("/message"), text("/reason")) {
+            ("", "") => format!("{denied} without explanation"),
+            ("", reason) => format!("{denied}: {reason}"),
+            (message, _) => format!("{denied}: {message}"),
+        };
+        let code = status.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let code = code.filter(|code| (400..600).contains(code)).unwrap_or(400);
+        let reason = REASONS.into_iter().find(|reason| *reason == text("/reason")).unwrap_or_default();
+        let error = Self::new(code, reason, message);
+        match status.get("details") {
+            Some(Value::Object(details)) => error.with(Details {
+                name: text("/details/name").to_owned(),
+                group: text("/details/group").to_owned(),
+                kind: text("/details/kind").to_owned(),
+                uid: text("/details/uid").to_owned(),
+                causes: details.get("causes").and_then(Value::as_array).cloned().unwrap_or_default(),
+                retry_after: 0,
+            }),
+            _ => error,
+        }
+    }
+
     pub(crate) fn namespace_terminating(subject: Subject<'_>, name: &str, namespace: &str) -> Self {
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut error = Self::forbidden(subject, name, &why);

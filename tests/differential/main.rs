@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use controller_testkit::{Cluster, World};
+use controller_testkit::{Cluster, User, World};
 use serde_json::Value;
 
 use accepted::Accepted;
@@ -59,7 +59,11 @@ fn recording(scenario: &Scenario) -> Result<Vec<Value>> {
 fn embedded(scenario: &Scenario) -> Result<Vec<Value>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
     runtime.block_on(async {
-        let cluster = Cluster::builder().world(World::none()).build();
+        let cluster = Cluster::builder()
+            .world(World::none())
+            .token("admin-token", User::new("admin").uid("1").group("system:masters"))
+            .token("bob-token", User::new("bob").uid("2").group("people"))
+            .build();
         let player = Player { client: cluster.client(), now: &|| cluster.now() };
         player.play(scenario).await
     })

@@ -2,7 +2,7 @@
 //!
 //! They are those of a kube-apiserver v1.37.2 that has just been started, as this prints them:
 //! `kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json | jq -c '.items[]
-//! | del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields)'`.
+//! | del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields[].time)'`.
 
 use std::sync::OnceLock;
 

@@ -24,4 +24,5 @@ pub use gate::Authorization;
 pub(crate) use gate::{Caller, Decision, Gate};
 pub(crate) use impersonate::{act_as, wanted};
 pub(crate) use roles::{Roles, aggregate};
-pub use user::User;
+pub(crate) use user::table;
+pub use user::{TokenTableError, User};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::rule::Rule;
 use super::token::Seal;
-use super::user::account;
+use super::user::{account, table};
 use super::{Ask, Grant, Hints, User, aggregate, bootstrap_roles, not_held, wanted};
 
 fn read(method: &Method, path: &str, hints: Hints) -> Ask {
@@ -215,6 +215,24 @@ fn headers_name_whom_to_act_as() {
         "requested &user.DefaultInfo{Name:\"\", UID:\"a\", Groups:[]string(nil), \
          Extra:map[string][]string{\"foo\":[]string{\"x\", \"y\"}}} without impersonating a user name"
     );
+}
+
+#[test]
+fn tokens_come_in_tables() {
+    let read = table("t1,bob,2,\"people, readers\"\n\nt2, eve ,\nt3,mallory,3,one\n").expect("a table");
+    let expect = [
+        ("t1", User::new("bob").uid("2").group("people").group("readers")),
+        ("t2", User::new("eve")),
+        ("t3", User::new("mallory").uid("3").group("one")),
+    ];
+    assert_eq!(read, expect.map(|(token, user)| (token.to_owned(), user)));
+    let check = |text: &str, expect: &str| {
+        let fault = table(text).expect_err(text).to_string();
+        assert!(fault.starts_with(expect), "{fault}");
+    };
+    check("t1,bob,2\nt2,eve", "line 2 of the token table has fewer than three fields: write `token,user,uid`");
+    check(",bob,2", "line 1 of the token table names no token or no user");
+    check("t1,bob,2,\"one", "line 1 of the token table has a quote that does not end");
 }
 
 #[test]

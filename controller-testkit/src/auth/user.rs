@@ -117,6 +117,50 @@ impl User {
     }
 }
 
+/// Why a table of tokens can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the token table {why}: write `token,user,uid` and, in quotes, the groups: `\"one,two\"`")]
+pub struct TokenTableError {
+    line: usize,
+    why: &'static str,
+}
+
+/// Reads a table of tokens, in the form that a kube-apiserver takes with `--token-auth-file`.
+pub(crate) fn table(text: &str) -> Result<Vec<(String, User)>, TokenTableError> {
+    let mut users = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let fault = |why| TokenTableError { line: at + 1, why };
+        let fields = fields(line).ok_or_else(|| fault("has a quote that does not end"))?;
+        let [token, name, uid, groups @ ..] = fields.as_slice() else {
+            return Err(fault("has fewer than three fields"));
+        };
+        if token.is_empty() || name.is_empty() {
+            return Err(fault("names no token or no user"));
+        }
+        let mut user = User::new(name).uid(uid);
+        let groups = groups.first().map(String::as_str).unwrap_or_default();
+        for group in groups.split(',').map(str::trim).filter(|group| !group.is_empty()) {
+            user = user.group(group);
+        }
+        users.push((token.clone(), user));
+    }
+    Ok(users)
+}
+
+/// The fields of a line, of which some may stand in quotes; none if a quote does not end.
+fn fields(line: &str) -> Option<Vec<String>> {
+    let (mut fields, mut field, mut quoted) = (Vec::new(), String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(std::mem::take(&mut field).trim().to_owned()),
+            c => field.push(c),
+        }
+    }
+    fields.push(field.trim().to_owned());
+    (!quoted).then_some(fields)
+}
+
 /// The namespace and name in a service account's user name.
 pub(crate) fn account(user: &str) -> Option<(&str, &str)> {
     let (namespace, name) = user.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;

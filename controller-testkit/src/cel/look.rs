@@ -199,7 +199,7 @@ fn kind_of(schema: &Structural) -> Kind {
 
 /// Whether a value of the schema may have that field, by the name that expressions give it.
 fn has_field(schema: &Structural, field: &str) -> bool {
-    if schema.kind != Some(Type::Object) || schema.preserve_unknown || schema.properties.is_empty() {
+    if schema.kind != Some(Type::Object) || schema.preserve_unknown {
         return true;
     }
     let is_open = !matches!(schema.additional, Additional::Unsaid | Additional::Allowed(false));

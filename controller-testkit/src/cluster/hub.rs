@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::clock::Clock;
 use super::log::Tape;
 use crate::faults::Rules;
+use crate::front::Hosts;
 use crate::journal::{Journal, Mark};
 use crate::server::Server;
 use crate::view::History;
@@ -27,6 +28,8 @@ pub(crate) struct Hub {
     pub(crate) bell: Arc<Notify>,
     /// Rung when the server has gone down or come up.
     pub(crate) power: Notify,
+    /// Whom webhooks may call in process.
+    pub(crate) hosts: Hosts,
     /// How far the state file has got, where there is one.
     mark: Option<Mark>,
     state: Mutex<State>,
@@ -61,7 +64,15 @@ impl Hub {
         let mark = journal.as_ref().map(Journal::mark);
         let (log, bells) = (Tape::default(), BTreeMap::new());
         let state = Mutex::new(State { server, rng, rules, history, log, world, journal, woken_at, bells });
-        Hub { clock, changed: Arc::default(), bell: Arc::default(), power: Notify::new(), mark, state }
+        Hub {
+            clock,
+            changed: Arc::default(),
+            bell: Arc::default(),
+            power: Notify::new(),
+            mark,
+            hosts: Hosts::default(),
+            state,
+        }
     }
 
     /// Does one step that may change faults or the power, and wakes everyone.

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parking_lot::Mutex;
@@ -19,7 +21,7 @@ pub(crate) use clock::Clock;
 pub(crate) use hub::{Hub, State as HubState};
 pub use log::{Exchange, Log};
 
-use crate::auth::{Authorization, Gate, User};
+use crate::auth::{self, Authorization, Gate, TokenTableError, User};
 use crate::faults::Faults;
 use crate::front::{Door, InProcess, Serve, ServeError, Served};
 use crate::journal::{self, StateError};
@@ -101,6 +103,31 @@ impl Cluster {
     pub fn client_as(&self, user: User) -> Client {
         self.run_the_world();
         Client::new(InProcess::new(self.door()).of(user), "default")
+    }
+
+    /// Plays a host that webhooks are to call: a service as `NAME.NAMESPACE.svc`, or the host of a URL, with its port
+    /// where it is not 443. Nothing goes over the network.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// use controller_testkit::Cluster;
+    ///
+    /// let cluster = Cluster::new();
+    /// cluster.play_host("guard.default.svc", async |request| {
+    ///     let review: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    ///     let response = serde_json::json!({ "uid": review["request"]["uid"], "allowed": true });
+    ///     let mut answer = review.clone();
+    ///     answer["response"] = response;
+    ///     http::Response::new(bytes::Bytes::from(answer.to_string()))
+    /// });
+    /// # });
+    /// ```
+    pub fn play_host<F, R>(&self, host: &str, answer: F)
+    where
+        F: Fn(Request<Bytes>) -> R + Send + Sync + 'static,
+        R: Future<Output = Response<Bytes>> + Send + 'static,
+    {
+        self.hub.hosts.play(host, answer);
     }
 
     /// A client that no fault touches, not even [`Faults::down`]: the test's own hand on the store.
@@ -267,6 +294,24 @@ impl ClusterBuilder {
     pub fn token(mut self, token: impl Into<String>, user: User) -> Self {
         self.tokens.push((token.into(), user));
         self
+    }
+
+    /// The same for a whole table, in the form that a kube-apiserver takes with `--token-auth-file`: in each line a
+    /// token, a user, a uid and, in quotes, groups.
+    ///
+    /// ```
+    /// use controller_testkit::Cluster;
+    ///
+    /// let cluster = Cluster::builder().token_table("secret,bob,2,\"people,readers\"\n")?.build();
+    /// # let _ = cluster;
+    /// # Ok::<_, controller_testkit::TokenTableError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A line without a token, a user and a uid.
+    pub fn token_table(mut self, table: &str) -> Result<Self, TokenTableError> {
+        self.tokens.extend(auth::table(table)?);
+        Ok(self)
     }
 
     /// Builds it.

@@ -163,7 +163,11 @@ fn check_versions(crd: &Value, errors: &mut Vec<FieldError>) {
         errors.push(about_versions(versions, &places, "must contain unique version names"));
     }
     if versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count() != 1 {
-        errors.push(about_versions(versions, &places, "must have exactly one version marked as storage version"));
+        let mut error = about_versions(versions, &places, "must have exactly one version marked as storage version");
+        if crd.pointer("/spec/versions").is_none_or(Value::is_null) {
+            error.message = error.message.replacen("[]", "null", 1);
+        }
+        errors.push(error);
     }
     if let Some(first) = versions.first().map(|version| text(version, "/name")).filter(|name| !name.is_empty()) {
         let wrong = name::dns1035_label(first);
@@ -443,8 +447,29 @@ fn check_conversion(crd: &Value, errors: &mut Vec<FieldError>) {
             }
         }
         "Webhook" => {
-            let detail = "this server does not call conversion webhooks: use the strategy None, or a cluster";
-            errors.push(FieldError::forbidden(path.child("strategy"), detail));
+            let at = path.child("webhookClientConfig");
+            let client = conversion.pointer("/webhook/clientConfig").filter(|client| client.is_object());
+            let has = |member: &str| client.and_then(|client| client.get(member)).is_some_and(|value| !value.is_null());
+            match client {
+                None => errors.push(FieldError::required(at, "required when strategy is set to Webhook")),
+                Some(_) if has("url") == has("service") => {
+                    errors.push(FieldError::required(at, "exactly one of url or service is required"));
+                }
+                Some(client) if has("url") && !text(client, "/url").starts_with("https://") => {
+                    let scheme = text(client, "/url").split("://").next().unwrap_or_default();
+                    let detail = "'https' is the only allowed URL scheme; desired format: https://host[/path]";
+                    errors.push(FieldError::invalid(at.child("url"), scheme, detail));
+                }
+                Some(_) => {}
+            }
+            let versions = texts(conversion, "/webhook/conversionReviewVersions");
+            let at = path.child("conversionReviewVersions");
+            if versions.is_empty() {
+                errors.push(FieldError::required(at, ""));
+            } else if !versions.iter().any(|version| version == "v1" || version == "v1beta1") {
+                let detail = "must include at least one of v1, v1beta1";
+                errors.push(FieldError::invalid(at, &versions, detail));
+            }
         }
         "" => errors.push(FieldError::required(path.child("strategy"), "")),
         other => errors.push(FieldError::not_supported(path.child("strategy"), other, ["None", "Webhook"])),

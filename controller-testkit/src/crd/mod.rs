@@ -12,8 +12,8 @@
 //! | an object was loaded | [`Version::read`] | turns the stored object into the version asked for |
 //! | `/scale` | [`Scale`] | reads and writes the three fields |
 //!
-//! Everything here is a pure function; times are arguments. Conversion webhooks are refused; where rules in CEL are not
-//! run, [`warnings`] tells the definition's writer.
+//! Everything here is a function of its arguments, times among them; only a [`Converter`] remembers what its webhook has
+//! said. Where rules in CEL are not run, [`warnings`] tells the definition's writer.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::catalog::{Resource, Shape, Storage, Subresource};
 use crate::schema::Structural;
 
 mod check;
+mod conversion;
 pub(crate) mod establish;
 mod hash;
 mod object;
@@ -34,6 +35,7 @@ mod warning;
 mod tests;
 
 pub(crate) use check::check;
+pub(crate) use conversion::Converter;
 pub(crate) use establish::fill_defaults;
 pub(crate) use scale::Scale;
 pub(crate) use warning::{finalizer_warnings, warnings};
@@ -65,6 +67,8 @@ pub(crate) struct Version {
     pub(crate) storage: String,
     /// The schemas of all versions, for objects that are stored in another one.
     pub(crate) schemas: Arc<BTreeMap<String, Arc<Structural>>>,
+    /// What turns objects of one version into those of another, where that takes more than another name.
+    pub(crate) converter: Option<Arc<Converter>>,
 }
 
 impl Version {
@@ -76,8 +80,11 @@ impl Version {
 
 /// What a definition serves: one resource for each served version.
 ///
+/// What the converter `before` has learnt is kept if the definition's webhook is still the same.
+///
 /// The names are the accepted ones if there are any, since a conflict may have kept some requested names out.
-pub(crate) fn resources(crd: &Value) -> Vec<Resource> {
+pub(crate) fn resources(crd: &Value, before: Option<&Arc<Converter>>) -> Vec<Resource> {
+    let converter = Converter::of(crd, before);
     let group = text(crd, "/spec/group");
     let names = match crd.pointer("/status/acceptedNames") {
         Some(names) if !text(names, "/plural").is_empty() => names,
@@ -114,6 +121,7 @@ pub(crate) fn resources(crd: &Value) -> Vec<Resource> {
                 deprecation: warning::deprecation(crd, kind, spec),
                 storage: storage.to_owned(),
                 schemas: Arc::clone(&schemas),
+                converter: converter.clone(),
             };
             resource(version, names)
         })

@@ -129,7 +129,14 @@ impl Version {
 
     /// The object as it is stored: of the storage version, without the fields that this version does not know.
     pub(crate) fn encode(&self, mut object: Value) -> Value {
+        let written = text(&object, "/apiVersion").to_owned();
         self.convert(&mut object, &self.storage);
+        if written != text(&object, "/apiVersion")
+            && let Some(schema) = self.schemas.get(&self.storage)
+        {
+            // What the version of the writer does not have, every reader of this one finds filled in.
+            schema.fill_defaults(&mut object);
+        }
         object
     }
 
@@ -161,11 +168,24 @@ impl Version {
         if text(object, "/apiVersion") == api_version {
             return;
         }
-        object["apiVersion"] = Value::String(api_version);
+        match self.converter.as_ref().and_then(|converter| converter.converted(object, &api_version)) {
+            Some(converted) => *object = converted,
+            None => object["apiVersion"] = Value::String(api_version),
+        }
         if let Some(schema) = self.schemas.get(version) {
             schema.prune(object);
             schema.drop_nulls(object);
         }
+    }
+
+    /// Whether a stored object is known in all versions; what is not is to be asked for.
+    pub(crate) fn is_known_in_all(&self, stored: &Value) -> bool {
+        let Some(converter) = &self.converter else { return true };
+        let mut known = converter.call("").is_none();
+        for version in self.schemas.keys().filter(|version| **version != self.storage) {
+            known &= converter.converted(stored, &format!("{}/{version}", self.group)).is_some();
+        }
+        known
     }
 
     fn wrong_type(&self, object: &Value) -> Option<Vec<FieldError>> {

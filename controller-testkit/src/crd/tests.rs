@@ -30,7 +30,7 @@ fn definition(spec: &Value) -> Value {
 }
 
 fn version(crd: &Value, name: &str) -> Arc<Version> {
-    let resource = resources(crd).into_iter().find(|resource| resource.version == name);
+    let resource = resources(crd, None).into_iter().find(|resource| resource.version == name);
     match resource.expect("a served version").shape {
         Shape::Custom(version) => version,
         Shape::Builtin(_) => panic!("a custom resource"),
@@ -226,12 +226,13 @@ fn an_object_is_stored_in_the_storage_version() {
     assert!(version.prepare_create(&mut object).is_empty());
     let stored = version.encode(object);
     assert_eq!(stored["apiVersion"], "example.com/v1");
-    assert_eq!(stored["spec"], json!({}));
+    // Every reader of the storage version would find its default there.
+    assert_eq!(stored["spec"], json!({"a": "one"}));
 }
 
 #[test]
 fn only_served_versions_are_resources() {
-    let names: Vec<String> = resources(&two_versions()).into_iter().map(|resource| resource.version).collect();
+    let names: Vec<String> = resources(&two_versions(), None).into_iter().map(|resource| resource.version).collect();
     assert_eq!(names, ["v1", "v2"]);
 }
 
@@ -245,7 +246,7 @@ fn a_resource_carries_what_its_definition_says() {
         json!({ "status": {}, "scale": { "specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n" } });
     entry["selectableFields"] = json!([{ "jsonPath": ".spec.color" }]);
     entry["deprecated"] = json!(true);
-    let resource = resources(&crd).remove(0);
+    let resource = resources(&crd, None).remove(0);
     assert_eq!((resource.plural.as_str(), resource.singular.as_str()), ("foos", "foo"));
     assert_eq!((resource.kind.as_str(), resource.list_kind.as_str()), ("Foo", "FooList"));
     assert_eq!((resource.short_names, resource.categories), (vec!["fo".to_owned()], vec!["all".to_owned()]));
@@ -315,7 +316,7 @@ fn names_in_use_are_not_accepted() {
         let conditions = &done["status"]["conditions"];
         assert_eq!((&conditions[0]["reason"], &conditions[0]["message"]), (&json!(reason), &json!(message)));
         assert_eq!(conditions[1]["reason"], "NotAccepted");
-        assert!(resources(&done).len() == 1);
+        assert!(resources(&done, None).len() == 1);
         // When the first one goes, the names are free.
         let freed = establish::accept(&done, std::iter::empty(), now).expect("something changes");
         assert!(establish::is_established(&freed));
@@ -377,8 +378,10 @@ fn what_is_not_modelled_is_said() {
     let errors: Vec<String> = check(&crd, None).iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,
-        ["spec.conversion.strategy: Forbidden: this server does not call conversion webhooks: use the strategy None, \
-          or a cluster"]
+        [
+            "spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook",
+            "spec.conversion.conversionReviewVersions: Required value",
+        ]
     );
 }
 

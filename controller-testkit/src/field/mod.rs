@@ -162,7 +162,8 @@ impl FieldError {
         Self::without_value(cause, field, detail)
     }
 
-    fn without_value(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
+    /// An error that shows no value.
+    pub(crate) fn without_value(cause: Cause, field: impl fmt::Display, detail: impl AsRef<str>) -> Self {
         Self::new(cause, field, cause.opening().to_owned(), detail.as_ref())
     }
 

@@ -4,6 +4,7 @@
 //! server in one synchronous step, and drives the body of a watch. What an answer says is the server's business.
 
 mod body;
+mod call;
 mod certificate;
 mod gzip;
 mod https;
@@ -24,12 +25,14 @@ use http::{Request, Response, Uri};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::admission::Call;
 use crate::cluster::{Exchange, Hub};
 use crate::faults::{Blow, Plan, Refusal, RuleId, Target, Verb};
-use crate::server::Answer;
+use crate::server::{Answer, answered};
 
 pub(crate) use body::AnswerBody;
 use body::broken_connection;
+pub(crate) use call::Hosts;
 pub use certificate::ClientCertificate;
 pub(crate) use kubeconfig::quoted;
 pub use serve::{Serve, ServeError, Served};
@@ -177,11 +180,12 @@ impl Door {
                     }
                     Answer::Whole(response) => Step::Whole(response),
                     Answer::Later { until, request } => Step::Later(until, request),
+                    Answer::Call { call, request } => Step::Call(call, request),
                 };
                 Ok((step, state.server.current_rv()))
             })?;
             let (answer, rv) = answer;
-            if !matches!(answer, Step::Later(..))
+            if !matches!(answer, Step::Later(..) | Step::Call(..))
                 && let Err(fault) = self.hub.settled(rv).await
             {
                 return Ok(Asked::Whole(unkept(&fault)));
@@ -190,6 +194,10 @@ impl Door {
                 Step::Whole(response) => return Ok(Asked::Whole(response)),
                 Step::Watch(head, feed) => {
                     return Ok(Asked::Watch(head.map(|()| AnswerBody::stream(feed.into_stream()))));
+                }
+                Step::Call(call, waiting) => {
+                    let reply = self.hub.hosts.call(&call).await;
+                    request = answered(waiting, reply);
                 }
                 Step::Later(until, later) => {
                     request = later;
@@ -244,6 +252,7 @@ enum Step {
     Whole(Response<Bytes>),
     Watch(Response<()>, Box<Feed>),
     Later(jiff::Timestamp, Request<Bytes>),
+    Call(Box<Call>, Request<Bytes>),
 }
 
 enum Asked {

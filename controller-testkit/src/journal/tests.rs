@@ -4,11 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::{Method, Request};
+use http_body_util::BodyExt;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Journal, StateError, open};
+use crate::cluster::tests::Hand;
 use crate::store::{Change, Range, Store};
+use crate::{Cluster, World};
 
 struct Folder(tempfile::TempDir);
 
@@ -197,4 +201,29 @@ fn what_can_not_be_written_is_never_promised() {
     assert!(fault.contains("state"), "{fault}");
     assert!(runtime.block_on(mark.reached(1)).is_ok(), "what was promised stays so");
     assert_eq!(Arc::strong_count(&mark.0), 2, "the thread is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_of_what_is_not_on_the_disk() {
+    const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+    let map = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+    let folder = Folder::new();
+    let cluster = Cluster::builder().world(World::none()).open(folder.file()).expect("a state file");
+    let hand = Hand(cluster.client());
+    let request = Request::get(format!("{MAPS}?watch=1&timeoutSeconds=60")).body(kube::client::Body::empty());
+    let watch = hand.0.send(request.expect("a request")).await.expect("a watch");
+    hand.create(MAPS, map("told")).await;
+    fs::create_dir_all(folder.0.path().join("state.new/x")).expect("a folder");
+    cluster.door().hub().step(|state| {
+        let journal = state.journal().expect("it has a state file");
+        journal.shared.is_long.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let (code, status) = hand.send(Method::POST, MAPS, map("lost")).await;
+    assert_eq!((code, &status["reason"]), (500, &json!("InternalError")), "{status}");
+    assert!(status["message"].as_str().is_some_and(|why| why.contains("state file")), "{status}");
+    let (code, _) = hand.send(Method::GET, &format!("{MAPS}/lost"), Value::Null).await;
+    assert_eq!(code, 500, "a read would tell of it too");
+    let events = watch.into_body().collect().await.expect("an end in order").to_bytes();
+    let events = String::from_utf8_lossy(&events);
+    assert!(events.contains("told") && !events.contains("lost"), "{events}");
 }

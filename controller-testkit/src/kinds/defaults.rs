@@ -110,6 +110,16 @@ fn core(ty: &str, object: &mut Object) {
                 put(spec, "enableServiceLinks", || true.into());
             }
         }
+        "v1.Service" => {
+            service(object);
+            let balances = child(object, "spec").is_some_and(|spec| text(spec, "type") == "LoadBalancer");
+            let ingress = child(object, "status").and_then(|status| child(status, "loadBalancer"));
+            if let Some(Value::Array(all)) = ingress.filter(|_| balances).and_then(|all| all.get_mut("ingress")) {
+                for one in all.iter_mut().filter_map(Value::as_object_mut).filter(|one| one.contains_key("ip")) {
+                    put(one, "ipMode", || "VIP".into());
+                }
+            }
+        }
         "v1.NodeSpec" => super::strategy::networks(object),
         "v1.Node" => {
             if let Some(status) = child(object, "status")
@@ -186,7 +196,6 @@ fn core(ty: &str, object: &mut Object) {
             }
         }
         "v1.Secret" => secret(object),
-        "v1.Service" => service(object),
         "v1.EndpointPort" => fill(object, &[("protocol", "TCP".into())]),
         "v1.ReplicationController" => replication_controller(object),
         "v1.LimitRangeItem" => limit_range_item(object),

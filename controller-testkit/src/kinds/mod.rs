@@ -19,4 +19,4 @@ pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, zero};
 pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
-pub(crate) use validate::{validate, validate_status};
+pub(crate) use validate::{validate, validate_resize, validate_status};

@@ -180,19 +180,10 @@ fn templates(catalog: &Catalog, filled: Filled) -> &'static [Template] {
     }
 }
 
-fn writer(name: &str, operation: Operation) -> Writer {
-    let api_version = format!("{GROUP}/v1");
-    let manager = Manager { name: name.to_owned(), operation, api_version, subresource: String::new() };
-    Writer { manager, time: String::new(), reset: Value::Object(serde_json::Map::new()) }
-}
-
 fn template(catalog: &Catalog, role: &Value) -> Option<Template> {
     let resource = catalog.by_kind(GROUP, "v1", role.get("kind")?.as_str()?)?;
-    let mut role = role.clone();
-    let writer = writer("kube-apiserver", Operation::Update);
-    owners::after_update(resource, &owners::nothing(resource), &role, Managers::default(), &writer).put(&mut role);
-    let namespace = Some(meta::namespace(&role)).filter(|namespace| !namespace.is_empty());
-    Some((table(resource), key(namespace, meta::name(&role)), role))
+    let namespace = Some(meta::namespace(role)).filter(|namespace| !namespace.is_empty());
+    Some((table(resource), key(namespace, meta::name(role)), role.clone()))
 }
 
 /// Fills the gathering roles: some gather from others that gather.
@@ -210,7 +201,14 @@ fn fill(catalog: &Catalog, mut templates: Vec<Template>) -> Vec<Template> {
             let before = templates[at].2.clone();
             let role = &mut templates[at].2;
             meta::members(role).insert("rules".into(), rules);
-            let writer = writer(auth::AGGREGATED, Operation::Apply);
+            let manager = Manager {
+                name: auth::AGGREGATED.to_owned(),
+                operation: Operation::Apply,
+                api_version: format!("{GROUP}/v1"),
+                subresource: String::new(),
+            };
+            let reset = Value::Object(serde_json::Map::new());
+            let writer = Writer { manager, time: String::new(), reset };
             owners::after_update(resource, &before, role, Managers::of(&before), &writer).put(role);
             changed = true;
         }

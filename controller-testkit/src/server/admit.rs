@@ -27,6 +27,14 @@ impl Server {
                 taint(object);
                 Ok(())
             }
+            ("", "PersistentVolumeClaim") => {
+                protect(object, "kubernetes.io/pvc-protection");
+                Ok(())
+            }
+            ("", "PersistentVolume") => {
+                protect(object, "kubernetes.io/pv-protection");
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -69,6 +77,15 @@ impl Server {
             }
         }
         Ok(())
+    }
+}
+
+/// What may be in use is not deleted before somebody has looked.
+fn protect(object: &mut Value, finalizer: &str) {
+    let mut finalizers: Vec<String> = meta::finalizers(object).into_iter().map(str::to_owned).collect();
+    if !finalizers.iter().any(|one| one == finalizer) {
+        finalizers.push(finalizer.to_owned());
+        meta::set_finalizers(object, &finalizers);
     }
 }
 

@@ -10,7 +10,8 @@ use super::scope::{key, table};
 use super::update::Part;
 use super::write::Cx;
 use super::{Server, meta, owners, rules, shape};
-use crate::apply::{Managers, Operation};
+use crate::admission::{Change as Reviewed, Operation};
+use crate::apply::{Managers, Operation as Written};
 use crate::catalog::Resource;
 use crate::crd::establish;
 use crate::field::FieldError;
@@ -40,16 +41,32 @@ impl Server {
             metadata.remove(member);
         }
         let managers = cx.owners.take().unwrap_or_else(|| {
-            let writer = cx.writer(resource, Part::Main, Operation::Update);
+            let writer = cx.writer(resource, Part::Main, Written::Update);
             owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
-        self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
+        // Webhooks see whose fields they are; what they add is nobody's.
+        let mut shown = object.clone();
+        managers.put(&mut shown);
+        let change = Reviewed {
+            operation: Operation::Create,
+            resource,
+            part: "",
+            namespace: namespace.unwrap_or_default(),
+            name: &asked,
+            new: Some(&shown),
+            old: None,
+        };
+        if let Some(mutated) = self.mutate(&change, cx)? {
+            object = mutated;
+            place(&mut object, namespace)?;
+        }
+        self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);
         metadata.insert("uid".into(), meta::uid(cx.rng).into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
@@ -77,6 +94,16 @@ impl Server {
         }
         shape::tidy(resource, &mut object);
         managers.put(&mut object);
+        let change = Reviewed {
+            operation: Operation::Create,
+            resource,
+            part: "",
+            namespace: namespace.unwrap_or_default(),
+            name: &name,
+            new: Some(&object),
+            old: None,
+        };
+        self.approve(&change, cx)?;
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match meta::is_deleting(&existing.value) {
@@ -89,6 +116,7 @@ impl Server {
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
         let object = shape::stored(resource, object);
+        self.settled(resource, &object, cx)?;
         let created = self.store.put(&table, &key, object, self.catalog.generation());
         self.after_write(resource, &name, cx.now);
         Ok(created)

@@ -50,7 +50,10 @@ impl Server {
         let definition = self.store.get(DEFINITIONS, name).cloned().unwrap_or(definition);
         value = &definition.value;
         match establish::is_established(value) {
-            true => self.catalog.set_custom(name, crd::resources(value)),
+            true => {
+                let before = self.catalog.converter(name);
+                self.catalog.set_custom(name, crd::resources(value, before.as_ref()));
+            }
             false => self.catalog.remove_custom(name),
         }
     }
@@ -89,7 +92,7 @@ impl Server {
             if let Some(accepted) = self.accepted(&name, &definition.value, now) {
                 let generation = self.catalog.generation();
                 let established = establish::is_established(&accepted);
-                let resources = crd::resources(&accepted);
+                let resources = crd::resources(&accepted, self.catalog.converter(&name).as_ref());
                 let accepted = self.owned(&definition.value, accepted, now);
                 self.store.put(DEFINITIONS, &name, accepted, generation);
                 if established {

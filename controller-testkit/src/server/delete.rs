@@ -8,12 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::body::{Body, Language};
+use super::present::Look;
 use super::query::{dry_run_fault, options};
 use super::read::{answer_list, is_builtin, subject};
 use super::scope::{Scope, key, table};
 use super::update::{Place, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
+use crate::admission::{Change as Reviewed, Operation};
 use crate::catalog::Resource;
 use crate::crd::establish;
 use crate::field::FieldError;
@@ -255,6 +257,18 @@ impl Server {
             return Err(ApiError::forbidden(subject(resource), name, "this namespace may not be deleted"));
         }
         options.precondition(resource, name, &object)?;
+        let old = Look::plain(self.catalog.generation()).value(resource, &object);
+        let change = Reviewed {
+            operation: Operation::Delete,
+            resource,
+            part: "",
+            namespace: namespace.unwrap_or_default(),
+            name,
+            new: None,
+            old: Some(&old),
+        };
+        self.mutate(&change, cx)?;
+        self.approve(&change, cx)?;
         let (table, key) = (table(resource), key(namespace, name));
         let marked = match mark(resource, options, &object, cx.now) {
             Marking::Held(marked) => marked,
@@ -271,6 +285,7 @@ impl Server {
         if marked == object.value {
             return Ok(Deleted::Marked(object));
         }
+        self.settled(resource, &marked, cx)?;
         if cx.dry_run {
             let shown = Object::new(marked, object.rv, store::Change::Modified, object.written_under);
             return Ok(Deleted::Marked(Arc::new(shown)));

@@ -14,8 +14,10 @@ use super::read::{Unread, is_builtin, subject};
 use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
-use super::write::Writing;
-use super::{Answer, Server, reply, shape};
+use super::write::{Writing, Written};
+use super::{Answer, Server, meta, reply, shape};
+use crate::admission::{Call, Calls, Pending, Reply};
+use crate::auth::Caller;
 use crate::discovery::{self, Format, Root};
 use crate::openapi;
 use crate::status::ApiError;
@@ -24,11 +26,21 @@ use crate::status::ApiError;
 #[derive(Clone, Copy, Debug)]
 struct Deadline(Timestamp);
 
+/// The conversion that a request waits for; travels with the request.
+#[derive(Clone, Debug)]
+struct Converting(Call);
+
+/// A conversion that a request has waited for, and what came of it.
+#[derive(Clone, Debug)]
+struct Converted(Call, Reply);
+
 /// How a verb ended.
 enum Done {
     Answer(Box<Answer>),
     /// The store has not got to this resourceVersion.
     Future(u64),
+    /// A webhook is to be called.
+    Call(Calls),
 }
 
 impl From<Response<Bytes>> for Done {
@@ -46,20 +58,52 @@ impl Server {
             Ok(user) => head.extensions.insert(user),
             Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
+        // A request that comes again lives through the same again.
+        let (start, first) = (rng.clone(), now);
+        let mut own = head.extensions.get::<Pending>().map(|pending| (pending.rng.clone(), pending.now));
+        let (rng, now) = match &mut own {
+            Some((rng, now)) => (rng, *now),
+            None => (rng, now),
+        };
         let route = Route::find(&self.catalog, head.uri.path());
+        let converter = match &route {
+            Route::Resource(target) => target.resource.converter().cloned(),
+            _ => None,
+        };
+        if let Some(converter) = &converter {
+            converter.forget();
+            if let Some(Converted(call, reply)) = head.extensions.remove::<Converted>()
+                && let Err(why) = converter.learn(&call, &reply)
+            {
+                return Answer::Whole(reply::error(&ApiError::unforeseen(why), prefers_yaml(&head.headers)));
+            }
+        }
         let done = match &route {
             Route::Resource(target) => self.verb(&head, &body, target, now, rng),
             route => self.document(&head, route).map(Done::from),
         };
+        let is_own = matches!(head.extensions.get(), Some(Caller::Inside));
+        if let Some(converter) = converter.filter(|_| !is_own)
+            && let Some(call) = converter.call(&meta::uid(&mut start.clone()))
+        {
+            head.extensions.get_or_insert_with(|| Pending { calls: Calls::default(), now: first, rng: start });
+            head.extensions.insert(Converting(call.clone()));
+            return Answer::Call { call: Box::new(call), request: Request::from_parts(head, body) };
+        }
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
+            Ok(Done::Call(calls)) => {
+                let pending = head.extensions.remove::<Pending>();
+                let (rng, now) = pending.map_or((start, first), |pending| (pending.rng, pending.now));
+                return waiting(Request::from_parts(head, body), Pending { calls, now, rng });
+            }
             Err(error) => Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
         };
         if let Route::Resource(target) = &route
             && let Some(warning) = shape::deprecation(&target.resource)
         {
-            reply::warn(answer.headers_mut(), &[warning.to_owned()]);
+            reply::warn_first(answer.headers_mut(), warning);
         }
         match answer {
             Answer::Whole(response) if head.method == Method::HEAD => Answer::Whole(response.map(|_| Bytes::new())),
@@ -140,7 +184,10 @@ impl Server {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
                 let writing = Writing { head, body, query: &query, target, accepted, look };
-                self.write(&writing, now, rng).map(Done::from)
+                Ok(match self.write(&writing, now, rng)? {
+                    Written::Answer(answer) => answer.into(),
+                    Written::Call(calls) => Done::Call(calls),
+                })
             }
         }
     }
@@ -266,6 +313,27 @@ fn health(head: &Parts, of: &str, check: Option<&str>) -> Response<Bytes> {
 fn address(head: &Parts) -> String {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| head.uri.authority().map(|authority| authority.as_str())).unwrap_or("127.0.0.1").to_owned()
+}
+
+/// A request that waits for a call.
+fn waiting(mut request: Request<Bytes>, pending: Pending) -> Answer {
+    let Some(call) = pending.calls.wanted().cloned() else {
+        return Answer::Whole(reply::error(&ApiError::internal("no call is waited for"), false));
+    };
+    request.extensions_mut().insert(pending);
+    Answer::Call { call: Box::new(call), request }
+}
+
+/// The same request, once the call that it waited for has been made.
+pub(crate) fn answered(mut request: Request<Bytes>, reply: Reply) -> Request<Bytes> {
+    if let Some(Converting(call)) = request.extensions_mut().remove::<Converting>() {
+        request.extensions_mut().insert(Converted(call, reply));
+        return request;
+    }
+    if let Some(pending) = request.extensions_mut().remove::<Pending>() {
+        request.extensions_mut().insert(Pending { calls: pending.calls.with(reply), ..pending });
+    }
+    request
 }
 
 fn read_done(read: Result<Response<Bytes>, Unread>) -> Result<Done, ApiError> {

@@ -18,6 +18,7 @@ mod watch;
 mod present;
 mod convert;
 mod write;
+mod webhooks;
 mod body;
 mod fault;
 mod create;
@@ -46,11 +47,13 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::admission::Call;
 use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
 pub(crate) use access::Filled;
+pub(crate) use handle::answered;
 pub use restore::RestoreError;
 pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
@@ -91,6 +94,11 @@ pub(crate) enum Answer {
         head: Response<()>,
         watch: Watch,
     },
+    /// Not before this call has been made: hand the request in again with the reply.
+    Call {
+        call: Box<Call>,
+        request: Request<Bytes>,
+    },
     /// Not yet: hand the request in again when the store has changed, at the latest at this time.
     Later {
         until: Timestamp,
@@ -103,7 +111,7 @@ impl Answer {
         match self {
             Self::Whole(response) => response.headers_mut(),
             Self::Watch { head, .. } => head.headers_mut(),
-            Self::Later { request, .. } => request.headers_mut(),
+            Self::Later { request, .. } | Self::Call { request, .. } => request.headers_mut(),
         }
     }
 }

@@ -36,7 +36,9 @@ impl From<ApiError> for Unread {
 
 /// How errors name a resource.
 pub(crate) fn subject(resource: &Resource) -> Subject<'_> {
-    Subject { group: &resource.group, resource: &resource.plural }
+    // One resource is named by its singular.
+    let name = if resource.plural == "componentstatuses" { &resource.singular } else { &resource.plural };
+    Subject { group: &resource.group, resource: name }
 }
 
 /// How validation errors name a resource's objects.

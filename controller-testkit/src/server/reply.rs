@@ -64,6 +64,16 @@ pub(crate) fn warn(headers: &mut HeaderMap, warnings: &[String]) {
     }
 }
 
+/// Adds a warning before all others.
+pub(crate) fn warn_first(headers: &mut HeaderMap, warning: &str) {
+    let others: Vec<HeaderValue> = headers.get_all(WARNING).iter().cloned().collect();
+    headers.remove(WARNING);
+    warn(headers, &[warning.to_owned()]);
+    for other in others {
+        headers.append(WARNING, other);
+    }
+}
+
 /// The same JSON for people's eyes.
 pub(crate) fn pretty(answer: Response<Bytes>) -> Response<Bytes> {
     if answer.headers().get(CONTENT_TYPE) != Some(&JSON) {

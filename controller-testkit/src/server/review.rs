@@ -27,7 +27,12 @@ impl Server {
         if resource.kind == "Binding" {
             return self.bind(writing, cx);
         }
-        let review = writing.object(self, cx)?;
+        let mut review = writing.object(self, cx)?;
+        if let Some(namespace) = &writing.target.namespace
+            && meta::namespace(&review).is_empty()
+        {
+            meta::of(&mut review).insert("namespace".into(), namespace.as_str().into());
+        }
         let spec = review.get("spec").cloned().unwrap_or_default();
         let answer = match resource.kind.as_str() {
             "SelfSubjectAccessReview" | "SubjectAccessReview" | "LocalSubjectAccessReview" => {
@@ -44,7 +49,6 @@ impl Server {
                 answer(resource, review, status, cx)
             }
             "SelfSubjectReview" => {
-                let mut review = review;
                 meta::of(&mut review).insert("creationTimestamp".into(), meta::time(cx.now));
                 meta::members(&mut review).insert("status".into(), json!({"userInfo": cx.user.to_value()}));
                 review
@@ -140,7 +144,13 @@ impl Server {
             self.find(&target.resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default())?;
         let mut request = writing.parse(("authentication.k8s.io/v1", "TokenRequest"), true)?.value;
         let (name, uid) = (meta::name(&account.value).to_owned(), meta::text(&account.value, "uid").to_owned());
-        let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600).max(LEAST);
+        let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
+        if seconds < LEAST {
+            let why = "may not specify a duration less than 10 minutes";
+            let fault = FieldError::invalid("spec.expirationSeconds", &seconds, why);
+            let kind = Subject { group: "authentication.k8s.io", resource: "TokenRequest" };
+            return Err(ApiError::invalid(kind, "", &[fault]));
+        }
         let audiences = match request.pointer("/spec/audiences") {
             Some(Value::Array(audiences)) if !audiences.is_empty() => Value::Array(audiences.clone()),
             _ => json!([ISSUER]),
@@ -160,8 +170,10 @@ impl Server {
         let metadata = meta::members(metadata);
         metadata.insert("name".into(), name.into());
         metadata.insert("namespace".into(), namespace.into());
+        metadata.insert("uid".into(), uid.into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
         let spec = meta::members(meta::entry(&mut request, "spec"));
+        spec.entry("boundObjectRef").or_insert(Value::Null);
         spec.insert("audiences".into(), audiences);
         spec.insert("expirationSeconds".into(), seconds.into());
         let status = json!({"token": token, "expirationTimestamp": meta::time(expires)});

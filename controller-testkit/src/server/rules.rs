@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::meta;
-use crate::field::{FieldError, name};
+use crate::field::{Cause, FieldError, name};
 
 /// The members that metadata has; anything else is not kept.
 const KNOWN: [&str; 14] = [
@@ -134,12 +134,22 @@ fn owner_faults(object: &Value, faults: &mut Vec<FieldError>) {
                     "Only one reference can have Controller set to true. Found \"true\" in references for {first} and \
                      {name}"
                 );
-                faults.push(FieldError::invalid("metadata.ownerReferences", owners, why));
+                let shown: Vec<String> = owners.iter().map(shown_owner).collect();
+                let why = format!("[{}]: {why}", shown.join(","));
+                faults.push(FieldError::without_value(Cause::Invalid, "metadata.ownerReferences", why));
             } else {
                 controller = Some(name);
             }
         }
     }
+}
+
+/// An owner as Go prints it: its members in the order of its type.
+fn shown_owner(owner: &Value) -> String {
+    let members = ["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let shown: Vec<String> =
+        members.iter().filter_map(|member| owner.get(member).map(|value| format!("\"{member}\":{value}"))).collect();
+    format!("{{{}}}", shown.join(","))
 }
 
 /// Carries over what a client cannot change, and says what it tried to.

@@ -11,6 +11,7 @@ use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
 use super::{Server, amend, meta, owners, rules, shape};
+use crate::admission::{Change as Reviewed, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
 use crate::field::{FieldError, echo};
@@ -169,6 +170,16 @@ impl Server {
             );
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
+        let through = cx.through.unwrap_or(part.name());
+        let change = Reviewed {
+            operation: Reviewing::Update,
+            resource,
+            part: through,
+            namespace: namespace.unwrap_or_default(),
+            name,
+            new: None,
+            old: Some(&old),
+        };
         let managers = applied.unwrap_or_else(|| {
             let before = owners::before(&old, &new);
             if before.0.is_empty() {
@@ -178,6 +189,10 @@ impl Server {
             let writer = cx.writer(resource, part, Operation::Update);
             owners::after_update(resource, &old, &new, before, &writer)
         });
+        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&new), ..change }, cx)? {
+            new = mutated;
+            check_name(&new, name)?;
+        }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
@@ -197,21 +212,23 @@ impl Server {
         // Who owns the same as before has done so since before.
         let before = Managers::of(&old);
         if managers.own_the_same(&before) { &before } else { &managers }.put(&mut new);
+        self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == old && shape::is_kept_so(resource, &new, &stored.value) {
             return Ok((stored, StatusCode::OK));
         }
+        let kept = shape::stored(resource, new.clone());
+        self.settled(resource, &kept, cx)?;
         let released = is_released(resource, &new);
         if cx.dry_run || released {
             let shown = Object::new(new.clone(), stored.rv, store::Change::Modified, self.catalog.generation());
             if !cx.dry_run {
-                self.store.delete_as(&table, &key, shape::stored(resource, new));
+                self.store.delete_as(&table, &key, kept);
                 self.after_write(resource, name, cx.now);
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
-        let new = shape::stored(resource, new);
-        let changed = self.store.put(&table, &key, new, self.catalog.generation());
+        let changed = self.store.put(&table, &key, kept, self.catalog.generation());
         self.after_write(resource, name, cx.now);
         Ok((changed, StatusCode::OK))
     }

@@ -16,8 +16,9 @@ use super::read::{answer_one, is_builtin};
 use super::route::Target;
 use super::update::{Change, Part};
 use super::{Server, meta, owners, reply, shape};
+use crate::admission::{Calls, Pending};
 use crate::apply::Managers;
-use crate::auth::User;
+use crate::auth::{Caller, User};
 use crate::catalog::{Resource, split_api_version};
 use crate::field::{FieldError, kind_of};
 use crate::status::{ApiError, Subject};
@@ -48,6 +49,15 @@ pub(crate) struct Cx<'a> {
     pub(crate) through: Option<&'static str>,
     /// Who owns the fields of an object that is created by applying it.
     pub(crate) owners: Option<Managers>,
+    /// The webhooks that were called for this request; none if nobody is asked.
+    pub(crate) calls: Option<Calls>,
+}
+
+/// What came of a write.
+pub(crate) enum Written {
+    Answer(Response<Bytes>),
+    /// Nothing yet: a webhook is to be called first.
+    Call(Calls),
 }
 
 impl Writing<'_> {
@@ -194,7 +204,7 @@ impl Server {
         writing: &Writing<'_>,
         now: Timestamp,
         rng: &mut fastrand::Rng,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> Result<Written, ApiError> {
         let verb = writing.head.method.as_str();
         let kind = match verb {
             "POST" => "CreateOptions",
@@ -205,8 +215,23 @@ impl Server {
         let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
         let manager = owners::name_of(writing.head, writing.query);
         let user = writing.head.extensions.get::<Arc<User>>().cloned().unwrap_or_else(User::insider);
-        let mut cx =
-            Cx { now, rng, user, dry_run, validation, warnings: Vec::new(), manager, through: None, owners: None };
+        let is_own = matches!(writing.head.extensions.get(), Some(Caller::Inside));
+        let calls = (!is_own).then(|| match writing.head.extensions.get::<Pending>() {
+            Some(pending) => pending.calls.clone(),
+            None => Calls::default(),
+        });
+        let mut cx = Cx {
+            calls,
+            now,
+            rng,
+            user,
+            dry_run,
+            validation,
+            warnings: Vec::new(),
+            manager,
+            through: None,
+            owners: None,
+        };
         let done = match verb {
             "DELETE" => self.delete_by_request(writing, &mut cx),
             _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {
@@ -216,13 +241,16 @@ impl Server {
             "PUT" => self.replace_by_request(writing, &mut cx),
             _ => self.patch_by_request(writing, &mut cx),
         };
+        if let Some(calls) = cx.calls.filter(|calls| calls.wanted().is_some()) {
+            return Ok(Written::Call(calls));
+        }
         let warnings = cx.warnings;
         let mut answer = done.or_else(|error| match warnings.is_empty() {
             true => Err(error),
             false => Ok(reply::error(&error, writing.accepted.yaml)),
         })?;
         reply::warn(answer.headers_mut(), &warnings);
-        Ok(answer)
+        Ok(Written::Answer(answer))
     }
 
     fn create_by_request(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {

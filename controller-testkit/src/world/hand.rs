@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::object;
 use super::queue::Place;
+use crate::catalog::{Resource, Shape};
 use crate::server::{Answer, Server};
 use crate::store::{Object, Range};
 
@@ -49,6 +50,7 @@ pub(super) mod kind {
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
+        VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
         LEASES: "coordination.k8s.io" "v1" "leases" "coordination.k8s.io/v1" "Lease";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
@@ -240,8 +242,15 @@ impl<'a> Hand<'a> {
     fn path_of(&self, place: &Place) -> Option<String> {
         let (group, plural) = place.table.split_once('/')?;
         let catalog = self.server.catalog();
-        let version =
-            catalog.group(group)?.versions.iter().find(|version| catalog.get(group, version, plural).is_some())?;
+        let served = || catalog.group(group).into_iter().flat_map(|group| &group.versions);
+        let resources = || served().filter_map(|version| Some((version, catalog.get(group, version, plural)?)));
+        // In the version in which it is stored nothing is lost on the way.
+        let is_stored = |resource: &Resource| match &resource.shape {
+            Shape::Custom(version) => version.storage == version.name,
+            Shape::Builtin(_) => true,
+        };
+        let stored = resources().find(|(_, resource)| is_stored(resource));
+        let (version, _) = stored.or_else(|| resources().next())?;
         Some(format!("{}/{}", path(group, version, place.namespace().unwrap_or_default(), plural), place.name()))
     }
 
@@ -252,6 +261,7 @@ impl<'a> Hand<'a> {
             .uri(path)
             .header(CONTENT_TYPE, content_type)
             .header(USER_AGENT, program(path))
+            .extension(crate::auth::Caller::Inside)
             .body(Bytes::from(body.to_string()))
             .ok()?;
         let (method, path) = (request.method().clone(), request.uri().clone());

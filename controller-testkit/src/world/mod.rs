@@ -72,6 +72,8 @@ enum Reach {
 const PACE: Duration = Duration::from_millis(20);
 /// How long an event is kept, as by a real server.
 const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
+/// By these finalizers storage waits until nobody uses it.
+const PROTECTIONS: [&str; 2] = ["kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"];
 /// No more work than this is done in one step, so that clients get their turn.
 const STINT: usize = 256;
 
@@ -172,6 +174,7 @@ impl Clockwork {
         if self.reach >= Reach::Housekeeping {
             self.see_owner(place, object, change, now);
             self.see_namespace(place, object, change, now);
+            self.see_storage(place, object, now);
             self.see_role(place, now);
         }
         if self.reach >= Reach::Workloads {
@@ -190,6 +193,23 @@ impl Clockwork {
             let made: Option<Timestamp> = object::text(object, "/metadata/creationTimestamp").parse().ok();
             let end = made.unwrap_or(now).checked_add(EVENT_LIFE).unwrap_or(Timestamp::MAX);
             self.queue.add(Work::Expire(place.clone()), end);
+        }
+    }
+
+    /// Storage that is to be deleted is let go: whether a pod uses it is not looked at.
+    fn see_storage(&mut self, place: &Place, object: &Value, now: Timestamp) {
+        let is_storage = kind::CLAIMS.is(place) || kind::VOLUMES.is(place);
+        if is_storage && object::is_deleting(object) && PROTECTIONS.iter().any(|one| object::has_finalizer(object, one))
+        {
+            self.queue.add(Work::Unprotect(place.clone()), now);
+        }
+    }
+
+    fn unprotect(&self, place: &Place, hand: &mut Hand<'_>) {
+        let Some(object) = hand.get(place) else { return };
+        if let Some(protection) = PROTECTIONS.iter().find(|one| object::has_finalizer(&object, one)) {
+            let kept = object::finalizers_but(&object, protection);
+            hand.patch(place, &serde_json::json!({"metadata": {"finalizers": kept}}));
         }
     }
 
@@ -217,6 +237,7 @@ impl Clockwork {
             Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
             Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
+            Work::Unprotect(place) => self.unprotect(place, hand),
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),
             Work::ReplicaSet(place) => self.replicaset(place, hand),

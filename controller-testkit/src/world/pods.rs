@@ -204,6 +204,7 @@ fn containers(pod: &Value, list: &str, state: &Value, ready: bool) -> Vec<Value>
             "containerID": if begun { format!("testkit://{uid}/{name}") } else { String::new() },
             "lastState": {},
             "ready": ready,
+            "resources": container.get("resources").filter(|_| begun).cloned().unwrap_or_default(),
             "restartCount": 0,
             "started": ready,
             "state": state,

@@ -38,6 +38,8 @@ pub(super) enum Work {
     Roles,
     /// Delete the objects of a definition that is being deleted.
     Definition(Place),
+    /// Let storage go that is being deleted.
+    Unprotect(Place),
     /// Remove an event that is too old.
     Expire(Place),
     /// Take a pod through its life.

@@ -112,3 +112,24 @@ fn sealed(new: &At<'_>, old: &At<'_>, fields: &[&str], f: &mut Faults) {
         }
     }
 }
+
+/// A class's priority is that of pods which have it.
+pub(super) fn priority_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let Some(old) = old else { return };
+    for member in ["value", "preemptionPolicy"] {
+        let field = new.field(member);
+        if field.value != old.field(member).value {
+            f.forbidden(&field, "may not be changed in an update.");
+        }
+    }
+}
+
+/// What is to be signed is a request in PEM; what is in it is for the signer to judge.
+pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
+    use base64::Engine;
+    let request = new.at("spec.request");
+    let text = base64::engine::general_purpose::STANDARD.decode(request.text()).unwrap_or_default();
+    if !String::from_utf8_lossy(&text).contains("-----BEGIN CERTIFICATE REQUEST-----") {
+        f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
+    }
+}

@@ -23,6 +23,7 @@ mod service;
 mod storage;
 mod texts;
 mod volume;
+mod webhooks;
 mod workload;
 
 use serde_json::Value;
@@ -40,6 +41,19 @@ pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) 
         ("apps", "DaemonSet") => workload::daemons(&new, &mut faults),
         ("batch", "Job") => batch::counts(&new, &At::root(old), &mut faults),
         _ => {}
+    }
+    faults.into_inner()
+}
+
+/// What is wrong with a change of the resources of a pod's containers: only a node that tells what they have can give
+/// them other ones.
+pub(crate) fn validate_resize(object: &Value) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let pod = At::root(object);
+    let statuses = pod.at("status.containerStatuses");
+    let untold = |status: &At<'_>| status.at("state.running").is_set() && !status.field("resources").is_set();
+    if statuses.items().iter().any(untold) {
+        faults.forbidden(&pod.field("spec"), "Pod running on node without support for resize");
     }
     faults.into_inner()
 }
@@ -71,8 +85,13 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
             rbac::binding(&new, old, resource.namespaced, f);
         }
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            webhooks::configuration(&new, f);
+        }
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
+        ("scheduling.k8s.io", "PriorityClass") => config::priority_class(&new, old, f),
+        ("certificates.k8s.io", "CertificateSigningRequest") if old.is_none() => config::signing_request(&new, f),
         ("coordination.k8s.io", "Lease") => records::lease(&new, f),
         _ => {}
     }

@@ -15,6 +15,16 @@ const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
     pod_spec(&spec, &[], f);
+    if old.is_none() && spec.field("serviceAccountName").text().is_empty() {
+        for volume in spec.field("volumes").items() {
+            for source in volume.at("projected.sources").items() {
+                let token = source.field("serviceAccountToken");
+                if token.is_set() {
+                    f.forbidden(&token, "must not be specified when serviceAccountName is not set");
+                }
+            }
+        }
+    }
     match old {
         Some(old) => change(&spec, &old.field("spec"), f),
         None if spec.field("ephemeralContainers").is_set() => {

@@ -489,4 +489,20 @@ fn a_narrow_leave_is_for_one_thing() {
     };
     assert_eq!(ask("/api/v1/nodes"), 200);
     assert_eq!(ask("/api/v1/nodes/x"), 403);
+    // Not even with leave for every group may one become an administrator so.
+    let groups = json!([
+        {"apiGroups": ["authentication.k8s.io"], "resources": ["groups"], "verbs": ["impersonate:user-info"]},
+    ]);
+    role(&mut rig, "groups", groups);
+    bind(&mut rig, "groups", "bob");
+    let mut ask = |group: &str| {
+        let request = "GET /api/v1/nodes\nauthorization: Bearer bob-token\nimpersonate-user: vi";
+        let got = over_https(&mut rig, &format!("{request}\nimpersonate-group: {group}"), Value::Null);
+        (got.code, got.message().to_owned())
+    };
+    assert_eq!(ask("readers").0, 200);
+    let why = "groups.authentication.k8s.io \"system:masters\" is forbidden: User \"bob\" cannot \
+               impersonate:user-info resource \"groups\" in API group \"authentication.k8s.io\" at the cluster scope: \
+               impersonating the system:masters group is not allowed";
+    assert_eq!(ask("system:masters"), (403, why.to_owned()));
 }

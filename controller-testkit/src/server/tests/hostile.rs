@@ -159,6 +159,10 @@ fn ask(rig: &mut Rig, request: Request<Bytes>) {
                 );
             }
         }
+        // A webhook that somebody has configured: nobody is there.
+        Answer::Call { request, .. } => {
+            ask(rig, crate::server::answered(request, crate::admission::Reply::Failed("gone".to_owned())));
+        }
         Answer::Watch { mut watch, .. } => {
             let frames = rig.server.watch_frames(&mut watch, u64::MAX, rig.now, 1000);
             assert_ne!(frames.next, Next::More, "{told}");

@@ -3,6 +3,7 @@
 mod access;
 mod applies;
 mod builtin;
+mod conversion;
 mod custom;
 mod hostile;
 mod parts;
@@ -10,6 +11,7 @@ mod reads;
 #[cfg(feature = "cel")]
 mod rules;
 mod watches;
+mod webhooks;
 mod writes;
 
 use bytes::Bytes;

@@ -1,0 +1,148 @@
+//! Asking webhooks about a change before it is stored: first those that may alter it, then those that may refuse it.
+
+use serde_json::{Map, Value};
+
+use super::read::subject;
+use super::write::Cx;
+use super::{Server, convert, meta, shape};
+use crate::admission::{Change, Hook, Kind, Verdict, review, verdict};
+use crate::catalog::{Resource, Shape};
+use crate::patch::JsonPatch;
+use crate::status::ApiError;
+use crate::store::Range;
+
+/// What one webhook had to say.
+enum Said {
+    Nothing,
+    Patched(Value),
+}
+
+impl Server {
+    /// The new object as the mutating webhooks leave it; none if there are none.
+    pub(super) fn mutate(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<Option<Value>, ApiError> {
+        if !self.asks(Kind::Mutating, change, cx) {
+            return Ok(None);
+        }
+        let mut object = change.new.cloned();
+        let hooks = self.hooks(Kind::Mutating);
+        // Those that want to be asked again once others have changed what they saw.
+        let mut again = Vec::new();
+        for (at, hook) in hooks.iter().enumerate() {
+            let now = Change { new: object.as_ref(), ..*change };
+            if let Said::Patched(patched) = self.ask(Kind::Mutating, *hook, &now, cx)? {
+                if object.as_ref() != Some(&patched) {
+                    again = (0..at).filter(|before| hooks[*before].can_be_reinvoked()).collect();
+                }
+                object = Some(patched);
+            }
+        }
+        for at in again {
+            let now = Change { new: object.as_ref(), ..*change };
+            if let Said::Patched(patched) = self.ask(Kind::Mutating, hooks[at], &now, cx)? {
+                object = Some(patched);
+            }
+        }
+        Ok(object)
+    }
+
+    /// Asks the validating webhooks, any of which may refuse the change.
+    pub(super) fn approve(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
+        if !self.asks(Kind::Validating, change, cx) {
+            return Ok(());
+        }
+        for hook in self.hooks(Kind::Validating) {
+            self.ask(Kind::Validating, hook, change, cx)?;
+        }
+        Ok(())
+    }
+
+    /// Whether any webhook is to be asked: never about webhooks, which could lock everyone out.
+    fn asks(&self, kind: Kind, change: &Change<'_>, cx: &Cx<'_>) -> bool {
+        let any = self.store.scan(kind.table(), Range { prefix: "", from: "" }).next().is_some();
+        // A scale is no object of its own here that could be shown.
+        any && cx.calls.is_some() && change.part != "scale" && change.resource.group != "admissionregistration.k8s.io"
+    }
+
+    fn hooks(&self, kind: Kind) -> Vec<Hook<'_>> {
+        let all = self.store.scan(kind.table(), Range { prefix: "", from: "" });
+        all.flat_map(|(_, configuration)| Hook::all(&configuration.value)).collect()
+    }
+
+    fn ask(&self, kind: Kind, hook: Hook<'_>, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<Said, ApiError> {
+        let Some(shown) = hook.wants(change, &self.catalog) else { return Ok(Said::Nothing) };
+        let labels = self.labels_of_namespace(change);
+        if !hook.selects(change, labels.as_ref()) {
+            return Ok(Said::Nothing);
+        }
+        let is_other = shown.version != change.resource.version;
+        let as_shown = |object: Option<&Value>| {
+            object.map(|object| if is_other { convert::to_version(shown, object) } else { object.clone() })
+        };
+        let parts = (as_shown(change.new), as_shown(change.old));
+        let uid = meta::uid(cx.rng);
+        let asked = review(change, shown, parts, &cx.user, &uid, &Value::Bool(cx.dry_run));
+        match hook.conditions_hold(asked.get("request").unwrap_or(&Value::Null)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Said::Nothing),
+            Err(_) if hook.ignores_failures() => return Ok(Said::Nothing),
+            Err(why) => return Err(ApiError::forbidden(subject(change.resource), change.name, &why)),
+        }
+        if cx.dry_run && !hook.is_free_of_effects() {
+            let why = format!("admission webhook {:?} does not support dry run", hook.name());
+            return Err(ApiError::bad_request(why));
+        }
+        let call = hook.call(asked.clone());
+        let Some(calls) = &mut cx.calls else { return Ok(Said::Nothing) };
+        let Some(reply) = calls.reply(call) else { return Err(ApiError::internal("a webhook is to be called first")) };
+        let failed = |why: &str| match hook.ignores_failures() {
+            true => Ok(Said::Nothing),
+            false => Err(ApiError::internal(format!("failed calling webhook {:?}: {why}", hook.name()))),
+        };
+        match verdict(kind, &asked, &reply) {
+            Verdict::Failed(why) => failed(&why),
+            Verdict::Denied { status, warnings } => {
+                cx.warnings.extend(warnings);
+                Err(ApiError::denied(hook.name(), &status))
+            }
+            Verdict::Allowed { patch, warnings } => {
+                cx.warnings.extend(warnings);
+                let Some(patch) = patch else { return Ok(Said::Nothing) };
+                let Some(object) = asked.pointer("/request/object").filter(|object| !object.is_null()) else {
+                    return Err(ApiError::internal(format!(
+                        "admission webhook {:?} attempted to modify the object, which is not supported for this \
+                         operation",
+                        hook.name()
+                    )));
+                };
+                let Ok(patch) = JsonPatch::parse(&patch) else {
+                    return failed("received undecodable patch in webhook response");
+                };
+                let mut patched = patch.apply(object).map_err(|error| ApiError::internal(error.to_string()))?;
+                if is_other {
+                    patched = convert::to_version(change.resource, &patched);
+                }
+                shape::decode(change.resource, &mut patched).map_err(ApiError::internal)?;
+                Ok(Said::Patched(patched))
+            }
+        }
+    }
+
+    /// Holds back a stored object that is not known in all versions of its resource yet.
+    pub(super) fn settled(&self, resource: &Resource, stored: &Value, cx: &Cx<'_>) -> Result<(), ApiError> {
+        match &resource.shape {
+            Shape::Custom(version) if cx.calls.is_some() && !version.is_known_in_all(stored) => {
+                Err(ApiError::internal("a webhook is to be called first"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The labels by which a namespace is selected: those of the namespace that the object is in, or is.
+    fn labels_of_namespace(&self, change: &Change<'_>) -> Option<Map<String, Value>> {
+        let labels = |object: &Value| meta::labels(object).cloned();
+        if change.is_of_namespaces() {
+            return change.new.or(change.old).and_then(labels);
+        }
+        labels(&self.store.get("/namespaces", change.namespace)?.value)
+    }
+}
