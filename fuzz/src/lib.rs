@@ -19,6 +19,9 @@ mod auth;
 #[path = "../../controller-testkit/src/server/mod.rs"]
 mod server;
 #[rustfmt::skip]
+#[path = "../../controller-testkit/src/cel/mod.rs"]
+mod cel;
+#[rustfmt::skip]
 #[path = "../../controller-testkit/src/catalog.rs"]
 mod catalog;
 #[rustfmt::skip]
