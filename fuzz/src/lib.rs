@@ -16,6 +16,9 @@ mod watch;
 #[path = "../../controller-testkit/src/auth/mod.rs"]
 mod auth;
 #[rustfmt::skip]
+#[path = "../../controller-testkit/src/admission/mod.rs"]
+mod admission;
+#[rustfmt::skip]
 #[path = "../../controller-testkit/src/server/mod.rs"]
 mod server;
 #[rustfmt::skip]
