@@ -150,6 +150,15 @@ fn a_service_account_is_known_by_its_token() {
     let made = rig.post(accounts, json!({"metadata": {"name": "sa"}})).is(201);
     let uid = text(&made.body["metadata"]["uid"]).to_owned();
     let asked = rig.post(&format!("{accounts}/sa/token"), json!({"spec": {"expirationSeconds": 600}})).is(201);
+    let marks = &asked.body["metadata"]["managedFields"][0];
+    assert_eq!((&marks["subresource"], &marks["operation"]), (&json!("token"), &json!("Update")));
+    assert_eq!(marks["fieldsV1"], json!({"f:spec": {"f:expirationSeconds": {}}}));
+    let bound = json!({"spec": {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "p"}}});
+    let marked = rig.post(&format!("{accounts}/sa/token"), bound).is(201).body["metadata"]["managedFields"].clone();
+    let owned = json!({".": {}, "f:apiVersion": {}, "f:kind": {}, "f:name": {}});
+    assert_eq!(marked[0]["fieldsV1"]["f:spec"]["f:boundObjectRef"], owned);
+    let short = rig.post(&format!("{accounts}/sa/token"), json!({"spec": {"expirationSeconds": 599}})).is(422);
+    assert_eq!(short.body["details"]["causes"][0]["field"], "spec.expirationSeconds");
     let token = text(&asked.body["status"]["token"]).to_owned();
     let who = "POST /apis/authentication.k8s.io/v1/selfsubjectreviews";
     let request = format!("{who}\nauthorization: Bearer {token}");
