@@ -64,6 +64,11 @@ impl Browser {
 
     /// Asks, and waits for the answer.
     fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.try_ask(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same, where the browser may refuse.
+    fn try_ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.asked += 1;
         let mut message = json!({ "id": self.asked, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -80,8 +85,8 @@ impl Browser {
                 self.complaints.push(said["params"]["entry"]["text"].to_string());
             }
             if said["id"] == self.asked {
-                assert!(said["error"].is_null(), "{method}: {said}");
-                return said["result"].clone();
+                let error = said["error"].clone();
+                return if error.is_null() { Ok(said["result"].clone()) } else { Err(error) };
             }
         }
     }
@@ -106,9 +111,14 @@ impl Browser {
 
     /// The page as it is now.
     fn html(&mut self) -> String {
-        let root = self.ask("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
-        let html = self.ask("DOM.getOuterHTML", json!({ "nodeId": root }));
-        html["outerHTML"].as_str().unwrap_or_default().to_owned()
+        // A page that is replaced between the two questions is asked for again.
+        for _ in 0..5 {
+            let root = self.ask("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+            if let Ok(html) = self.try_ask("DOM.getOuterHTML", json!({ "nodeId": root })) {
+                return html["outerHTML"].as_str().unwrap_or_default().to_owned();
+            }
+        }
+        panic!("the page is replaced whenever it is looked at")
     }
 }
 

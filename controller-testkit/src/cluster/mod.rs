@@ -261,7 +261,7 @@ impl ClusterBuilder {
         self
     }
 
-    /// Forgets the history of changes once it is this old, five minutes unless set: a watch or a page from before that
+    /// Forgets the history of changes once it is this old, ten minutes unless set: a watch or a page from before that
     /// is answered with 410, `Expired`.
     ///
     /// ```

@@ -78,8 +78,9 @@ struct Mark {
     rv: u64,
 }
 
-/// How long the log is kept unless said otherwise: as long as by a real cluster's storage.
-const LOG_KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// How long the log is kept unless said otherwise. A real cluster forgets every five minutes what is older than that, so
+/// there an event goes at between five minutes and this age.
+const LOG_KEPT: SignedDuration = SignedDuration::from_mins(10);
 /// The log is forgotten in so many stretches.
 const STRETCHES: i32 = 64;
 /// No log is longer, however young: each entry keeps an object that may be there no more.

@@ -21,7 +21,7 @@ Options:
   --kubeconfig FILE   Write an administrator's kubeconfig to this file, which stays; without it, to a temporary one
   --state FILE        Keep everything in this file, which is made where it is missing: nothing that a client has been
                       told is lost when the program ends, whatever ends it. Without it, all is gone with the program
-  --forget-after AGE  Forget the history of changes at this age, such as 30s, 5m (the default) or 1h: a watch or a page
+  --forget-after AGE  Forget the history of changes at this age, such as 30s, 5m or 10m (the default): a watch or a page
                       from before that is answered with 410
   --world full|none   Let the cluster's own controllers work (full, the default), or none of them
   --authorization rbac|always-allow
