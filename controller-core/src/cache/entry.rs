@@ -222,10 +222,15 @@ impl Entry {
         if let Some(body) = self.body() {
             return Json::Apart(body.get());
         }
-        Json::Together(self.0.slice.get(..self.facts().json as usize).unwrap_or_default())
+        Json::Together(self.together())
     }
 
-    /// The same, for somebody who keeps it.
+    /// What stands behind the facts.
+    fn together(&self) -> &[u8] {
+        self.0.slice.get(..self.facts().json as usize).unwrap_or_default()
+    }
+
+    /// The same as `json`, for somebody who keeps it.
     pub(crate) fn bytes(&self) -> Bytes {
         #[cfg(feature = "compressed")]
         if let Some(body) = self.body() {
@@ -297,7 +302,7 @@ struct Held(Entry);
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        self.0.0.slice.get(..self.0.facts().json as usize).unwrap_or_default()
+        self.0.together()
     }
 }
 

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{Additional, Structural};
-use crate::field::{Cause, FieldError, Path, echo, name};
+use crate::field::{Cause, FieldError, Path, echo, kind_of, name};
 
 /// The Go types of ObjectMeta's fields.
 #[derive(Clone, Copy)]
@@ -110,7 +110,7 @@ pub(crate) fn coerce(object: &mut Value, malformed: Malformed) -> Result<Vec<Str
         }
         Value::Null => *metadata = Value::Object(Map::new()),
         other if malformed == Malformed::Refuse => {
-            return Err(format!("json: cannot unmarshal {} into Go value of type v1.ObjectMeta", go_kind(other)));
+            return Err(format!("json: cannot unmarshal {} into Go value of type v1.ObjectMeta", kind_of(other)));
         }
         other => *other = Value::Object(Map::new()),
     }
@@ -207,7 +207,7 @@ impl Place<'_> {
                 }
                 Ok(presence(!items.is_empty()))
             }
-            (shape, other) => Err(self.wrong(go_kind(other), go_type(shape))),
+            (shape, other) => Err(self.wrong(kind_of(other), go_type(shape))),
         }
     }
 
@@ -218,7 +218,7 @@ impl Place<'_> {
                 *value = Value::String(String::new());
                 Ok(())
             }
-            other => Err(self.wrong(go_kind(other), "string")),
+            other => Err(self.wrong(kind_of(other), "string")),
         }
     }
 
@@ -234,7 +234,7 @@ impl Place<'_> {
             *item = Value::Object(Map::new());
         }
         let Value::Object(fields) = item else {
-            return Err(self.wrong(go_kind(item), &format!("v1.{}", ty.name)));
+            return Err(self.wrong(kind_of(item), &format!("v1.{}", ty.name)));
         };
         let go_path = format!("{}.", self.go_path);
         read(fields, ty, &go_path, &format!("{}[{index}]", self.path), malformed, unknown)?;
@@ -249,17 +249,6 @@ impl Place<'_> {
             "json: cannot unmarshal {found} into Go struct field {}.{} of type {wanted}",
             self.ty.name, self.go_path
         )
-    }
-}
-
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

@@ -85,7 +85,15 @@ impl Tree {
     }
 
     async fn start_new(&mut self, number: u64) -> Result<Result<ChildHandle, SupervisorError>, End> {
-        let id = self.id(number);
+        let id = self.id(number).to_string();
+        Ok(self.begin(number).await?.map_err(|exit| {
+            self.roster.forget(number);
+            SupervisorError::FailedToStart { id, exit }
+        }))
+    }
+
+    /// Starts a child because a call asks for it. Of one that fails to start the caller decides what becomes of it.
+    async fn begin(&mut self, number: u64) -> Result<Result<ChildHandle, Exit>, End> {
         Ok(match self.start(number).await {
             Started::Interrupted => return Err(End::Stopped),
             Started::Ready => Ok(self.handle_of(number)),
@@ -94,10 +102,7 @@ impl Tree {
                 self.roster.ignored(number);
                 Ok(handle)
             }
-            Started::Failed(exit) => {
-                self.roster.forget(number);
-                Err(SupervisorError::FailedToStart { id: id.to_string(), exit })
-            }
+            Started::Failed(exit) => Err(exit),
         })
     }
 
@@ -121,19 +126,10 @@ impl Tree {
             Ok(number) => number,
             Err(refusal) => return Ok(Err(self.refused(refusal, id))),
         };
-        Ok(match self.start(number).await {
-            Started::Interrupted => return Err(End::Stopped),
-            Started::Ready => Ok(self.handle_of(number)),
-            Started::Ignored => {
-                let handle = self.handle_of(number);
-                self.roster.ignored(number);
-                Ok(handle)
-            }
-            Started::Failed(exit) => {
-                self.roster.stopped(number);
-                Err(SupervisorError::FailedToStart { id, exit })
-            }
-        })
+        Ok(self.begin(number).await?.map_err(|exit| {
+            self.roster.stopped(number);
+            SupervisorError::FailedToStart { id, exit }
+        }))
     }
 
     fn delete_child(&mut self, id: String) -> Result<(), SupervisorError> {
