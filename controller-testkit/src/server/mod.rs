@@ -83,8 +83,10 @@ struct Mark {
 const LOG_KEPT: SignedDuration = SignedDuration::from_mins(10);
 /// The log is forgotten in so many stretches.
 const STRETCHES: i32 = 64;
-/// No log is longer, however young: each entry keeps an object that may be there no more.
+/// No log is longer, however young.
 const LOG_ROOM: usize = 100_000;
+/// Nor do the versions in it that are there no more take more bytes than this.
+const LOG_WEIGHT: usize = 256 << 20;
 
 /// What a request gets.
 #[derive(Debug)]
@@ -169,7 +171,7 @@ impl Server {
         if let Some(mark) = self.marks.drain(..old).next_back() {
             self.store.forget(mark.rv);
         }
-        self.store.shorten(LOG_ROOM);
+        self.store.shorten(LOG_ROOM, LOG_WEIGHT);
     }
 
     /// Every change after a version, oldest first.

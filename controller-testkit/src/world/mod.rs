@@ -147,7 +147,7 @@ impl Clockwork {
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
-                self.see(&place, &object.value, Change::Added, now);
+                self.see(&place, &object.value(), Change::Added, now);
                 // What an older life gave out is not given out again.
                 self.addresses += u32::from(kind::PODS.is(&place));
             }
@@ -163,7 +163,7 @@ impl Clockwork {
         }
         for event in server.events_after(self.cursor) {
             let place = Place { table: event.table.clone(), key: event.key.clone() };
-            self.see(&place, &event.object.value, event.change, now);
+            self.see(&place, &event.object.value(), event.change, now);
         }
         self.cursor = rv;
     }
