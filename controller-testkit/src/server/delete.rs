@@ -252,12 +252,13 @@ impl Server {
         options: &DeleteOptions,
         cx: &mut Cx<'_>,
     ) -> Result<Deleted, ApiError> {
-        let object = self.find(resource, namespace, name)?.clone();
+        let (table, key) = (table(resource), key(namespace, name));
+        let found = self.store.warmed(&table, &key);
+        let object = found.ok_or_else(|| ApiError::not_found(subject(resource), name))?;
         if is_namespace(resource) && matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease") {
             return Err(ApiError::forbidden(subject(resource), name, "this namespace may not be deleted"));
         }
         options.precondition(resource, name, &object)?;
-        self.store.warmed(&object);
         let old = Look::plain(self.catalog.generation()).value(resource, &object);
         let change = Reviewed {
             operation: Operation::Delete,
@@ -270,7 +271,6 @@ impl Server {
         };
         self.mutate(&change, cx)?;
         self.approve(&change, cx)?;
-        let (table, key) = (table(resource), key(namespace, name));
         let marked = match mark(resource, options, &object, cx.now) {
             Marking::Held(marked) => marked,
             Marking::Released(last) => {

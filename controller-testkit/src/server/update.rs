@@ -134,7 +134,8 @@ impl Server {
     ) -> Result<(Arc<Object>, StatusCode), ApiError> {
         let table = table(resource);
         let key = key(namespace, name);
-        let Some(stored) = self.store.get(&table, &key).cloned() else {
+        // Whoever watches wants to know next what it was like before.
+        let Some(stored) = self.store.warmed(&table, &key) else {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     check_name(&object, name)?;
@@ -148,9 +149,8 @@ impl Server {
                 _ => Err(ApiError::not_found(subject(resource), name)),
             };
         };
-        // Whoever watches wants to know next what it was like before.
-        let at_rest = self.store.warmed(&stored);
-        let old = Look::plain(self.catalog.generation()).converted(resource, &stored).map_or(at_rest, Arc::new);
+        let converted = Look::plain(self.catalog.generation()).converted(resource, &stored);
+        let old = converted.map_or_else(|| stored.value(), Arc::new);
         let (mut new, replaced, applied) = match change {
             Change::Replace(object) => (object, true, None),
             Change::Amend(amend) => (amend(&old, cx)?, false, None),

@@ -54,8 +54,9 @@ pub(crate) struct Store {
     log: VecDeque<Arc<Event>>,
     /// What the log's events weigh.
     log_weight: usize,
-    /// Objects with their trees, those that were warmed first at the front, and how long their JSON is together.
-    warm: VecDeque<Arc<Object>>,
+    /// The trees of warm objects and how long their JSON is, those that were warmed first at the front; and how long all
+    /// of it is.
+    warm: VecDeque<(usize, Arc<Value>)>,
     warm_size: usize,
     /// Where objects are written before their bytes are kept.
     desk: Vec<u8>,
@@ -202,9 +203,10 @@ impl Store {
         let (table, key) = self.names(table, key);
         let objects = &mut self.tables.entry(table.clone()).or_default().objects;
         let change = if objects.contains_key(&key) { Change::Modified } else { Change::Added };
-        let object = Arc::new(Object::written(value, rv, change, written_under, &mut self.desk));
+        let (object, tree) = Object::written(value, rv, change, written_under, &mut self.desk);
+        let object = Arc::new(object);
         let previous = objects.insert(key.clone(), object.clone());
-        self.keep_warm(object.clone());
+        self.keep_warm(object.size(), tree);
         self.record(Event { rv, table, key, change, object: object.clone(), previous });
         object
     }
@@ -216,8 +218,9 @@ impl Store {
         let previous = self.tables.get_mut(&table)?.objects.remove(&key)?;
         let rv = self.next_rv();
         set_rv(&mut last, rv);
-        let object = Arc::new(Object::written(last, rv, Change::Deleted, previous.written_under, &mut self.desk));
-        self.keep_warm(object.clone());
+        let (object, tree) = Object::written(last, rv, Change::Deleted, previous.written_under, &mut self.desk);
+        let object = Arc::new(object);
+        self.keep_warm(object.size(), tree);
         let event = Event { rv, table, key, change: Change::Deleted, object: object.clone(), previous: Some(previous) };
         self.record(event);
         Some(object)
@@ -253,8 +256,7 @@ impl Store {
     pub(crate) fn put_back(&mut self, table: &str, key: &str, value: Value) -> bool {
         let Some(rv) = rv_of(&value).filter(|rv| *rv <= self.rv && self.log.is_empty()) else { return false };
         let (table, key) = self.names(table, key);
-        let object = Arc::new(Object::written(value, rv, Change::Modified, UNKNOWN, &mut self.desk));
-        object.cool();
+        let object = Arc::new(Object::written(value, rv, Change::Modified, UNKNOWN, &mut self.desk).0);
         self.tables.entry(table).or_default().objects.insert(key, object).is_none()
     }
 
@@ -262,8 +264,7 @@ impl Store {
     pub(crate) fn replay(&mut self, change: Change, table: &str, key: &str, value: Value) -> bool {
         let Some(rv) = rv_of(&value).filter(|rv| *rv > self.rv) else { return false };
         let (table, key) = self.names(table, key);
-        let object = Arc::new(Object::written(value, rv, change, UNKNOWN, &mut self.desk));
-        object.cool();
+        let object = Arc::new(Object::written(value, rv, change, UNKNOWN, &mut self.desk).0);
         let objects = &mut self.tables.entry(table.clone()).or_default().objects;
         let previous = match change {
             Change::Deleted => objects.remove(&key),
@@ -299,23 +300,32 @@ impl Store {
         self.log_weight
     }
 
-    /// An object's tree, which stays with it for a while.
-    pub(crate) fn warmed(&mut self, object: &Arc<Object>) -> Arc<Value> {
-        if object.heat() {
-            self.keep_warm(object.clone());
+    /// The object, with its tree at hand for a while.
+    pub(crate) fn warmed(&mut self, table: &str, key: &str) -> Option<Arc<Object>> {
+        let place = self.tables.get_mut(table)?.objects.get_mut(key)?;
+        if place.is_warm() {
+            return Some(place.clone());
         }
-        object.value()
+        let (object, tree) = place.warmed();
+        let object = Arc::new(object);
+        *place = object.clone();
+        self.keep_warm(object.size(), tree);
+        Some(object)
     }
 
-    /// Takes an object among those that have their trees, and cools those that have had theirs for longest.
-    fn keep_warm(&mut self, object: Arc<Object>) {
-        self.warm_size += object.size();
-        self.warm.push_back(object);
+    /// Keeps the tree of an object of that size, and lets those go that it has kept for longest.
+    fn keep_warm(&mut self, size: usize, tree: Arc<Value>) {
+        self.warm_size += size;
+        self.warm.push_back((size, tree));
         while self.warm_size > WARM && self.warm.len() > 1 {
-            let Some(coldest) = self.warm.pop_front() else { break };
-            self.warm_size -= coldest.size();
-            coldest.cool();
+            let Some((size, _)) = self.warm.pop_front() else { break };
+            self.warm_size -= size;
         }
+    }
+
+    #[cfg(test)]
+    fn cool(&mut self) {
+        (self.warm, self.warm_size) = (VecDeque::new(), 0);
     }
 
     fn next_rv(&mut self) -> u64 {

@@ -2,14 +2,12 @@
 //!
 //! A tree of values takes five to ten times the room of the text that it stands for, so the text is what is kept, in the
 //! line of the watch event with which it came. Gets, lists, watches and the state file send slices of those bytes; who
-//! needs the tree has it parsed. Objects that have just been written are warm: they have their trees until the store
-//! cools them.
+//! needs the tree has it parsed. Objects that have just been written are warm: the store keeps their trees for a while.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 use serde_json::{Map, Value};
@@ -24,8 +22,8 @@ pub(crate) struct Object {
     line: Bytes,
     change: Change,
     facts: Facts,
-    /// The tree of a warm object.
-    warm: Mutex<Option<Arc<Value>>>,
+    /// The tree, while the store keeps it warm.
+    warm: Weak<Value>,
     /// The tree of an object that has it for good.
     kept: OnceLock<Arc<Value>>,
 }
@@ -79,60 +77,55 @@ pub(crate) fn frame(change: Change, json: &[u8]) -> Bytes {
 }
 
 impl Object {
-    /// A warm object.
+    /// An object that is shown and not stored, with its tree.
     pub(crate) fn new(value: Value, rv: u64, change: Change, written_under: u64) -> Self {
-        Self::written(value, rv, change, written_under, &mut Vec::with_capacity(1024))
+        let (object, tree) = Self::written(value, rv, change, written_under, &mut Vec::with_capacity(1024));
+        // It may be there already.
+        let _ = object.kept.set(tree);
+        object
     }
 
-    /// The same, with a place to write it first, so that what is kept is no longer than it must be.
-    pub(super) fn written(value: Value, rv: u64, change: Change, written_under: u64, desk: &mut Vec<u8>) -> Self {
+    /// An object, and its tree for the one who keeps it warm. It is written in a place of its own first, so that what is
+    /// kept is no longer than it must be.
+    pub(super) fn written(
+        value: Value,
+        rv: u64,
+        change: Change,
+        written_under: u64,
+        desk: &mut Vec<u8>,
+    ) -> (Self, Arc<Value>) {
         desk.clear();
         desk.extend_from_slice(change.head().as_bytes());
         let mut faithful = true;
         let facts = write(desk, &value, &mut faithful);
         desk.extend_from_slice(TAIL.as_bytes());
-        let (warm, kept) = (Mutex::new(None), OnceLock::new());
-        let value = Arc::new(value);
-        match faithful {
-            true => *warm.lock() = Some(value),
-            false => drop(kept.set(value)),
-        }
-        Self { rv, written_under, line: Bytes::copy_from_slice(desk), change, facts, warm, kept }
+        let tree = Arc::new(value);
+        let kept = if faithful { OnceLock::new() } else { OnceLock::from(tree.clone()) };
+        let (line, warm) = (Bytes::copy_from_slice(desk), Arc::downgrade(&tree));
+        (Self { rv, written_under, line, change, facts, warm, kept }, tree)
+    }
+
+    /// The same object over the same bytes, and its tree anew.
+    pub(super) fn warmed(&self) -> (Self, Arc<Value>) {
+        let (tree, line, kept) = (self.value(), self.line.clone(), self.kept.clone());
+        let warm = Arc::downgrade(&tree);
+        let Self { rv, written_under, change, facts, .. } = *self;
+        (Self { rv, written_under, line, change, facts, warm, kept }, tree)
+    }
+
+    /// Whether its tree is at hand.
+    pub(super) fn is_warm(&self) -> bool {
+        self.kept.get().is_some() || self.warm.strong_count() > 0
     }
 
     /// The whole object as a tree: at hand if it is warm, else parsed for the one who asks.
     pub(crate) fn value(&self) -> Arc<Value> {
-        if let Some(value) = self.kept.get() {
-            return value.clone();
-        }
-        if let Some(value) = &*self.warm.lock() {
-            return value.clone();
-        }
-        Arc::new(self.parsed())
+        self.kept.get().cloned().or_else(|| self.warm.upgrade()).unwrap_or_else(|| Arc::new(self.parsed()))
     }
 
     /// The tree of an object by which the server itself is ruled, such as a role: it keeps it from now on.
     pub(crate) fn kept_value(&self) -> &Value {
-        self.kept.get_or_init(|| self.warm.lock().take().unwrap_or_else(|| Arc::new(self.parsed())))
-    }
-
-    /// Gives it its tree until it is cooled; false if it had it already.
-    pub(super) fn heat(&self) -> bool {
-        let mut warm = self.warm.lock();
-        let cold = warm.is_none() && self.kept.get().is_none();
-        if cold {
-            *warm = Some(Arc::new(self.parsed()));
-        }
-        cold
-    }
-
-    #[cfg(test)]
-    pub(super) fn is_warm(&self) -> bool {
-        self.warm.lock().is_some()
-    }
-
-    pub(super) fn cool(&self) {
-        *self.warm.lock() = None;
+        self.kept.get_or_init(|| self.value())
     }
 
     fn parsed(&self) -> Value {

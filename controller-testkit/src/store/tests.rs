@@ -157,9 +157,10 @@ proptest! {
         let mut store = Store::new();
         let object = store.put("pods", "ns/a", value.clone(), 0);
         value["metadata"]["resourceVersion"] = object.rv.to_string().into();
-        object.cool();
+        store.cool();
         prop_assert_eq!(&*object.value(), &value);
-        prop_assert_eq!(&*store.warmed(&object), &value);
+        let warm = store.warmed("pods", "ns/a").expect("it is there");
+        prop_assert_eq!(&*warm.value(), &value);
         prop_assert_eq!(object.kept_value(), &value);
         let metadata: Value = serde_json::from_slice(object.metadata()).expect("JSON");
         prop_assert_eq!(&metadata, &value["metadata"]);
@@ -179,7 +180,6 @@ fn an_object_that_would_not_read_back_keeps_its_tree() {
         let mut value = object(1);
         value["odd"] = odd.clone();
         let object = Store::new().put("pods", "ns/a", value, 0);
-        object.cool();
         assert_eq!(object.value()["odd"], odd);
     }
 }
@@ -189,13 +189,16 @@ fn only_what_was_used_last_is_warm() {
     let mut store = Store::new();
     let mut value = object(1);
     value["filling"] = "x".repeat(super::WARM / 8).into();
-    let objects: Vec<_> = (0..20).map(|at| store.put("pods", &format!("ns/{at}"), value.clone(), 0)).collect();
-    let warm = |objects: &[Arc<super::Object>]| objects.iter().filter(|object| object.is_warm()).count();
-    assert_eq!(warm(&objects), 7);
-    assert!(!objects[0].is_warm());
-    store.warmed(&objects[0]);
-    assert!(objects[0].is_warm());
-    assert_eq!(warm(&objects), 7);
+    let objects: Vec<_> = (10..30).map(|at| store.put("pods", &format!("ns/{at}"), value.clone(), 0)).collect();
+    let warm = |store: &Store| -> Vec<bool> { store.scan("pods", ALL).map(|(_, object)| object.is_warm()).collect() };
+    let expect = |from: usize| -> Vec<bool> { (0..20).map(|at| at >= from).collect() };
+    assert_eq!(warm(&store), expect(13));
+    let again = store.warmed("pods", "ns/10").expect("it is there");
+    assert!(again.is_warm() && !objects[0].is_warm());
+    assert_eq!(again.text().as_ptr(), objects[0].text().as_ptr(), "they share their bytes");
+    let mut with_the_first = expect(14);
+    with_the_first[0] = true;
+    assert_eq!(warm(&store), with_the_first);
 }
 
 #[test]
