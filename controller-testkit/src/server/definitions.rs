@@ -68,7 +68,7 @@ impl Server {
             .filter(|(other, object)| &***other != name && object.kept_value().pointer("/spec/group") == group)
             .map(|(_, object)| object.clone())
             .collect();
-        establish::accept(definition, others.iter().map(|other| other.kept_value()), now)
+        establish::accept(definition, others.iter().map(|other| &**other.kept_value()), now)
     }
 
     fn owned(&self, old: &Value, new: Value, now: Timestamp) -> Value {

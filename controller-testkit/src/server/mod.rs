@@ -54,6 +54,7 @@ use crate::store::{Event, Store};
 
 pub(crate) use access::Filled;
 pub(crate) use handle::answered;
+pub(crate) use meta::uid as new_uid;
 pub use restore::RestoreError;
 pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
@@ -130,6 +131,11 @@ impl Server {
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
         Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
+    }
+
+    /// Takes this store for the empty one that it has.
+    pub(crate) fn take(&mut self, store: Store) {
+        self.store = store;
     }
 
     /// Keeps the log so long and no longer.

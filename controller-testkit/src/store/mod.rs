@@ -11,6 +11,7 @@
 //! Keys sort as the real server's do, `namespace/name` as one string, since clients can see the order of a list.
 
 mod object;
+mod stencil;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(crate) use object::{Change, Object, frame, write_object};
+pub(crate) use stencil::Stencil;
 
 /// One entry of the log.
 #[derive(Debug)]
@@ -265,17 +267,22 @@ impl Store {
         let Some(rv) = rv_of(&value).filter(|rv| *rv > self.rv) else { return false };
         let (table, key) = self.names(table, key);
         let object = Arc::new(Object::written(value, rv, change, UNKNOWN, &mut self.desk).0);
+        self.commit(change, table, key, object).is_some()
+    }
+
+    /// Does what was done to an object; none if it can't have been.
+    fn commit(&mut self, change: Change, table: Arc<str>, key: Arc<str>, object: Arc<Object>) -> Option<()> {
         let objects = &mut self.tables.entry(table.clone()).or_default().objects;
         let previous = match change {
             Change::Deleted => objects.remove(&key),
             _ => objects.insert(key.clone(), object.clone()),
         };
         if previous.is_none() != (change == Change::Added) {
-            return false;
+            return None;
         }
-        self.rv = rv;
-        self.record(Event { rv, table, key, change, object, previous });
-        true
+        self.rv = object.rv;
+        self.record(Event { rv: object.rv, table, key, change, object, previous });
+        Some(())
     }
 
     /// Forgets the oldest of a log that has more events than `room`, or weighs more than `weight`, a part of it at a time.

@@ -4,6 +4,7 @@
 //! line of the watch event with which it came. Gets, lists, watches and the state file send slices of those bytes; who
 //! needs the tree has it parsed. Objects that have just been written are warm: the store keeps their trees for a while.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -44,7 +45,10 @@ struct Facts {
     api_version: Span,
     metadata: Span,
     labels: Span,
+    uid: Span,
     deleting: bool,
+    /// It has owners or finalizers.
+    bound: bool,
 }
 
 /// A JSON value in a line; an empty one is not there.
@@ -124,7 +128,7 @@ impl Object {
     }
 
     /// The tree of an object by which the server itself is ruled, such as a role: it keeps it from now on.
-    pub(crate) fn kept_value(&self) -> &Value {
+    pub(crate) fn kept_value(&self) -> &Arc<Value> {
         self.kept.get_or_init(|| self.value())
     }
 
@@ -175,6 +179,30 @@ impl Object {
     /// Whether its deletion has been asked for.
     pub(crate) fn is_deleting(&self) -> bool {
         self.facts.deleting
+    }
+
+    /// Whether it has owners or finalizers: what it is for garbage collection can't be told without them.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.facts.bound
+    }
+
+    /// Its uid; empty if it has none.
+    pub(crate) fn uid(&self) -> Cow<'_, str> {
+        match self.at(self.facts.uid) {
+            [b'"', uid @ .., b'"'] if !uid.contains(&b'\\') => String::from_utf8_lossy(uid),
+            uid => Cow::Owned(serde_json::from_slice(uid).unwrap_or_default()),
+        }
+    }
+
+    /// The line of its own change.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// Another object whose line has everything in the same places.
+    pub(super) fn with_line(&self, line: Vec<u8>) -> Self {
+        let Self { rv, written_under, change, facts, .. } = *self;
+        Self { rv, written_under, change, facts, line: line.into(), warm: Weak::new(), kept: OnceLock::new() }
     }
 
     fn at(&self, span: Span) -> &[u8] {
@@ -241,6 +269,8 @@ fn write_metadata(out: &mut Vec<u8>, metadata: &Value, faithful: &mut bool, fact
         write_value(out, value, faithful);
         match name.as_str() {
             "labels" => facts.labels = Span { from, to: place(out) },
+            "uid" => facts.uid = Span { from, to: place(out) },
+            "ownerReferences" | "finalizers" => facts.bound = true,
             "deletionTimestamp" => facts.deleting = !value.is_null(),
             _ => {}
         }

@@ -136,8 +136,8 @@ fn any_object() -> impl Strategy<Value = Value> {
     });
     let labels = prop::option::of(prop::collection::btree_map("[a-c]{1}", ".{0,3}", 0..3));
     let version = prop::option::of(prop_oneof![Just("v1"), Just("v"), Just("apps/v1")]);
-    (tree, labels, version, any::<bool>()).prop_map(|(spec, labels, version, deleting)| {
-        let mut object = json!({"metadata": {"name": "a"}, "spec": spec});
+    (tree, labels, version, any::<bool>(), ".{0,4}").prop_map(|(spec, labels, version, deleting, uid)| {
+        let mut object = json!({"metadata": {"name": "a", "uid": uid}, "spec": spec});
         if let Some(labels) = labels {
             object["metadata"]["labels"] = json!(labels);
         }
@@ -146,6 +146,7 @@ fn any_object() -> impl Strategy<Value = Value> {
         }
         if deleting {
             object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+            object["metadata"]["finalizers"] = json!([uid]);
         }
         object
     })
@@ -161,12 +162,14 @@ proptest! {
         prop_assert_eq!(&*object.value(), &value);
         let warm = store.warmed("pods", "ns/a").expect("it is there");
         prop_assert_eq!(&*warm.value(), &value);
-        prop_assert_eq!(object.kept_value(), &value);
+        prop_assert_eq!(&**object.kept_value(), &value);
         let metadata: Value = serde_json::from_slice(object.metadata()).expect("JSON");
         prop_assert_eq!(&metadata, &value["metadata"]);
         let labels = object.labels().map(Value::from);
         prop_assert_eq!(labels.as_ref(), value["metadata"].get("labels"));
         prop_assert_eq!(object.is_deleting(), value["metadata"].get("deletionTimestamp").is_some());
+        prop_assert_eq!(object.is_bound(), object.is_deleting());
+        prop_assert_eq!(&*object.uid(), value["metadata"]["uid"].as_str().expect("a text"));
         for version in ["v1", "v", "apps/v1", ""] {
             prop_assert_eq!(object.is_of_version(version), value.get("apiVersion").is_some_and(|kept| kept == version));
         }

@@ -146,6 +146,11 @@ impl<'a> Hand<'a> {
         self.server.store().get(&place.table, &place.key).map(|object| Seen(object.value()))
     }
 
+    /// The role in that place, at which it looks often.
+    pub(super) fn role(&self, place: &Place) -> Option<Seen> {
+        self.server.store().get(&place.table, &place.key).map(|object| Seen(object.kept_value().clone()))
+    }
+
     /// The places of all objects of a resource.
     pub(super) fn places(&self, group: &str, plural: &str) -> Vec<Place> {
         self.scan(&format!("{group}/{plural}"), "")
