@@ -31,7 +31,7 @@ impl Look {
 
     /// The object in the resource's version, where that is not how it is stored.
     pub(crate) fn converted(self, resource: &Resource, object: &Object) -> Option<Value> {
-        let same = object.is_of_version(&resource.api_version());
+        let same = object.is_of_version(&resource.group, &resource.version);
         if same && (object.written_under == self.generation || matches!(resource.shape, Shape::Builtin(_))) {
             return None;
         }

@@ -65,7 +65,7 @@ pub(crate) struct Store {
 }
 
 /// Trees of so much JSON stay with their objects.
-const WARM: usize = 1 << 18;
+const WARM: usize = 1 << 17;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -171,12 +171,12 @@ impl Store {
     /// The events of one table after `rv`, oldest first.
     pub(crate) fn events_after<'a>(&'a self, table: &str, rv: u64) -> impl Iterator<Item = &'a Arc<Event>> + use<'a> {
         let log = self.tables.get(table).map(|table| &table.log);
-        log.into_iter().flat_map(move |log| log.range(log.partition_point(|event| event.rv <= rv)..))
+        log.into_iter().flat_map(move |log| log.range(later(log, rv)..))
     }
 
     /// The events of every table after `rv`, oldest first.
     pub(crate) fn all_events_after(&self, rv: u64) -> impl Iterator<Item = &Arc<Event>> {
-        self.log.range(self.log.partition_point(|event| event.rv <= rv)..)
+        self.log.range(later(&self.log, rv)..)
     }
 
     /// Whether a reader of this table that has seen everything up to `rv` has lost an event.
@@ -352,6 +352,16 @@ impl Store {
         let event = Arc::new(event);
         self.tables.entry(event.table.clone()).or_default().log.push_back(event.clone());
         self.log.push_back(event);
+    }
+}
+
+/// Where the events after `rv` begin. Most who ask have seen all but the last few.
+fn later(log: &VecDeque<Arc<Event>>, rv: u64) -> usize {
+    const FEW: usize = 4;
+    let unseen = log.iter().rev().take(FEW).take_while(|event| event.rv > rv).count();
+    match unseen {
+        FEW => log.partition_point(|event| event.rv <= rv),
+        few => log.len() - few,
     }
 }
 

@@ -157,10 +157,14 @@ impl Object {
         &self.line[self.facts.item as usize..self.line.len() - TAIL.len()]
     }
 
-    /// Whether it is kept in that `apiVersion`.
-    pub(crate) fn is_of_version(&self, api_version: &str) -> bool {
-        let stored = self.at(self.facts.api_version);
-        stored.len() == api_version.len() + 2 && stored[1..=api_version.len()] == *api_version.as_bytes()
+    /// Whether it is kept in that version of that group.
+    pub(crate) fn is_of_version(&self, group: &str, version: &str) -> bool {
+        let stored = self.at(self.facts.api_version).strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\""));
+        let stored = match group {
+            "" => stored,
+            _ => stored.and_then(|text| text.strip_prefix(group.as_bytes())?.strip_prefix(b"/")),
+        };
+        stored.is_some_and(|stored| stored == version.as_bytes())
     }
 
     /// The JSON of its metadata.

@@ -62,11 +62,15 @@ impl Stencil {
             let next = uids.len();
             uids.entry(uid).or_insert(next);
             let mut holes = Vec::new();
-            let texts = uids.iter().map(|(uid, number)| (uid.as_str(), Hole::Uid(*number)));
-            let times = [(moment.seconds.as_str(), Hole::Seconds), (moment.micros.as_str(), Hole::Micros)];
             let line = String::from_utf8_lossy(event.object.line());
-            for (text, hole) in texts.chain(times) {
+            for (text, hole) in [(&moment.seconds, Hole::Seconds), (&moment.micros, Hole::Micros)] {
                 holes.extend(line.match_indices(text).map(|(place, _)| (place, hole)));
+            }
+            // Of uids there are too many to look for each. They stand in quotes, which in a field's name are escaped.
+            let mut from = 0;
+            for text in line.split('"') {
+                holes.extend(uids.get(text.trim_end_matches('\\')).map(|number| (from, Hole::Uid(*number))));
+                from += text.len() + 1;
             }
             let Event { table, key, change, object, .. } = &**event;
             Drawn { table: table.clone(), key: key.clone(), change: *change, object: object.clone(), holes }

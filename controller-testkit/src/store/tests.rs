@@ -170,8 +170,9 @@ proptest! {
         prop_assert_eq!(object.is_deleting(), value["metadata"].get("deletionTimestamp").is_some());
         prop_assert_eq!(object.is_bound(), object.is_deleting());
         prop_assert_eq!(&*object.uid(), value["metadata"]["uid"].as_str().expect("a text"));
-        for version in ["v1", "v", "apps/v1", ""] {
-            prop_assert_eq!(object.is_of_version(version), value.get("apiVersion").is_some_and(|kept| kept == version));
+        for (group, version, whole) in [("", "v1", "v1"), ("", "v", "v"), ("apps", "v1", "apps/v1"), ("", "", "")] {
+            let kept = value.get("apiVersion").is_some_and(|kept| kept == whole);
+            prop_assert_eq!(object.is_of_version(group, version), kept);
         }
     }
 }
