@@ -48,7 +48,7 @@ impl Server {
     /// The uid of a service account.
     pub(super) fn account(&self, namespace: &str, name: &str) -> Option<String> {
         let account = self.store.get("/serviceaccounts", &key(Some(namespace), name))?;
-        Some(meta::text(&account.value, "uid").to_owned())
+        Some(meta::text(&account.value(), "uid").to_owned())
     }
 
     /// Refuses a role or a binding that gives more than its writer has.

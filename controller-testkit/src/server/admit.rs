@@ -58,7 +58,7 @@ impl Server {
                 .store
                 .scan(PRIORITY_CLASSES, Range { prefix: "", from: "" })
                 .map(|(_, class)| class)
-                .find(|class| class.value.get("globalDefault") == Some(&Value::Bool(true))),
+                .find(|class| class.value().get("globalDefault") == Some(&Value::Bool(true))),
             name => match self.store.get(PRIORITY_CLASSES, name) {
                 None => {
                     let why = format!("no PriorityClass with name {name} was found");
@@ -68,11 +68,11 @@ impl Server {
                 found => found,
             },
         };
-        let Some(found) = found else { return Ok(()) };
+        let Some(found) = found.map(|found| found.value()) else { return Ok(()) };
         let spec = meta::members(meta::entry(pod, "spec"));
-        spec.insert("priorityClassName".into(), meta::name(&found.value).into());
+        spec.insert("priorityClassName".into(), meta::name(&found).into());
         for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {
-            if let Some(value) = found.value.get(from) {
+            if let Some(value) = found.get(from) {
                 spec.entry(to).or_insert_with(|| value.clone());
             }
         }

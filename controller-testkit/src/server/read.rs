@@ -131,7 +131,7 @@ impl Server {
                 break;
             }
             last = Some(key);
-            if scope.selects(object) {
+            if scope.selects(key, object) {
                 items.push(object);
             }
         }
@@ -241,8 +241,10 @@ pub(crate) fn answer_list(
     }
     body.extend_from_slice(b",\"items\":[");
     for (index, object) in items.iter().enumerate() {
-        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-        body.extend_from_slice(&look.item(resource, object));
+        if index > 0 {
+            body.push(b',');
+        }
+        look.item(&mut body, resource, object);
     }
     body.extend_from_slice(b"]}");
     match accepted.yaml.then(|| serde_json::from_slice(&body)) {

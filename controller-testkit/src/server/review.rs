@@ -143,7 +143,8 @@ impl Server {
         let account =
             self.find(&target.resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default())?;
         let mut request = writing.parse(("authentication.k8s.io/v1", "TokenRequest"), true)?.value;
-        let (name, uid) = (meta::name(&account.value).to_owned(), meta::text(&account.value, "uid").to_owned());
+        let account = account.value();
+        let (name, uid) = (meta::name(&account).to_owned(), meta::text(&account, "uid").to_owned());
         let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
         if seconds < LEAST {
             let why = "may not specify a duration less than 10 minutes";
