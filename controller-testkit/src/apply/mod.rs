@@ -7,6 +7,7 @@
 //! Owners are told apart by name, operation, version and subresource. Field paths are taken to be the same in all
 //! versions of a kind.
 
+mod last;
 mod managers;
 mod node;
 mod set;
@@ -17,6 +18,8 @@ mod tests;
 
 use serde_json::Value;
 
+pub(crate) use self::last::keep_last_applied;
+use self::last::last_applied;
 use self::managers::of_nobody;
 pub(crate) use self::managers::{Manager, Managers, Operation, Owned};
 pub(crate) use self::node::Node;
@@ -161,8 +164,7 @@ fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, wr
 /// What kubectl applied on the client's side, before it applied on the server's: it is its own, whatever the name of the
 /// owner. Only what still is as it was applied counts.
 fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
-    const LAST: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
-    let last = live.pointer(LAST).and_then(Value::as_str).filter(|_| writer.manager.name == "kubectl");
+    let last = last_applied(live).filter(|_| writer.manager.name == "kubectl");
     let Some(last) = last.and_then(|last| serde_json::from_str::<Value>(last).ok()) else { return Set::default() };
     let comparison = compare(node, &last, live);
     let set = fields(node, &last).difference(&comparison.modified);

@@ -150,6 +150,9 @@ pub(super) fn apply_to(
         Refused::Misfit(why) => misfit(&why),
         Refused::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
     })?;
+    if writer.manager.name == "kubectl" {
+        apply::keep_last_applied(&mut new, wanted);
+    }
     let whole = new.clone();
     shape::decode(resource, &mut new).map_err(|fault| {
         let fault = FieldError::invalid("patch", &whole.to_string(), fault);

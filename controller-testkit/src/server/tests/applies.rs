@@ -239,6 +239,10 @@ fn kubectl_takes_over_what_it_applied_on_the_clients_side() {
     rig.apply(path, "other", "", &map("a", json!({"x": "2"}))).is(409);
     let taken = rig.apply(path, "kubectl", "", &map("a", json!({"x": "2"}))).is(200);
     assert_eq!(taken.body["data"], json!({"x": "2", "y": "1"}));
+    // Whoever goes back to the client's side finds what was applied last, without owning the note of it.
+    let last = &taken.body["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
+    assert_eq!(*last, format!("{}\n", map("a", json!({"x": "2"}))));
+    assert!(!owners(&taken).iter().any(|owner| owner.starts_with("kubectl Apply") && owner.contains("annotations")));
     // What somebody changed since is not kubectl's.
     rig.merge(path, "editor", &json!({"data": {"y": "3"}})).is(200);
     let refused = rig.apply(path, "kubectl", "", &map("a", json!({"y": "2"}))).is(409);
