@@ -6,6 +6,7 @@
 
 // The modules stand in the order in which a request meets them.
 mod access;
+mod first;
 mod handle;
 mod route;
 mod query;

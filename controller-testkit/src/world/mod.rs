@@ -104,6 +104,7 @@ impl World {
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
         let resumed = server.store().tables().next().is_some();
         furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
+        server.furnish_classes(now, rng);
         if server.gate().authorization == Authorization::Rbac {
             let filled = if self.reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
             server.furnish_roles(filled, now, rng);
