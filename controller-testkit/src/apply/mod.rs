@@ -133,15 +133,20 @@ pub(crate) fn applied(
     }
     let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
     let set = writer.own(&fields(node, wanted));
-    let time = if set == last.set && last.time.is_some() { last.time.clone() } else { Some(writer.time.clone()) };
     let merged = merge(node, live, wanted);
-    managers.0.insert(writer.manager.clone(), Owned { set, time });
+    managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
     let new = pruned(node, merged, &managers, &last.set);
     let conflicts = conflicts(node, live, &new, &managers, writer);
     if !force && !conflicts.is_empty() {
         return Err(Refused::Conflicts(conflicts));
     }
-    let (mut managers, _) = taken(node, live, &new, managers, writer);
+    let (mut managers, comparison) = taken(node, live, &new, managers, writer);
+    // Whoever only comes to own something, and changes nothing, is not noted as having been there.
+    if let Some(owned) = managers.0.get_mut(&writer.manager)
+        && !comparison.is_same()
+    {
+        owned.time = Some(writer.time.clone());
+    }
     managers.0.retain(|_, owned| !owned.set.is_empty());
     Ok((new, managers))
 }
