@@ -72,6 +72,27 @@ fn role(rig: &mut Rig, name: &str, rules: Value) {
 }
 
 #[test]
+fn who_asks_for_a_certificate_is_known_from_the_request() {
+    use base64::Engine;
+
+    let mut rig = rig();
+    role(&mut rig, "asks", json!([{"apiGroups": ["*"], "resources": ["certificatesigningrequests"], "verbs": ["*"]}]));
+    bind(&mut rig, "asks", "bob");
+    let request = base64::engine::general_purpose::STANDARD.encode("-----BEGIN CERTIFICATE REQUEST-----");
+    let spec = json!({
+        "request": request, "signerName": "example.com/x", "usages": ["client auth"],
+        "username": "jane", "groups": ["system:masters"], "extra": {"a": ["b"]},
+    });
+    let bob = User::new("bob").group("people").uid("2");
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let made =
+        as_user(&mut rig, &bob, &format!("POST {path}"), json!({"metadata": {"name": "a"}, "spec": spec})).is(201);
+    let told = |member: &str| made.body["spec"][member].clone();
+    assert_eq!((told("username"), told("uid"), told("extra")), (json!("bob"), json!("2"), Value::Null));
+    assert_eq!(told("groups"), json!(["people", "system:authenticated"]));
+}
+
+#[test]
 fn a_token_says_who_asks() {
     let mut rig = rig();
     let mut check = |token: &str, path: &str, code: u16, message: &str| {
