@@ -75,7 +75,7 @@ kubectl: (kubectl-bin "1.37.1")
     #!/usr/bin/env bash
     set -euo pipefail
     kubectls={{tools}}/kubectl-1.37.1/bin/kubectl
-    if kubectl version --client 2>/dev/null | grep -q 'v1\.32\.'; then kubectls=$(command -v kubectl):$kubectls; fi
+    if [[ "$(kubectl version --client 2>/dev/null)" == *v1.32.* ]]; then kubectls=$(command -v kubectl):$kubectls; fi
     KUBECTL=$kubectls cargo test -q -p tests --test kubectl prints -- --nocapture | tee >(cat >&2) | grep '^kubectl'
 
 # Records anew what both versions of kubectl print beside a real kube-apiserver, twice each.
