@@ -8,6 +8,7 @@ mod check;
 mod defaults;
 mod normal;
 mod quantity;
+mod restore;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod validate;
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, zero};
+pub(crate) use restore::{misfit, printed};
 pub(crate) use strategy::{prepare_create, prepare_update};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
 pub(crate) use validate::{validate, validate_resize, validate_status};

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::scope::key;
 use super::{Server, meta};
+use crate::auth::User;
 use crate::catalog::Resource;
 use crate::status::{ApiError, Subject};
 use crate::store::Range;
@@ -17,6 +18,7 @@ impl Server {
         resource: &Resource,
         namespace: Option<&str>,
         object: &mut Value,
+        user: &User,
     ) -> Result<(), ApiError> {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Pod") => {
@@ -33,6 +35,10 @@ impl Server {
             }
             ("", "PersistentVolume") => {
                 protect(object, "kubernetes.io/pv-protection");
+                Ok(())
+            }
+            ("certificates.k8s.io", "CertificateSigningRequest") => {
+                sign(object, user);
                 Ok(())
             }
             _ => Ok(()),
@@ -77,6 +83,17 @@ impl Server {
             }
         }
         Ok(())
+    }
+}
+
+/// Who asks for a certificate is known from the request, whatever is written in it.
+fn sign(request: &mut Value, user: &User) {
+    let spec = meta::members(meta::entry(request, "spec"));
+    for member in ["username", "uid", "groups", "extra"] {
+        spec.remove(member);
+    }
+    if let Value::Object(who) = user.to_value() {
+        spec.extend(who);
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Server, meta, owners, shape};
 use crate::apply::{self, Managers, Node, Operation, Refused};
 use crate::catalog::{Resource, Shape, split_api_version};
 use crate::field::{FieldError, kind_of};
+use crate::kinds;
 use crate::patch::{self, JsonPatch};
 use crate::status::{ApiError, Subject};
 
@@ -150,6 +151,9 @@ pub(super) fn apply_to(
         Refused::Misfit(why) => misfit(&why),
         Refused::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
     })?;
+    if writer.manager.name == "kubectl" {
+        apply::keep_last_applied(&mut new, wanted);
+    }
     let whole = new.clone();
     shape::decode(resource, &mut new).map_err(|fault| {
         let fault = FieldError::invalid("patch", &whole.to_string(), fault);
@@ -201,7 +205,7 @@ impl Server {
         }
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
-            read_patched(resource, new, &duplicates, cx)
+            read_patched(resource, new, &patch, &duplicates, cx)
         };
         let part = Part::of(target.subresource.as_deref());
         let name = target.name.as_deref().unwrap_or_default();
@@ -228,13 +232,19 @@ fn object(bytes: &[u8], prefix: &str) -> Result<Body, ApiError> {
 fn read_patched(
     resource: &Resource,
     mut new: Value,
+    patch: &Patch,
     duplicates: &[String],
     cx: &mut Cx<'_>,
 ) -> Result<Value, ApiError> {
     let text = |member: &str| new.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
+    // A strategic patch is shown itself, since the object is made of it without another text in between.
     let unreadable = |new: &Value, fault: String| {
-        let fault = FieldError::invalid("patch", &new.to_string(), fault);
+        let shown = match patch {
+            Patch::Strategic(patch) => kinds::printed(patch),
+            _ => new.to_string(),
+        };
+        let fault = FieldError::invalid("patch", &shown, fault);
         ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
     };
     if kind != resource.kind || version != resource.api_version() {
@@ -254,7 +264,13 @@ fn read_patched(
     }
     let whole = new.clone();
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
-    let unknown = unknown.map_err(|fault| unreadable(&whole, fault))?;
+    let unknown = unknown.map_err(|fault| {
+        let fault = match (patch, &resource.shape) {
+            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
+            _ => fault,
+        };
+        unreadable(&whole, fault)
+    })?;
     strictness(unknown, duplicates.to_vec(), cx).map_err(|fault| unreadable(&whole, fault))?;
     Ok(new)
 }

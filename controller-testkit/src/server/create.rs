@@ -73,7 +73,7 @@ impl Server {
         if resource.manages_generation {
             metadata.insert("generation".into(), 1.into());
         }
-        self.admit_new(resource, namespace, &mut object)?;
+        self.admit_new(resource, namespace, &mut object, &cx.user)?;
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {

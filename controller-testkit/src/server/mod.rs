@@ -6,7 +6,9 @@
 
 // The modules stand in the order in which a request meets them.
 mod access;
+mod first;
 mod handle;
+mod open_api;
 mod route;
 mod query;
 mod accept;

@@ -154,7 +154,7 @@ pub(crate) fn settle_changed(
             match part {
                 Part::Main => kinds::validate(resource, object, Some(old)),
                 Part::Status => kinds::validate_status(resource, object, old),
-                Part::Resize => kinds::validate_resize(object),
+                Part::Resize => kinds::validate_resize(object, old),
                 _ => Vec::new(),
             }
         }

@@ -35,6 +35,7 @@ fn by_requests(
     rng: &mut fastrand::Rng,
 ) {
     furniture::furnish(&mut Hand::new(server, now, rng), reach);
+    server.furnish_classes(now, rng);
     if authorization == Authorization::Rbac {
         let filled = if reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
         server.furnish_roles(filled, now, rng);
