@@ -26,6 +26,9 @@ use self::typed::{check, compare, fields, merge, without};
 /// Who owned everything of an object that nobody had applied or recorded before.
 const BEFORE: &str = "before-first-apply";
 
+/// The annotation in which kubectl keeps what it applied on the client's side.
+pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// One writer at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
@@ -161,8 +164,8 @@ fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, wr
 /// What kubectl applied on the client's side, before it applied on the server's: it is its own, whatever the name of the
 /// owner. Only what still is as it was applied counts.
 fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
-    const LAST: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
-    let last = live.pointer(LAST).and_then(Value::as_str).filter(|_| writer.manager.name == "kubectl");
+    let last = live.pointer("/metadata/annotations").and_then(|annotations| annotations.get(LAST_APPLIED));
+    let last = last.and_then(Value::as_str).filter(|_| writer.manager.name == "kubectl");
     let Some(last) = last.and_then(|last| serde_json::from_str::<Value>(last).ok()) else { return Set::default() };
     let comparison = compare(node, &last, live);
     let set = fields(node, &last).difference(&comparison.modified);

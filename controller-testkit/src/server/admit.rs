@@ -31,6 +31,10 @@ impl Server {
                 protect(object, "kubernetes.io/pvc-protection");
                 Ok(())
             }
+            ("storage.k8s.io", "VolumeAttributesClass") => {
+                protect(object, "kubernetes.io/vac-protection");
+                Ok(())
+            }
             ("", "PersistentVolume") => {
                 protect(object, "kubernetes.io/pv-protection");
                 Ok(())

@@ -70,7 +70,8 @@ impl Server {
         let metadata = meta::of(&mut object);
         metadata.insert("uid".into(), meta::uid(cx.rng).into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
-        if resource.manages_generation {
+        // A driver of volumes has a generation once it was changed.
+        if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
         self.admit_new(resource, namespace, &mut object)?;

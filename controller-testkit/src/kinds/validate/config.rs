@@ -133,3 +133,11 @@ pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
         f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
     }
 }
+
+/// A bundle that is not empty; its certificates are not read.
+pub(super) fn trust_bundle(new: &At<'_>, f: &mut Faults) {
+    let bundle = new.at("spec.trustBundle");
+    if !bundle.text().contains("-----BEGIN CERTIFICATE-----") {
+        f.invalid_as(&bundle, "<value omitted>", "at least one trust anchor must be provided");
+    }
+}

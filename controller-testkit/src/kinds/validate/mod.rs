@@ -28,7 +28,8 @@ mod workload;
 
 use serde_json::Value;
 
-use self::at::{At, Faults};
+pub(super) use self::at::At;
+use self::at::Faults;
 use crate::catalog::Resource;
 use crate::field::FieldError;
 
@@ -41,6 +42,23 @@ pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) 
         ("apps", "DaemonSet") => workload::daemons(&new, &mut faults),
         ("batch", "Job") => batch::counts(&new, &At::root(old), &mut faults),
         _ => {}
+    }
+    faults.into_inner()
+}
+
+/// What is wrong with a change of a pod's ephemeral containers: they only ever come.
+pub(crate) fn validate_ephemeral(object: &Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let list = At::root(object).at("spec.ephemeralContainers");
+    for before in At::root(old).at("spec.ephemeralContainers").items() {
+        let name = before.field("name").text();
+        match list.items().iter().find(|now| now.field("name").text() == name) {
+            None => faults.forbidden(&list, format!("existing ephemeral containers {name:?} may not be removed\n")),
+            Some(now) if now.value != before.value => {
+                faults.forbidden(&list, format!("existing ephemeral containers {name:?} may not be changed\n"));
+            }
+            Some(_) => {}
+        }
     }
     faults.into_inner()
 }
@@ -92,6 +110,7 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
         ("scheduling.k8s.io", "PriorityClass") => config::priority_class(&new, old, f),
         ("certificates.k8s.io", "CertificateSigningRequest") if old.is_none() => config::signing_request(&new, f),
+        ("certificates.k8s.io", "ClusterTrustBundle") => config::trust_bundle(&new, f),
         ("coordination.k8s.io", "Lease") => records::lease(&new, f),
         _ => {}
     }
