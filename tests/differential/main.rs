@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use accepted::Accepted;
 use difference::differences;
-use play::Player;
+use play::{Past, Player};
 use scenario::Scenario;
 
 fn folder() -> PathBuf {
@@ -64,7 +64,8 @@ fn embedded(scenario: &Scenario) -> Result<Vec<Value>> {
             .token("admin-token", User::new("admin").uid("1").group("system:masters"))
             .token("bob-token", User::new("bob").uid("2").group("people"))
             .build();
-        let player = Player { client: cluster.client(), now: &|| cluster.now() };
+        let forget = || cluster.faults().forget();
+        let player = Player { client: cluster.client(), now: &|| cluster.now(), past: Past::Embedded(&forget) };
         player.play(scenario).await
     })
 }

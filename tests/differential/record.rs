@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::difference::differences;
-use super::play::Player;
+use super::play::{Past, Player};
 use super::scenario::Scenario;
 
 /// The folder with the programs `kube-apiserver` and `etcd`, if recordings are to be made.
@@ -57,7 +57,8 @@ async fn play(programs: &Path, scenarios: impl Iterator<Item = &Scenario>) -> Re
     let mut answers = Vec::new();
     for scenario in scenarios {
         let now = &Timestamp::now;
-        answers.push(Player { client: real.client.clone(), now }.play(scenario).await?);
+        let past = Past::Etcd(real.etcd.clone());
+        answers.push(Player { client: real.client.clone(), now, past }.play(scenario).await?);
     }
     Ok(answers)
 }
@@ -65,6 +66,7 @@ async fn play(programs: &Path, scenarios: impl Iterator<Item = &Scenario>) -> Re
 /// A real server, until it is dropped.
 struct Real {
     client: Client,
+    etcd: Client,
     programs: Vec<Child>,
     _folder: TempDir,
 }
@@ -134,7 +136,12 @@ impl Real {
         let mut config = Config::new(format!("https://127.0.0.1:{port}").parse()?);
         config.accept_invalid_certs = true;
         config.default_retry = false;
-        let real = Real { client: Client::try_from(config)?, programs: vec![etcd, server], _folder: folder };
+        let real = Real {
+            client: Client::try_from(config)?,
+            etcd: Client::try_from(Config::new(store.parse()?))?,
+            programs: vec![etcd, server],
+            _folder: folder,
+        };
         for _ in 0..600 {
             let request = http::Request::get("/readyz").header("Authorization", "Bearer admin-token");
             if let Ok(answer) = real.client.send(request.body(Vec::new().into())?).await

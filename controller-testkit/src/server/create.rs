@@ -59,10 +59,10 @@ impl Server {
             part: "",
             namespace: namespace.unwrap_or_default(),
             name: &asked,
-            new: Some(&shown),
+            new: None,
             old: None,
         };
-        if let Some(mutated) = self.mutate(&change, cx)? {
+        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
         }
@@ -95,16 +95,7 @@ impl Server {
         }
         shape::tidy(resource, &mut object);
         managers.put(&mut object);
-        let change = Reviewed {
-            operation: Operation::Create,
-            resource,
-            part: "",
-            namespace: namespace.unwrap_or_default(),
-            name: &name,
-            new: Some(&object),
-            old: None,
-        };
-        self.approve(&change, cx)?;
+        self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match meta::is_deleting(&existing.value) {
