@@ -25,6 +25,13 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("batch", "Job") => job(object, has_labels),
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        // Leaders are not elected by the server, so that nobody may say how.
+        ("coordination.k8s.io", "Lease") => {
+            if let Some(spec) = member(object, "", "spec") {
+                spec.remove("strategy");
+                spec.remove("preferredHolder");
+            }
+        }
         _ => {}
     }
 }

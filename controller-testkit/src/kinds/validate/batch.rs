@@ -48,6 +48,9 @@ fn job_spec(spec: &At<'_>, f: &mut Faults) {
     for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
         f.not_negative(&spec.field(field));
     }
+    if spec.field("maxFailedIndexes").is_set() && !spec.field("backoffLimitPerIndex").is_set() {
+        f.required(&spec.field("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
+    }
     let mode = spec.field("completionMode");
     f.one_of_if_set(&mode, &["NonIndexed", "Indexed"]);
     let is_indexed = mode.text() == "Indexed";
@@ -66,9 +69,6 @@ fn job_spec(spec: &At<'_>, f: &mut Faults) {
                 f.invalid(&spec.field(field), "requires indexed completion mode");
             }
         }
-    }
-    if spec.field("maxFailedIndexes").is_set() && !spec.field("backoffLimitPerIndex").is_set() {
-        f.required(&spec.field("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
     }
     manager(&spec.field("managedBy"), f);
     failures(&spec.field("podFailurePolicy"), spec, f);
@@ -115,7 +115,7 @@ fn failures(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
         let (codes, conditions) = (rule.field("onExitCodes"), rule.field("onPodConditions"));
         match (codes.is_set(), !conditions.is_empty()) {
             (true, true) => f.invalid(&rule, "specifying both OnExitCodes and OnPodConditions is not supported"),
-            (false, false) => f.invalid(&rule, "specifying one of OnExitCodes and OnPodConditions is required"),
+            (false, false) => f.unshown(&rule, "specifying one of OnExitCodes and OnPodConditions is required"),
             _ => {}
         }
         if codes.is_set() {

@@ -7,6 +7,7 @@
 
 mod at;
 mod batch;
+mod cluster;
 mod config;
 mod container;
 mod cron;
@@ -108,7 +109,14 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         }
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
+        ("scheduling.k8s.io", "PriorityClass") if old.is_none() => cluster::priority_class(&new, f),
         ("scheduling.k8s.io", "PriorityClass") => config::priority_class(&new, old, f),
+        ("storage.k8s.io", "StorageClass") if old.is_none() => cluster::storage_class(&new, f),
+        ("", "PersistentVolume") if old.is_none() => cluster::volume(&new, f),
+        ("", "Endpoints") => cluster::endpoints(&new, f),
+        ("discovery.k8s.io", "EndpointSlice") => cluster::slice(&new, f),
+        ("node.k8s.io", "RuntimeClass") if old.is_none() => cluster::runtime_class(&new, f),
+        ("networking.k8s.io", "IngressClass") if old.is_none() => cluster::ingress_class(&new, f),
         ("certificates.k8s.io", "CertificateSigningRequest") if old.is_none() => config::signing_request(&new, f),
         ("certificates.k8s.io", "ClusterTrustBundle") => config::trust_bundle(&new, f),
         ("coordination.k8s.io", "Lease") => records::lease(&new, f),
