@@ -251,7 +251,7 @@ impl ApiError {
     pub(crate) fn invalid(kind: Subject<'_>, name: &str, errors: &[FieldError]) -> Self {
         let mut details = kind.details(name);
         for error in errors {
-            let cause = json!({"reason": error.cause.as_str(), "message": error.message.as_str(), "field": error.field.as_str()});
+            let cause = error.to_cause();
             // What is told twice in the same words is told once.
             if !details.causes.contains(&cause) {
                 details.causes.push(cause);

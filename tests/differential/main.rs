@@ -5,7 +5,7 @@
 //! meant, each with its reason; docs/apiserver.md prints it.
 //!
 //! `just differential` tells how many answers are equal, `just record-apiserver` makes the recordings anew, and
-//! `SCENARIO=watches` leaves all others out of either.
+//! `SCENARIO=watches,lists` leaves all others out of either.
 
 mod accepted;
 mod difference;
@@ -24,14 +24,14 @@ use serde_json::Value;
 
 use accepted::Accepted;
 use difference::differences;
-use play::Player;
+use play::{Past, Player};
 use scenario::Scenario;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("differential")
 }
 
-/// Every scenario, or the one that was asked for, by name.
+/// Every scenario, or those that were asked for, by the beginnings of their names.
 fn scenarios() -> Result<Vec<Scenario>> {
     let wanted = std::env::var("SCENARIO").ok();
     let mut paths: Vec<PathBuf> =
@@ -40,7 +40,7 @@ fn scenarios() -> Result<Vec<Scenario>> {
     let mut scenarios = Vec::new();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "http")) {
         let name = path.file_stem().and_then(|stem| stem.to_str()).context("a name in plain letters")?;
-        if wanted.as_ref().is_none_or(|wanted| name.starts_with(wanted.as_str())) {
+        if wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|wanted| name.starts_with(wanted))) {
             let text = fs::read_to_string(path)?;
             scenarios.push(Scenario::parse(name, &text).with_context(|| path.display().to_string())?);
         }
@@ -65,7 +65,8 @@ fn embedded(scenario: &Scenario) -> Result<Vec<Value>> {
             .token("admin-token", User::new("admin").uid("1").group("system:masters"))
             .token("bob-token", User::new("bob").uid("2").group("people"))
             .build();
-        let player = Player { client: cluster.client(), now: &|| cluster.now() };
+        let forget = || cluster.faults().forget();
+        let player = Player { client: cluster.client(), now: &|| cluster.now(), past: Past::Embedded(&forget) };
         player.play(scenario).await
     })
 }

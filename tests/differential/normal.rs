@@ -93,6 +93,8 @@ impl Normal {
                     .into_iter()
                     .map(|(key, value)| {
                         let value = self.value(&key, value, moment);
+                        // An owner's uid is the key of its item in a field set.
+                        let key = if key.starts_with("k:") { self.without_uids_and_times(&key) } else { key };
                         (key, value)
                     })
                     .collect()

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::normal;
 use super::scenario::{Act, Scenario, Step, Until};
@@ -19,6 +21,41 @@ use super::scenario::{Act, Scenario, Step, Until};
 pub(crate) struct Player<'a> {
     pub(crate) client: Client,
     pub(crate) now: &'a dyn Fn() -> Timestamp,
+    pub(crate) past: Past<'a>,
+}
+
+/// How a server is made to forget.
+pub(crate) enum Past<'a> {
+    Embedded(&'a dyn Fn()),
+    /// By its etcd, and the key under which servers tell each other of it.
+    Etcd(Client),
+}
+
+/// How long a real server takes to notice: it looks every 15 s.
+const NOTICED: Duration = Duration::from_secs(17);
+
+impl Past<'_> {
+    async fn forget(&self) -> Result<()> {
+        let etcd = match self {
+            Self::Embedded(forget) => {
+                forget();
+                return Ok(());
+            }
+            Self::Etcd(etcd) => etcd,
+        };
+        let ask = async |path: &str, body: Value| -> Result<Value> {
+            let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+            let answer = etcd.send(request.body(body.to_string().into_bytes().into())?).await?;
+            Ok(serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?)
+        };
+        let seen = ask("/v3/kv/range", json!({"key": STANDARD.encode("compact_rev_key")})).await?;
+        let revision = seen["header"]["revision"].as_str().context("etcd tells its revision")?.to_owned();
+        let note = json!({"key": STANDARD.encode("compact_rev_key"), "value": STANDARD.encode(&revision)});
+        ask("/v3/kv/put", note).await?;
+        ask("/v3/kv/compaction", json!({"revision": revision})).await?;
+        tokio::time::sleep(NOTICED).await;
+        Ok(())
+    }
 }
 
 /// How long an answer or an event may take.
@@ -62,6 +99,10 @@ impl Player<'_> {
             Act::Read { stream, lines } => Some((stream, *lines)),
             Act::End { stream } => Some((stream, usize::MAX)),
             Act::Ask { .. } => None,
+            Act::Forget => {
+                self.past.forget().await?;
+                return Ok(Value::Object(told));
+            }
         };
         if let Some((name, lines)) = events {
             let stream = streams.get_mut(name).context("no such stream is open")?;
@@ -130,10 +171,7 @@ impl Player<'_> {
             };
         }
         let body = match step.body.strip_prefix("base64 ") {
-            Some(code) => {
-                use base64::Engine;
-                base64::engine::general_purpose::STANDARD.decode(code.replace('\n', ""))?
-            }
+            Some(code) => STANDARD.decode(code.replace('\n', ""))?,
             None => unfolded(&filled(&step.body, known)).into_bytes(),
         };
         let (head, body) = self.send(request.body(body.into())?).await?.into_parts();

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 pub(crate) struct Real {
     /// Its address: `https://127.0.0.1:6443`.
     pub(crate) url: String,
+    /// The address of what it keeps everything in.
+    store: String,
     programs: Vec<Child>,
     _folder: TempDir,
 }
@@ -34,6 +36,11 @@ impl Real {
         config.accept_invalid_certs = true;
         config.default_retry = false;
         Ok(Client::try_from(config)?)
+    }
+
+    /// To what it keeps everything in, which speaks JSON as well.
+    pub(crate) fn etcd(&self) -> Result<Client> {
+        Ok(Client::try_from(Config::new(self.store.parse()?))?)
     }
 
     pub(crate) async fn start(programs: &Path) -> Result<Self> {
@@ -89,7 +96,7 @@ impl Real {
             ],
         )?;
         let url = format!("https://127.0.0.1:{port}");
-        let real = Real { url, programs: vec![etcd, server], _folder: folder };
+        let real = Real { url, store, programs: vec![etcd, server], _folder: folder };
         let client = real.client()?;
         for _ in 0..600 {
             let request = http::Request::get("/readyz").header("Authorization", "Bearer admin-token");

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::difference::differences;
-use super::play::Player;
+use super::play::{Past, Player};
 use super::real::Real;
 use super::scenario::Scenario;
 
@@ -53,7 +53,8 @@ async fn play(programs: &Path, scenarios: impl Iterator<Item = &Scenario>) -> Re
     let mut answers = Vec::new();
     for scenario in scenarios {
         let now = &Timestamp::now;
-        answers.push(Player { client: real.client()?, now }.play(scenario).await?);
+        let past = Past::Etcd(real.etcd()?);
+        answers.push(Player { client: real.client()?, now, past }.play(scenario).await?);
     }
     Ok(answers)
 }

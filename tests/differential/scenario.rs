@@ -9,6 +9,8 @@
 //! - `> until code 200` and `> until /status/phase "Active"` repeat the request until that is so;
 //! - `> as w` opens a stream, from which `READ w 3` takes the next three lines, and `END w` what is left until its end.
 //!
+//! `FORGET` compacts the store up to now: what was before can't be listed any more.
+//!
 //! `{{ns}}` is a namespace of the scenario's own, and `@x100` within a body is so many letters.
 
 use std::collections::BTreeMap;
@@ -36,9 +38,19 @@ pub(crate) struct Step {
 }
 
 pub(crate) enum Act {
-    Ask { method: String, path: String },
-    Read { stream: String, lines: usize },
-    End { stream: String },
+    Ask {
+        method: String,
+        path: String,
+    },
+    Read {
+        stream: String,
+        lines: usize,
+    },
+    End {
+        stream: String,
+    },
+    /// The server is to forget what was before.
+    Forget,
 }
 
 impl Default for Act {
@@ -53,7 +65,7 @@ pub(crate) enum Until {
     Value(String, Value),
 }
 
-const METHODS: [(&str, &str, &str); 13] = [
+const METHODS: [(&str, &str, &str); 14] = [
     ("GET", "GET", ""),
     ("HEAD", "HEAD", ""),
     ("OPTIONS", "OPTIONS", ""),
@@ -67,6 +79,7 @@ const METHODS: [(&str, &str, &str); 13] = [
     ("APPLY", "PATCH", "application/apply-patch+yaml"),
     ("READ", "", ""),
     ("END", "", ""),
+    ("FORGET", "", ""),
 ];
 
 impl Scenario {
@@ -116,6 +129,7 @@ impl Step {
         let act = match words[..] {
             ["READ", stream, lines] => Act::Read { stream: stream.to_owned(), lines: lines.parse()? },
             ["END", stream] => Act::End { stream: stream.to_owned() },
+            ["FORGET"] => Act::Forget,
             [_, path] => Act::Ask { method: method.to_owned(), path: path.to_owned() },
             _ => bail!("a request line has a method and a path without spaces: {line}"),
         };

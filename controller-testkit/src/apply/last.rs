@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::field::echo;
+
 const NAME: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// All annotations of an object together are no longer than this.
@@ -23,7 +25,7 @@ pub(crate) fn keep_last_applied(object: &mut Value, wanted: &Value) {
         annotations.remove(NAME);
     }
     let Some(Value::Object(annotations)) = object.pointer_mut("/metadata/annotations") else { return };
-    annotations.insert(NAME.to_owned(), format!("{kept}\n").into());
+    annotations.insert(NAME.to_owned(), format!("{}\n", echo::json(&kept)).into());
     let length = |(name, value): (&String, &Value)| name.len() + value.as_str().map_or(0, str::len);
     if annotations.iter().map(length).sum::<usize>() > LIMIT {
         annotations.remove(NAME);

@@ -68,6 +68,9 @@ impl Managers {
                 "Update" => Operation::Update,
                 _ => return None,
             };
+            if text("apiVersion").is_empty() || text("fieldsType") != "FieldsV1" {
+                return None;
+            }
             let set = entry.get("fieldsV1").map_or(Some(Set::default()), Set::from_value)?;
             let (name, subresource) = (text("manager"), text("subresource"));
             let manager = Manager { name, operation, api_version: text("apiVersion"), subresource };
@@ -75,6 +78,14 @@ impl Managers {
             managers.insert(manager, Owned { set, time });
         }
         Some(Self(managers))
+    }
+
+    /// Without those who write in a version of another group than the object's.
+    pub(crate) fn of_group(mut self, object: &Value) -> Self {
+        let group = |version: &str| version.rsplit_once('/').map(|(group, _)| group.to_owned());
+        let own = object.get("apiVersion").and_then(Value::as_str).map(group);
+        self.0.retain(|manager, _| own.is_none() || own == Some(group(&manager.api_version)));
+        self
     }
 
     /// Those of an object; nobody where it says nothing that can be read.

@@ -5,7 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::catalog::{Resource, Shape};
-use crate::kinds::{self, Form, ListType, Type};
+use crate::field::go;
+use crate::kinds::{self, Field, Form, ListType, Type};
 use crate::schema::{self, Additional, Structural};
 
 /// A place in the type of an object.
@@ -13,6 +14,8 @@ use crate::schema::{self, Additional, Structural};
 pub(crate) enum Node<'a> {
     /// An object of a built-in kind, or a struct in one.
     Struct(&'a Type),
+    /// A struct in a built-in kind that is taken apart whatever its type says.
+    Open(&'a Type),
     /// A value of this form in a built-in kind.
     Form { form: &'a Form, atomic: bool, list: Option<ListType>, keys: &'a [&'static str] },
     /// A custom resource.
@@ -69,6 +72,35 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// What a value of this type may be.
+    pub(crate) fn wanted(&self) -> Wanted {
+        match self {
+            Self::Struct(_) | Self::Open(_) | Self::Custom(_) => Wanted::Map,
+            Self::Form { form, .. } => match form {
+                Form::String | Form::Bytes | Form::Duration => Wanted::Text,
+                Form::Bool => Wanted::Bool,
+                Form::Int32 | Form::Int64 | Form::Double => Wanted::Number,
+                Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString => Wanted::Scalar,
+                Form::Struct(_) | Form::Map(_) => Wanted::Map,
+                Form::List(_) | Form::Items(_) => Wanted::List,
+                Form::Fields
+                | Form::Raw
+                | Form::Json
+                | Form::SchemaOrBool
+                | Form::SchemaOrArray
+                | Form::SchemaOrStrings => Wanted::Anything,
+            },
+            Self::Schema(schema) => schema.kind.map_or(Wanted::Anything, |kind| match kind {
+                schema::Type::Object => Wanted::Map,
+                schema::Type::Array => Wanted::List,
+                schema::Type::Integer | schema::Type::Number => Wanted::Number,
+                schema::Type::String => Wanted::Text,
+                schema::Type::Boolean => Wanted::Bool,
+            }),
+            Self::Unknown | Self::Leaf => Wanted::Anything,
+        }
+    }
+
     fn keeps_objects_whole(&self) -> bool {
         match self {
             Self::Struct(ty) => ty.atomic,
@@ -77,14 +109,14 @@ impl<'a> Node<'a> {
             Self::Form { form: Form::Map(_), .. } => false,
             Self::Form { .. } => true,
             Self::Schema(schema) => schema.atomic,
-            Self::Custom(_) | Self::Unknown => false,
+            Self::Open(_) | Self::Custom(_) | Self::Unknown => false,
         }
     }
 
     /// The type of a field, and whether the type itself names the field, as a struct does and a map does not.
     pub(crate) fn field(&self, name: &str) -> (bool, Node<'a>) {
         match self {
-            Self::Struct(ty) => field_of(ty, name),
+            Self::Struct(ty) | Self::Open(ty) => field_of(ty, name),
             Self::Form { form: Form::Struct(id), .. } => field_of(id.get(), name),
             Self::Form { form: Form::Map(element), .. } => (false, Self::form(element)),
             Self::Custom(schema) => match name {
@@ -105,7 +137,7 @@ impl<'a> Node<'a> {
     /// Whether a value of this type may have that field.
     pub(crate) fn allows(&self, name: &str) -> bool {
         match self {
-            Self::Struct(ty) => ty.field(name).is_some(),
+            Self::Struct(ty) | Self::Open(ty) => ty.field(name).is_some(),
             Self::Form { form: Form::Struct(id), .. } => id.get().field(name).is_some(),
             Self::Form { .. } | Self::Unknown | Self::Leaf => true,
             Self::Custom(schema) => {
@@ -142,7 +174,11 @@ impl<'a> Node<'a> {
         match self {
             Self::Form { form: Form::Struct(id), .. } => {
                 let field = id.get().field(key)?;
-                serde_json::from_str(field.default?).ok()
+                match field.default {
+                    Some(default) => serde_json::from_str(default).ok(),
+                    // What Go always writes has a value in any case.
+                    None => field.is_always_written().then(|| kinds::zero(&field.form)),
+                }
             }
             Self::Schema(schema) => schema.properties.get(key)?.default.clone(),
             _ => None,
@@ -152,25 +188,58 @@ impl<'a> Node<'a> {
     /// The element of an item of a list.
     ///
     /// # Errors
-    /// The key that the item lacks.
+    /// All keys, if the item has none of them.
     pub(crate) fn element(&self, relation: &Relation, item: &Value) -> Result<String, String> {
         let Relation::Items(keys) = relation else { return Ok(format!("v:{item}")) };
         let mut written = Map::new();
         for key in keys {
             let value = item.get(key).filter(|value| !value.is_null()).cloned();
-            match value.or_else(|| self.item().default_of(key)) {
-                Some(value) => {
-                    written.insert(key.clone(), value);
-                }
-                // A key that the type does not demand may be left out.
-                None if keys.len() > 1 => {}
-                None => return Err(key.clone()),
+            // One that leaves out a key is another one than those that have it.
+            if let Some(value) = value.or_else(|| self.item().default_of(key)) {
+                written.insert(key.clone(), value);
             }
         }
         if written.is_empty() {
-            return Err(keys.join("\", \""));
+            return Err(format!("[{}]", keys.iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(" ")));
         }
         Ok(format!("k:{}", Value::Object(written)))
+    }
+}
+
+/// What a value may be, before it is looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Map,
+    List,
+    Number,
+    Text,
+    Bool,
+    Scalar,
+    Anything,
+}
+
+impl Wanted {
+    /// Why a value is not of this kind, in the words of the real server, which are those with which Go prints values.
+    pub(crate) fn misfit(self, value: &Value) -> Option<String> {
+        let is_scalar = matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_));
+        match (self, value) {
+            (_, Value::Null)
+            | (Self::Anything, _)
+            | (Self::Map, Value::Object(_))
+            | (Self::List, Value::Array(_))
+            | (Self::Number, Value::Number(_))
+            | (Self::Text, Value::String(_))
+            | (Self::Bool, Value::Bool(_)) => None,
+            (Self::Scalar, _) if is_scalar => None,
+            (Self::Map, _) => Some(format!("expected map, got &{{{}}}", go::printed(value))),
+            (Self::List, _) => Some(format!("expected list, got &{{{}}}", go::printed(value))),
+            (Self::Number, _) => Some(format!("expected numeric (int or float), got {}", go::type_name(value))),
+            (Self::Text, _) => {
+                Some(format!("expected string, got &value.valueUnstructured{{Value:{}}}", go::quoted(value)))
+            }
+            (Self::Bool, _) => Some(format!("expected boolean, got &{{{}}}", go::printed(value))),
+            (Self::Scalar, _) => Some(format!("expected any scalar, got &{{{}}}", go::printed(value))),
+        }
     }
 }
 
@@ -178,6 +247,7 @@ const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 fn field_of<'a>(ty: &'a Type, name: &str) -> (bool, Node<'a>) {
     match ty.field(name) {
+        Some(Field { granular: true, form: Form::Struct(id), .. }) => (true, Node::Open(id.get())),
         Some(field) => {
             let node = Node::Form { form: &field.form, atomic: field.atomic, list: field.list, keys: &field.keys };
             (true, node)

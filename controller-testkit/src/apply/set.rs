@@ -135,8 +135,10 @@ impl Set {
             if element == "." {
                 continue;
             }
-            if !["f:", "k:", "v:", "i:"].iter().any(|kind| element.starts_with(kind)) {
-                return None;
+            // An element of another kind is passed over; one without a kind is none.
+            let (kind, _) = element.split_once(':').filter(|(kind, _)| kind.len() == 1)?;
+            if !matches!(kind, "f" | "k" | "v" | "i") {
+                continue;
             }
             let members = below.as_object()?;
             let is_member = members.is_empty() || members.contains_key(".");

@@ -32,40 +32,78 @@ pub(crate) struct Misfit {
 /// The items of a list under their elements.
 type Items<'a> = Vec<(String, &'a Value)>;
 
-fn items<'a>(node: &Node<'_>, relation: &Relation, list: &'a [Value], path: &[String]) -> Result<Items<'a>, Misfit> {
-    let mut named: Items<'a> = Vec::with_capacity(list.len());
-    for (index, item) in list.iter().enumerate() {
-        let element = node.element(relation, item).map_err(|key| Misfit {
-            path: path.to_vec(),
-            why: format!(
-                "element {index}: associative list with keys has an element that omits key field \"{key}\" (and \
-                 doesn't have default value)"
-            ),
-        })?;
-        if named.iter().any(|(other, _)| *other == element) {
-            let why = format!("duplicate entries for key {}", super::set::print(std::slice::from_ref(&element)));
-            return Err(Misfit { path: path.to_vec(), why });
-        }
-        named.push((element, item));
+/// Why an item can't be told from others by its keys or its value, whatever the others are.
+fn unnamable(relation: &Relation, item: &Value) -> Option<&'static str> {
+    match (relation, item) {
+        (Relation::Items(_), Value::Null) => Some("associative list with keys may not have a null element"),
+        (Relation::Items(_), Value::Object(_)) => None,
+        (Relation::Items(_), _) => Some("associative list with keys may not have non-map elements"),
+        (_, Value::Object(_)) => Some("associative list without keys has an element that's a map type"),
+        (_, Value::Array(_)) => Some("not supported: associative list with lists as elements"),
+        (_, Value::Null) => Some("associative list without keys has an element that's an explicit null"),
+        _ => None,
     }
-    Ok(named)
 }
 
-/// Items of a stored list: of two with the same keys the first counts, and one without keys is passed over.
-fn lenient<'a>(node: &Node<'_>, relation: &Relation, list: &'a [Value]) -> Items<'a> {
+/// The items of a list that is told apart, each by its element; of an item that has none the rest is not looked at.
+fn items<'a>(
+    node: &Node<'_>,
+    relation: &Relation,
+    list: &'a [Value],
+    path: &[String],
+    misfits: &mut Vec<Misfit>,
+) -> Items<'a> {
     let mut named: Items<'a> = Vec::with_capacity(list.len());
-    for item in list {
-        if let Ok(element) = node.element(relation, item)
-            && named.iter().all(|(other, _)| *other != element)
-        {
-            named.push((element, item));
+    for (index, item) in list.iter().enumerate() {
+        let element = match unnamable(relation, item) {
+            Some(why) => Err(why.to_owned()),
+            None => node.element(relation, item).map_err(|keys| {
+                format!(
+                    "associative list with keys has an element that omits all key fields {keys} (and doesn't have \
+                     default values for any key fields)"
+                )
+            }),
+        };
+        let element = match element {
+            Ok(element) => element,
+            Err(why) => {
+                misfits.push(Misfit { path: path.to_vec(), why: format!("element {index}: {why}") });
+                return named;
+            }
+        };
+        if named.iter().any(|(other, _)| *other == element) {
+            let why = format!("duplicate entries for key {}", super::set::print(std::slice::from_ref(&element)));
+            misfits.push(Misfit { path: path.to_vec(), why });
         }
+        named.push((element, item));
     }
     named
 }
 
-/// Looks for what is not of the type: fields that it does not have, and items of a list that can't be told apart.
+/// The items of a stored list; one without keys is passed over.
+fn lenient<'a>(node: &Node<'_>, relation: &Relation, list: &'a [Value]) -> Items<'a> {
+    list.iter().filter_map(|item| Some((node.element(relation, item).ok()?, item))).collect()
+}
+
+/// Items under their elements, of which a stored list may have several: they were not told apart when they were written.
+fn grouped<'a>(items: Items<'a>) -> Vec<(String, Vec<&'a Value>)> {
+    let mut groups: Vec<(String, Vec<&'a Value>)> = Vec::with_capacity(items.len());
+    for (element, item) in items {
+        match groups.iter_mut().find(|(other, _)| *other == element) {
+            Some((_, group)) => group.push(item),
+            None => groups.push((element, vec![item])),
+        }
+    }
+    groups
+}
+
+/// Looks for what is not of the type: values of another kind, fields that it does not have, and items of a list that
+/// can't be told apart.
 pub(crate) fn check(node: &Node<'_>, value: &Value, path: &mut Vec<String>, misfits: &mut Vec<Misfit>) {
+    if let Some(why) = node.wanted().misfit(value) {
+        misfits.push(Misfit { path: path.clone(), why });
+        return;
+    }
     match value {
         Value::Object(members) => {
             for (name, inner) in members {
@@ -82,19 +120,14 @@ pub(crate) fn check(node: &Node<'_>, value: &Value, path: &mut Vec<String>, misf
             let relation = node.relation(value);
             let named = match relation {
                 Relation::Atomic | Relation::Fields => {
-                    Ok(list.iter().enumerate().map(|(index, item)| (format!("i:{index}"), item)).collect())
+                    list.iter().enumerate().map(|(index, item)| (format!("i:{index}"), item)).collect()
                 }
-                Relation::Set | Relation::Items(_) => items(node, &relation, list, path),
+                Relation::Set | Relation::Items(_) => items(node, &relation, list, path, misfits),
             };
-            match named {
-                Err(misfit) => misfits.push(misfit),
-                Ok(named) => {
-                    for (element, inner) in named {
-                        path.push(element);
-                        check(&node.item(), inner, path, misfits);
-                        path.pop();
-                    }
-                }
+            for (element, inner) in named {
+                path.push(element);
+                check(&node.item(), inner, path, misfits);
+                path.pop();
             }
         }
         _ => {}
@@ -123,9 +156,12 @@ fn collect(node: &Node<'_>, value: &Value, path: &mut Vec<String>, set: &mut Set
             }
         }
         (relation @ (Relation::Set | Relation::Items(_)), Value::Array(list)) => {
-            for (element, inner) in lenient(node, &relation, list) {
+            for (element, group) in grouped(lenient(node, &relation, list)) {
                 path.push(element);
-                collect(&node.item(), inner, path, set);
+                // Those that can't be told apart are owned together.
+                if let [inner] = group[..] {
+                    collect(&node.item(), inner, path, set);
+                }
                 set.insert(path);
                 path.pop();
             }
@@ -179,15 +215,34 @@ fn differ(
     }
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let (old, new) = (list(old), list(new));
-    let (old, new) = (lenient(node, &relation, &old), lenient(node, &relation, &new));
-    let of = |items: &Items<'_>, element: &str| -> Option<Value> {
-        items.iter().find(|(other, _)| other == element).map(|(_, item)| (*item).clone())
+    let groups = |list| grouped(lenient(node, &relation, list));
+    let (old, new) = (groups(&old), groups(&new));
+    let of = |groups: &[(String, Vec<&Value>)], element: &str| -> Vec<Value> {
+        let group = groups.iter().find(|(other, _)| other == element);
+        group.map(|(_, group)| group.iter().map(|item| (*item).clone()).collect()).unwrap_or_default()
     };
-    let gone = old.iter().filter(|(element, _)| of(&new, element).is_none());
+    let gone = old.iter().filter(|(element, _)| of(&new, element).is_empty());
     for (element, _) in new.iter().chain(gone) {
         path.push(element.clone());
-        differ(&node.item(), of(&old, element).as_ref(), of(&new, element).as_ref(), path, comparison);
+        differ_in(&node.item(), &of(&old, element), &of(&new, element), path, comparison);
         path.pop();
+    }
+}
+
+/// Compares what stands under one element of a list: one item or none, or several as a whole.
+fn differ_in(node: &Node<'_>, old: &[Value], new: &[Value], path: &mut Vec<String>, comparison: &mut Comparison) {
+    match (old, new) {
+        ([] | [_], [] | [_]) => differ(node, old.first(), new.first(), path, comparison),
+        ([_, _, ..], [_, _, ..]) if old == new => {}
+        ([_, _, ..], [_, _, ..]) => comparison.modified.insert(path),
+        ([_, _, ..], _) => {
+            differ(node, None, new.first(), path, comparison);
+            comparison.removed.insert(path);
+        }
+        _ => {
+            differ(node, old.first(), None, path, comparison);
+            comparison.added.insert(path);
+        }
     }
 }
 
@@ -222,6 +277,8 @@ pub(crate) fn merge(node: &Node<'_>, live: &Value, wanted: &Value) -> Value {
         (relation @ (Relation::Set | Relation::Items(_)), Value::Array(live), Value::Array(wanted)) => {
             Value::Array(merge_lists(node, &relation, live, wanted))
         }
+        // Nothing laid over something that is taken apart takes nothing of it away.
+        (_, live, Value::Null) if !is_hollow(live) && node.relation(live) != Relation::Atomic => live.clone(),
         _ => wanted.clone(),
     }
 }
@@ -244,8 +301,12 @@ fn merge_lists(node: &Node<'_>, relation: &Relation, live: &[Value], wanted: &[V
             }
         }
         let Some((element, item)) = right.next() else { return merged };
-        let found = live.iter().find(|(other, _)| other == element);
-        merged.push(found.map_or_else(|| (*item).clone(), |(_, live)| merge(&node.item(), live, item)));
+        // Of several that can't be told apart none is what is meant: the wanted one takes their place.
+        let mut found = live.iter().filter(|(other, _)| other == element);
+        merged.push(match (found.next(), found.next()) {
+            (Some((_, live)), None) => merge(&node.item(), live, item),
+            _ => (*item).clone(),
+        });
         laid.insert(element);
     }
 }

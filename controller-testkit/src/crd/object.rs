@@ -129,6 +129,7 @@ impl Version {
 
     /// The object as it is stored: of the storage version, without the fields that this version does not know.
     pub(crate) fn encode(&self, mut object: Value) -> Value {
+        write_whole_numbers(&mut object);
         let written = text(&object, "/apiVersion").to_owned();
         self.convert(&mut object, &self.storage);
         if written != text(&object, "/apiVersion")
@@ -206,6 +207,24 @@ impl Version {
             return Vec::new();
         }
         errors
+    }
+}
+
+/// Writes a fraction that is none as Go does: `2.0` as `2`.
+fn write_whole_numbers(value: &mut Value) {
+    /// Up to here each whole number has a float of its own.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            let float =
+                number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() <= LARGEST);
+            if let Some(whole) = float.and_then(|float| format!("{float:.0}").parse::<i64>().ok()) {
+                *number = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(write_whole_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

@@ -8,9 +8,10 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) mod echo;
+pub(crate) mod go;
 pub(crate) mod name;
 
 #[cfg(test)]
@@ -184,6 +185,13 @@ impl FieldError {
             message.push_str(detail);
         }
         Self { cause, field: field.to_string(), message }
+    }
+}
+
+impl FieldError {
+    /// As the details of a Status have it.
+    pub(crate) fn to_cause(&self) -> Value {
+        json!({"reason": self.cause.as_str(), "message": self.message, "field": self.field})
     }
 }
 

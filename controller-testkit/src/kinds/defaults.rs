@@ -244,7 +244,8 @@ fn service(object: &mut Object) {
         }
         put(port, "protocol", || "TCP".into());
     }
-    if matches!(text(spec, "type"), "NodePort" | "LoadBalancer") {
+    let is_reached = spec.contains_key("externalIPs") && text(spec, "type") == "ClusterIP";
+    if is_reached || matches!(text(spec, "type"), "NodePort" | "LoadBalancer") {
         put(spec, "externalTrafficPolicy", || "Cluster".into());
     }
     if text(spec, "type") == "LoadBalancer" {
@@ -357,6 +358,7 @@ fn batch(ty: &str, object: &mut Object) {
     let Some(spec) = child(object, "spec") else { return };
     match ty {
         "v1.Job" => {
+            let labels = spec.get("template").and_then(|template| template.pointer("/metadata/labels")).cloned();
             if !spec.contains_key("completions") && !spec.contains_key("parallelism") {
                 spec.insert("completions".into(), 1.into());
             }
@@ -374,6 +376,10 @@ fn batch(ty: &str, object: &mut Object) {
             put(spec, "backoffLimit", || limit.into());
             let replacement = if spec.contains_key("podFailurePolicy") { "Failed" } else { "TerminatingOrFailed" };
             put(spec, "podReplacementPolicy", || replacement.into());
+            // The Job itself takes its template's labels where it has none of its own.
+            if let (Some(labels), Some(metadata)) = (labels, child(object, "metadata")) {
+                put(metadata, "labels", || labels);
+            }
         }
         "v1.CronJob" => fill(
             spec,
@@ -442,7 +448,22 @@ fn other(group: &str, ty: &str, object: &mut Object) {
         ),
         ("scheduling", "v1.PriorityClass") => put(object, "preemptionPolicy", || "PreemptLowerPriority".into()),
         ("admissionregistration", "v1.ServiceReference") => put(object, "port", || 443.into()),
-        ("admissionregistration", "v1.RuleWithOperations" | "v1.Rule") => put(object, "scope", || "*".into()),
+        ("admissionregistration", "v1.RuleWithOperations" | "v1.Rule" | "v1.NamedRuleWithOperations") => {
+            put(object, "scope", || "*".into())
+        }
+        ("admissionregistration", "v1.ValidatingAdmissionPolicySpec" | "v1.MutatingAdmissionPolicySpec") => {
+            put(object, "failurePolicy", || "Fail".into());
+        }
+        ("admissionregistration", "v1.MatchResources") => fill(
+            object,
+            &[("matchPolicy", "Equivalent".into()), ("namespaceSelector", json!({})), ("objectSelector", json!({}))],
+        ),
+        ("resource", "v1.ExactDeviceRequest" | "v1.DeviceSubRequest") => {
+            put(object, "allocationMode", || "ExactCount".into());
+            if text(object, "allocationMode") == "ExactCount" {
+                put(object, "count", || 1.into());
+            }
+        }
         ("admissionregistration", "v1.ValidatingWebhook" | "v1.MutatingWebhook") => {
             fill(
                 object,

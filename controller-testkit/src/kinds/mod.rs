@@ -14,11 +14,13 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod warning;
 
 pub(crate) use check::check;
 pub(crate) use defaults::default;
-pub(crate) use normal::{complete, normalize, zero};
-pub(crate) use restore::{misfit, printed};
-pub(crate) use strategy::{prepare_create, prepare_update};
+pub(crate) use normal::{complete, normalize, stored, zero};
+pub(crate) use restore::misfit;
+pub(crate) use strategy::{prepare_create, prepare_update, stamp};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
-pub(crate) use validate::{validate, validate_resize, validate_status};
+pub(crate) use validate::{validate, validate_ephemeral, validate_resize, validate_status};
+pub(crate) use warning::warnings;

@@ -60,6 +60,35 @@ fn inner(form: &Form, value: &mut Value) {
     }
 }
 
+/// Rewrites a normalized object as it is read back from a store that keeps it in protobuf, which has no empty lists.
+pub(crate) fn stored(ty: &Type, object: &mut Value) {
+    if ty.name.contains(".apiextensions-apiserver.") {
+        // Definitions are kept in JSON.
+        return;
+    }
+    let Value::Object(fields) = object else { return };
+    for field in &ty.fields {
+        match fields.get_mut(field.name) {
+            Some(value) if value.as_array().is_some_and(Vec::is_empty) => *value = Value::Null,
+            Some(value) => stored_inner(&field.form, value),
+            None => {}
+        }
+    }
+}
+
+fn stored_inner(form: &Form, value: &mut Value) {
+    match (form, value) {
+        (Form::Struct(id), value) => stored(id.get(), value),
+        (Form::List(element) | Form::Items(element), Value::Array(items)) => {
+            items.iter_mut().for_each(|item| stored_inner(element, item));
+        }
+        (Form::Map(element), Value::Object(entries)) => {
+            entries.values_mut().for_each(|value| stored_inner(element, value));
+        }
+        _ => {}
+    }
+}
+
 /// Drops the empty fields that Go omits and adds those that it always writes, one level deep.
 pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
     for field in &ty.fields {
@@ -94,7 +123,7 @@ impl Field {
         }
     }
 
-    fn is_always_written(&self) -> bool {
+    pub(crate) fn is_always_written(&self) -> bool {
         // Go's omitempty does not apply to structs.
         let is_struct = !self.pointer
             && matches!(

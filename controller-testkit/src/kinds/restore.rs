@@ -49,20 +49,3 @@ fn of_form(form: &Form, value: &Value) -> Option<String> {
         _ => None,
     }
 }
-
-/// A value as Go prints it with `%+v`.
-pub(crate) fn printed(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(printed).collect::<Vec<_>>().join(" ")),
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            let members: Vec<_> =
-                members.into_iter().map(|(name, value)| format!("{name}:{}", printed(value))).collect();
-            format!("map[{}]", members.join(" "))
-        }
-        other => other.to_string(),
-    }
-}

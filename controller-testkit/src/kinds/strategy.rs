@@ -10,6 +10,7 @@ use crate::catalog::Resource;
 /// already; addresses and ports of Services are drawn from it, so that one seed gives one cluster.
 pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value) {
     normalize(ty, object);
+    let has_labels = object.pointer("/metadata/labels").is_some();
     // A node comes with what it has.
     if resource.has_status()
         && resource.kind != "Node"
@@ -21,9 +22,16 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => pod(object),
         ("", "Service") => service(object),
-        ("batch", "Job") => job(object),
+        ("batch", "Job") => job(object, has_labels),
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        // Leaders are not elected by the server, so that nobody may say how.
+        ("coordination.k8s.io", "Lease") => {
+            if let Some(spec) = member(object, "", "spec") {
+                spec.remove("strategy");
+                spec.remove("preferredHolder");
+            }
+        }
         _ => {}
     }
 }
@@ -53,6 +61,30 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
     }
 }
 
+/// Writes down since when a new object, or one that replaces `old`, is in the state that it is in.
+pub(crate) fn stamp(resource: &Resource, object: &mut Value, old: Option<&Value>, now: &Value) {
+    let phase = |object: &Value| object.pointer("/status/phase").cloned();
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "PersistentVolume") if old.is_none_or(|old| phase(old) != phase(object)) => {
+            if let Some(status) = member(object, "", "status") {
+                status.insert("lastPhaseTransitionTime".into(), now.clone());
+            }
+        }
+        ("", "Pod") if old.is_none() => {
+            let gates = object.pointer("/spec/schedulingGates").and_then(Value::as_array);
+            let is_gated = gates.is_some_and(|gates| !gates.is_empty());
+            if let Some(status) = member(object, "", "status").filter(|_| is_gated) {
+                let condition = json!({
+                    "type": "PodScheduled", "status": "False", "lastProbeTime": null, "lastTransitionTime": now,
+                    "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates",
+                });
+                status.insert("conditions".into(), json!([condition]));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The object at a path's member, made if there is none.
 fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Option<&'a mut Map<String, Value>> {
     let parent = object.pointer_mut(parent)?.as_object_mut()?;
@@ -68,6 +100,9 @@ fn pod(object: &mut Value) {
     let Some(spec) = member(object, "", "spec") else { return };
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
+    if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace < 0) {
+        spec.insert("terminationGracePeriodSeconds".into(), 1.into());
+    }
     tolerate(spec);
 }
 
@@ -258,8 +293,9 @@ fn data_source(claim: &mut Value) {
     }
 }
 
-/// Gives a Job the selector by which it knows its own Pods, unless it brings one.
-fn job(object: &mut Value) {
+/// Gives a Job the selector by which it knows its own Pods, unless it brings one. What it marks its Pods with it has too,
+/// unless it was given labels of its own.
+fn job(object: &mut Value, has_labels: bool) {
     if object.pointer("/spec/manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
@@ -271,21 +307,13 @@ fn job(object: &mut Value) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ];
-    // The Job itself takes its template's labels where it has none of its own.
-    let has_labels = object.pointer("/metadata/labels").is_some();
     for parent in ["/spec/template/metadata", "/metadata"] {
         if parent == "/metadata" && has_labels {
             continue;
         }
-        let inherited = object.pointer("/spec/template/metadata/labels").cloned();
         if let Some(own) = member(object, parent, "labels") {
             for (label, value) in labels {
                 own.insert(label.into(), value.as_str().into());
-            }
-            if let Some(Value::Object(inherited)) = inherited {
-                for (label, value) in inherited {
-                    own.entry(label).or_insert(value);
-                }
             }
         }
     }

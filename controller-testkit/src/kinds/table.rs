@@ -57,6 +57,8 @@ pub(crate) struct Field {
     pub(crate) keys: Vec<&'static str>,
     /// A map or struct that server-side apply replaces as a whole.
     pub(crate) atomic: bool,
+    /// A struct that it takes apart here, although others of its type it replaces as a whole.
+    pub(crate) granular: bool,
     /// A strategic merge patch merges this list, rather than replacing it.
     pub(crate) merges: bool,
     /// A strategic merge patch may prune this object with `$retainKeys`.
@@ -256,6 +258,7 @@ fn parse_field(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, line: &'stati
         list: None,
         keys: Vec::new(),
         atomic: false,
+        granular: false,
         merges: false,
         retains_keys: false,
         merge_key: None,
@@ -268,6 +271,7 @@ fn parse_field(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, line: &'stati
             ("list", "map") => field.list = Some(ListType::Map),
             ("keys", keys) => field.keys = keys.split(',').collect(),
             ("map", "atomic") => field.atomic = true,
+            ("map", "granular") => field.granular = true,
             ("patch", strategy) => {
                 field.merges = strategy.split(',').any(|word| word == "merge");
                 field.retains_keys = strategy.split(',').any(|word| word == "retainKeys");

@@ -54,6 +54,11 @@ impl JsonPatch {
         }
     }
 
+    /// The places that it names.
+    pub(crate) fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.operations.iter().flat_map(|operation| [&operation.path, &operation.from]).filter_map(Option::as_deref)
+    }
+
     /// Applies all operations, or none.
     pub(crate) fn apply(&self, original: &Value) -> Result<Value, Error> {
         let mut document = original.clone();

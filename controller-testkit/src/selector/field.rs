@@ -87,11 +87,15 @@ fn unescape(value: &str) -> Result<String, String> {
             '\\' => match symbols.next() {
                 Some(next @ ('\\' | ',' | '=')) => plain.push(next),
                 Some(next) => {
-                    return Err(format!("invalid field selector: invalid escape sequence \\{next} in value: {value}"));
+                    return Err(format!("invalid field selector: invalid escape sequence: \\{next}"));
                 }
-                None => return Err(format!("invalid field selector: invalid escape sequence \\ in value: {value}")),
+                None => return Err("invalid field selector: invalid escape sequence: \\".to_owned()),
             },
-            ',' | '=' => return Err(format!("invalid field selector: unescaped character in value: {symbol}")),
+            // It is told as a number, as Go prints a character.
+            ',' | '=' => {
+                let code = u32::from(symbol);
+                return Err(format!("invalid field selector: unescaped character in value: {code}"));
+            }
             symbol => plain.push(symbol),
         }
     }

@@ -227,7 +227,8 @@ impl<'a> Parser<'a> {
                     due = true;
                 }
                 (Token::Close, _) => {
-                    if due && !values.is_empty() {
+                    // Nothing between the brackets is the empty value.
+                    if due {
                         values.push(String::new());
                     }
                     return Ok(values);

@@ -6,6 +6,7 @@
 use http::HeaderMap;
 use http::header::ACCEPT;
 
+use crate::discovery::Root;
 use crate::status::ApiError;
 
 /// The form of an answer.
@@ -65,6 +66,10 @@ impl<'a> Clause<'a> {
         matches!(self.media, "*/*" | "application/json")
     }
 
+    pub(crate) fn is_yaml(&self) -> bool {
+        self.media == "application/yaml"
+    }
+
     pub(crate) fn open_api(&self) -> Option<OpenApi> {
         match self.media {
             "*/*" | "application/*" | "application/json" => Some(OpenApi::Json),
@@ -119,6 +124,15 @@ pub(crate) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
 /// Whether a refusal is written in YAML, as it also is where the answer could not be.
 pub(crate) fn prefers_yaml(headers: &HeaderMap) -> bool {
     clauses(headers).first().is_some_and(|clause| clause.media == "application/yaml")
+}
+
+/// Why a root of discovery can't be had as a client wants it: only the older one tells what is no media type of its own.
+pub(crate) fn unacceptable(accepted: &[Clause<'_>], root: Root) -> ApiError {
+    let known = accepted.iter().any(|clause| KNOWN.contains(&clause.media) || clause.media == "*/*");
+    match root {
+        Root::Api if !known => ApiError::nothing_acceptable(&KNOWN),
+        Root::Api | Root::Apis => ApiError::not_acceptable(&KNOWN),
+    }
 }
 
 /// Picks by the client's order among what is supported. A watch is never YAML.

@@ -33,6 +33,10 @@ impl Server {
                 protect(object, "kubernetes.io/pvc-protection");
                 Ok(())
             }
+            ("storage.k8s.io", "VolumeAttributesClass") => {
+                protect(object, "kubernetes.io/vac-protection");
+                Ok(())
+            }
             ("", "PersistentVolume") => {
                 protect(object, "kubernetes.io/pv-protection");
                 Ok(())
@@ -74,7 +78,26 @@ impl Server {
                 found => found,
             },
         };
-        let Some(found) = found.map(|found| found.value()) else { return Ok(()) };
+        let found = found.map(|found| found.value());
+        let computed = |member: &str| found.as_ref().and_then(|found| found.get(member)).cloned();
+        let class = "must not be provided in pod spec; priority admission controller computed";
+        let refuse = |why: String| {
+            let why = format!("{why} from the given PriorityClass name");
+            Err(ApiError::forbidden(Subject { group: "", resource: "pods" }, meta::name(pod), &why))
+        };
+        let (value, policy) = (
+            computed("value").and_then(|value| value.as_i64()).unwrap_or(0),
+            computed("preemptionPolicy").and_then(|policy| policy.as_str().map(str::to_owned)),
+        );
+        let policy = policy.unwrap_or_else(|| "PreemptLowerPriority".to_owned());
+        if let Some(given) = pod.pointer("/spec/priority").and_then(Value::as_i64).filter(|given| *given != value) {
+            return refuse(format!("the integer value of priority ({given}) {class} {value}"));
+        }
+        let given = pod.pointer("/spec/preemptionPolicy").and_then(Value::as_str);
+        if let Some(given) = given.filter(|given| *given != policy) {
+            return refuse(format!("the string value of PreemptionPolicy ({given}) {class} {policy}"));
+        }
+        let Some(found) = found else { return Ok(()) };
         let spec = meta::members(meta::entry(pod, "spec"));
         spec.insert("priorityClassName".into(), meta::name(&found).into());
         for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {

@@ -5,14 +5,15 @@ use http::Response;
 use serde_json::Value;
 
 use super::body::{self, Body, Language, media_type};
+use super::patched::{self, Touched};
 use super::query::options;
 use super::read::{is_builtin, subject};
 use super::update::{Change, Part, check_name};
-use super::write::{Cx, Writing, strictness};
+use super::write::{Cx, Writing, strictness, yaml_faults};
 use super::{Server, meta, owners, shape};
 use crate::apply::{self, Managers, Node, Operation, Refused};
 use crate::catalog::{Resource, Shape, split_api_version};
-use crate::field::{FieldError, kind_of};
+use crate::field::{FieldError, go, kind_of};
 use crate::kinds;
 use crate::patch::{self, JsonPatch};
 use crate::status::{ApiError, Subject};
@@ -49,13 +50,17 @@ impl Patch {
             return Err(ApiError::invalid(options("PatchOptions"), "", &[fault]));
         }
         match media {
-            "application/json-patch+json" => Ok((Self::Json(JsonPatch::parse(writing.body)?), Vec::new())),
+            "application/json-patch+json" => {
+                let patch = JsonPatch::parse(writing.body)?;
+                let duplicates = Body::json(writing.body).map(|body| body.duplicates).unwrap_or_default();
+                Ok((Self::Json(patch), duplicates))
+            }
             "application/merge-patch+json" => {
-                let Body { value, duplicates } = object(writing.body, "error decoding patch: ")?;
+                let Body { value, duplicates, .. } = object(writing.body, "error decoding patch: ")?;
                 Ok((Self::Merge(value), duplicates))
             }
             "application/strategic-merge-patch+json" if is_builtin(resource) => {
-                let Body { value, duplicates } = object(writing.body, "")?;
+                let Body { value, duplicates, .. } = object(writing.body, "")?;
                 Ok((Self::Strategic(value), duplicates))
             }
             "application/strategic-merge-patch+json" => Err(ApiError::unsupported_media_type(&[
@@ -65,8 +70,10 @@ impl Patch {
             ])),
             "application/apply-patch+yaml" => {
                 let force = query.flag("force").unwrap_or_default();
-                let Body { value, duplicates } = Body::parse(Language::Yaml, writing.body, ("", ""))
+                let body = Body::parse(Language::Yaml, writing.body, ("", ""))
                     .map_err(|fault| ApiError::bad_request(format!("error decoding YAML: {fault}")))?;
+                let duplicates = body.repeated_keys();
+                let value = body.value;
                 if !value.is_object() {
                     return Err(ApiError::bad_request(format!(
                         "error decoding patch: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} \
@@ -78,6 +85,20 @@ impl Patch {
             }
             _ if applies => Err(ApiError::not_modelled_media_type("an apply patch in CBOR")),
             _ => Err(ApiError::unconsumed_media_type()),
+        }
+    }
+
+    /// What a message about the patched object repeats: of a strategic patch, the patch.
+    fn shown(&self, resource: &Resource, patched: &Value) -> String {
+        let touched = match self {
+            Self::Strategic(patch) => return go::printed(patch),
+            Self::Merge(patch) => Touched::by_merge(patch),
+            Self::Json(patch) => Touched::by_pointers(patch.pointers()),
+            Self::Apply { .. } => return patched.to_string(),
+        };
+        match &resource.shape {
+            Shape::Builtin(ty) => patched::printed(ty, patched, &touched),
+            Shape::Custom(_) => patched.to_string(),
         }
     }
 
@@ -135,16 +156,12 @@ pub(super) fn apply_to(
             resource.api_version()
         )));
     }
-    let misfit = |why: &str| {
-        let (namespace, name) = (meta::namespace(wanted), meta::name(wanted));
-        let (group, version, kind) = (&resource.group, &resource.version, claimed("kind"));
-        let object = format!("{namespace}/{name}; {group}/{version}, Kind={kind}");
-        ApiError::unforeseen(format!("failed to create typed patch object ({object}): {why}"))
-    };
+    let kind = format!("{}/{}, Kind={}", resource.group, resource.version, claimed("kind"));
+    let object = format!("{}/{}; {kind}", meta::namespace(wanted), meta::name(wanted));
+    let misfit = |why: &str| ApiError::unforeseen(format!("failed to create typed patch object ({object}): {why}"));
     if claimed("kind") != resource.kind {
         return Err(misfit("the kind is not that of the path"));
     }
-    shape::decode(resource, &mut wanted.clone()).map_err(|fault| misfit(&fault))?;
     let writer = cx.writer(resource, part, Operation::Apply);
     let applied = apply::applied(&Node::of(resource), live, wanted, Managers::of(live), &writer, force);
     let (mut new, managers) = applied.map_err(|refused| match refused {
@@ -154,12 +171,25 @@ pub(super) fn apply_to(
     if writer.manager.name == "kubectl" {
         apply::keep_last_applied(&mut new, wanted);
     }
-    let whole = new.clone();
     shape::decode(resource, &mut new).map_err(|fault| {
-        let fault = FieldError::invalid("patch", &whole.to_string(), fault);
-        ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
+        let fault = inner_fault(&fault);
+        ApiError::unforeseen(format!(
+            "failed to convert new object ({object}) to proper version: unable to convert unstructured object to \
+             {kind}: {fault}"
+        ))
     })?;
     Ok((new, managers))
+}
+
+/// The fault of a value that reads itself: it does not know in which field it stands.
+fn inner_fault(fault: &str) -> String {
+    if fault.starts_with("illegal base64") {
+        return format!("error decoding from json: {fault}");
+    }
+    match (fault.split_once(" Go struct field "), fault.rsplit_once(" of type ")) {
+        (Some((what, _)), Some((_, wanted))) => format!("{what} Go value of type {wanted}"),
+        _ => fault.to_owned(),
+    }
 }
 
 impl Server {
@@ -196,8 +226,11 @@ impl Server {
         let resource = &target.resource;
         let (patch, duplicates) = Patch::read(writing, resource)?;
         if let Patch::Apply { wanted, force } = patch {
-            strictness(Vec::new(), duplicates, cx)
-                .map_err(|fault| ApiError::bad_request(format!("error decoding YAML: {fault}")))?;
+            if let Err(fault) = strictness(yaml_faults(duplicates, cx), cx) {
+                let fault = fault.trim_start_matches("strict decoding error: ");
+                let why = format!("error strict decoding patch: error converting YAML to JSON: {fault}");
+                return Err(ApiError::bad_request(why));
+            }
             let part = Part::of(target.subresource.as_deref());
             let place = (resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default());
             let (object, status) = self.update(place, part, Change::Apply { wanted, force }, cx)?;
@@ -205,7 +238,7 @@ impl Server {
         }
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
-            read_patched(resource, new, &patch, &duplicates, cx)
+            read_patched(resource, &patch, new, &duplicates, cx)
         };
         let part = Part::of(target.subresource.as_deref());
         let name = target.name.as_deref().unwrap_or_default();
@@ -228,11 +261,33 @@ fn object(bytes: &[u8], prefix: &str) -> Result<Body, ApiError> {
     }
 }
 
+/// What is said of a value of a wrong type by who goes from value to value and does not read a text.
+fn fault_without_place(fault: &str) -> String {
+    let Some((what, wanted)) =
+        fault.strip_prefix("json: cannot unmarshal ").and_then(|rest| rest.split_once(" of type "))
+    else {
+        return fault.to_owned();
+    };
+    let found = what.split(' ').next().unwrap_or_default();
+    let found = match found {
+        "array" => "slice",
+        "object" => "map",
+        "number" => "int64",
+        found => found,
+    };
+    match wanted {
+        _ if wanted.starts_with("[]") => format!("cannot restore slice from {found}"),
+        _ if wanted.starts_with("map[") => format!("cannot restore map from {found}"),
+        _ if wanted.contains('.') => format!("cannot restore struct from: {found}"),
+        _ => format!("unrecognized type: {wanted}"),
+    }
+}
+
 /// Reads a patched object as the body of a write would be read.
 fn read_patched(
     resource: &Resource,
-    mut new: Value,
     patch: &Patch,
+    mut new: Value,
     duplicates: &[String],
     cx: &mut Cx<'_>,
 ) -> Result<Value, ApiError> {
@@ -240,11 +295,7 @@ fn read_patched(
     let (kind, version) = (text("kind"), text("apiVersion"));
     // A strategic patch is shown itself, since the object is made of it without another text in between.
     let unreadable = |new: &Value, fault: String| {
-        let shown = match patch {
-            Patch::Strategic(patch) => kinds::printed(patch),
-            _ => new.to_string(),
-        };
-        let fault = FieldError::invalid("patch", &shown, fault);
+        let fault = FieldError::invalid("patch", &patch.shown(resource, new), fault);
         ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
     };
     if kind != resource.kind || version != resource.api_version() {
@@ -257,20 +308,31 @@ fn read_patched(
             let subject = Subject { group: &resource.group, resource: &kind };
             return Err(ApiError::invalid(subject, super::meta::name(&new), &[fault]));
         }
-        let fault = format!(
-            "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
-        );
+        // What is a kind at all is read as that before it is found to be another one.
+        let (group, short) = split_api_version(&version);
+        let misread = kinds::of_kind(group, short, &kind).and_then(|ty| kinds::check(ty, &new).err());
+        let fault = misread.unwrap_or_else(|| {
+            format!(
+                "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
+            )
+        });
         return Err(unreadable(&new, fault));
     }
     let whole = new.clone();
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
     let unknown = unknown.map_err(|fault| {
         let fault = match (patch, &resource.shape) {
-            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
+            (Patch::Strategic(_), Shape::Builtin(ty)) => {
+                kinds::misfit(ty, &whole).unwrap_or_else(|| fault_without_place(&fault))
+            }
             _ => fault,
         };
         unreadable(&whole, fault)
     })?;
-    strictness(unknown, duplicates.to_vec(), cx).map_err(|fault| unreadable(&whole, fault))?;
+    // What is wrong with the patch itself was found first.
+    let json = if matches!(patch, Patch::Json(_)) { "json patch " } else { "" };
+    let given_twice = duplicates.iter().map(|path| format!("{json}{}", body::duplicate_field(path)));
+    let said = given_twice.chain(unknown.iter().map(body::unknown_field)).collect();
+    strictness(said, cx).map_err(|fault| unreadable(&whole, fault))?;
     Ok(new)
 }

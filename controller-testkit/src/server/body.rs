@@ -1,6 +1,7 @@
 //! Request bodies: JSON, YAML or protobuf, read into JSON together with the fields that occur twice.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use http::HeaderMap;
@@ -22,6 +23,8 @@ pub(crate) struct Body {
     pub(crate) value: Value,
     /// The paths of members that were given more than once; the last one counts.
     pub(crate) duplicates: Vec<String>,
+    /// The line of the first of them in a YAML document.
+    pub(crate) line: u64,
 }
 
 /// The languages of bodies.
@@ -70,7 +73,7 @@ impl Body {
             Language::Json => Self::json(bytes),
             Language::Yaml => Self::yaml(bytes),
             Language::Protobuf => protobuf::decode_for(bytes, version, kind)
-                .map(|value| Self { value, duplicates: Vec::new() })
+                .map(|value| Self { value, ..Self::default() })
                 .map_err(|fault| fault.to_string()),
         };
         body.and_then(Self::not_too_deep)
@@ -89,7 +92,7 @@ impl Body {
         let seed = Seed { place: &Place::Root, duplicates: &duplicates };
         let value = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         match value {
-            Ok(value) => Self { value, duplicates: duplicates.into_inner() }.not_too_deep(),
+            Ok(value) => Self { value, duplicates: duplicates.into_inner(), line: 0 }.not_too_deep(),
             Err(error) => Err(fault::of(bytes).unwrap_or_else(|| error.to_string())),
         }
     }
@@ -103,8 +106,42 @@ impl Body {
         };
         let Read { value, duplicates } =
             serde_saphyr::from_str_with_options(text, options).map_err(|fault| fault.to_string())?;
-        Ok(Self { value, duplicates })
+        let mut line = 0;
+        if !duplicates.is_empty() {
+            let options = serde_saphyr::options! {
+                duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+                strict_booleans: false,
+            };
+            let fault = serde_saphyr::from_str_with_options::<Value>(text, options).err();
+            line = fault.and_then(|fault| fault.location()).map_or(0, |place| place.line());
+        }
+        Ok(Self { value, duplicates, line })
     }
+
+    /// What the parser of YAML says of what was given twice: where it stands, and its name.
+    pub(crate) fn repeated_keys(&self) -> Vec<String> {
+        let name = |path: &String| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let say = |path: &String| format!("line {}: key {:?} already set in map", self.line, name(path));
+        self.duplicates.iter().map(say).collect()
+    }
+}
+
+/// Strict decoding's faults of a JSON document in the order in which it has them.
+pub(crate) fn in_order_of(bytes: &[u8], unknown: &[String], duplicates: &[String]) -> Vec<String> {
+    let told = RefCell::new(Vec::new());
+    let seed = Walk { place: &Place::Root, unknown, duplicates, told: &told };
+    // What can't be read to its end has been refused before.
+    let _ = seed.deserialize(&mut serde_json::Deserializer::from_slice(bytes));
+    told.into_inner()
+}
+
+/// How messages name a field that is not known, and one that is given twice.
+pub(crate) fn unknown_field(path: impl fmt::Display) -> String {
+    format!("unknown field \"{path}\"")
+}
+
+pub(crate) fn duplicate_field(path: impl fmt::Display) -> String {
+    format!("duplicate field \"{path}\"")
 }
 
 /// The start of a body, for messages about what could not be read.
@@ -249,5 +286,87 @@ impl<'de> Visitor<'de> for Seed<'_> {
             values.insert(name, value);
         }
         Ok(Value::Object(values))
+    }
+}
+
+/// Goes through a document for the fields that are at fault.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    place: &'a Place<'a>,
+    unknown: &'a [String],
+    duplicates: &'a [String],
+    told: &'a RefCell<Vec<String>>,
+}
+
+impl Walk<'_> {
+    fn tell(&self, fault: String) {
+        let mut told = self.told.borrow_mut();
+        if !told.contains(&fault) {
+            told.push(fault);
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while items.next_element_seed(Walk { place: &Place::Item(self.place, index), ..self })?.is_some() {
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let place = Place::Member(self.place, &name);
+            let path = place.to_string();
+            if self.unknown.contains(&path) {
+                self.tell(unknown_field(&path));
+            }
+            if !seen.insert(name.clone()) && self.duplicates.contains(&path) {
+                self.tell(duplicate_field(&path));
+            }
+            members.next_value_seed(Walk { place: &place, ..self })?;
+        }
+        Ok(())
     }
 }

@@ -59,10 +59,10 @@ impl Server {
             part: "",
             namespace: namespace.unwrap_or_default(),
             name: &asked,
-            new: Some(&shown),
+            new: None,
             old: None,
         };
-        if let Some(mutated) = self.mutate(&change, cx)? {
+        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
         }
@@ -70,7 +70,8 @@ impl Server {
         let metadata = meta::of(&mut object);
         metadata.insert("uid".into(), meta::uid(cx.rng).into());
         metadata.insert("creationTimestamp".into(), meta::time(cx.now));
-        if resource.manages_generation {
+        // A driver of volumes has a generation once it was changed.
+        if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
         self.admit_new(resource, namespace, &mut object, &cx.user)?;
@@ -94,16 +95,7 @@ impl Server {
         }
         shape::tidy(resource, &mut object);
         managers.put(&mut object);
-        let change = Reviewed {
-            operation: Operation::Create,
-            resource,
-            part: "",
-            namespace: namespace.unwrap_or_default(),
-            name: &name,
-            new: Some(&object),
-            old: None,
-        };
-        self.approve(&change, cx)?;
+        self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {

@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 use super::body::{Body, Language};
 use super::present::Look;
 use super::query::{dry_run_fault, options};
-use super::read::{answer_list, is_builtin, subject};
-use super::scope::{Scope, key, name_in, table};
+use super::read::{Unread, answer_list, is_builtin, subject};
+use super::scope::{Scope, key, table};
 use super::update::{Place, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
 use crate::admission::{Change as Reviewed, Operation};
 use crate::catalog::Resource;
 use crate::crd::establish;
-use crate::field::FieldError;
+use crate::field::{FieldError, kind_of};
+use crate::kinds;
 use crate::status::{self, ApiError, Details, Subject};
 use crate::store::{self, Object};
 
@@ -70,6 +71,17 @@ impl DeleteOptions {
                         }
                         _ => ApiError::bad_request(fault),
                     })?;
+                if !matches!(value, Value::Object(_) | Value::Null) {
+                    return Err(ApiError::bad_request(format!(
+                        "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type \
+                         struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                         \"json:\\\"kind,omitempty\\\"\" }}",
+                        kind_of(&value)
+                    )));
+                }
+                if let Some(ty) = kinds::named("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions") {
+                    kinds::check(ty, &value).map_err(ApiError::bad_request)?;
+                }
                 match value.get("kind").and_then(Value::as_str).unwrap_or_default() {
                     "" | "DeleteOptions" => Some(value),
                     kind => {
@@ -195,7 +207,7 @@ impl Server {
         let Some(name) = target.name.as_deref() else { return self.delete_collection(writing, &options, cx) };
         let says_what_becomes = options.propagation.is_some();
         let deleted = self.delete((resource, target.namespace.as_deref(), name), &options, cx)?;
-        if orphans_by_itself(resource) && !says_what_becomes {
+        if is_job(resource) && !says_what_becomes {
             cx.warnings.push(CHILD_PODS.to_owned());
         }
         match deleted {
@@ -227,21 +239,21 @@ impl Server {
         let resource = &target.resource;
         let list = writing.query.list_options(false)?;
         let scope = Scope::new(target, &list)?;
-        let doomed: Vec<(Arc<str>, Arc<Object>)> = self
-            .store
-            .scan(&scope.table, scope.range(""))
-            .filter(|(key, object)| scope.selects(key, object))
-            .map(|(key, object)| (key.clone(), object.clone()))
-            .collect();
-        let head = json!({"resourceVersion": self.store.current_rv().to_string()});
-        for (key, _) in &doomed {
-            match self.delete((resource, target.namespace.as_deref(), name_in(key)), options, cx) {
+        let (at, from) = self.place(&scope, &list).map_err(|unread| match unread {
+            Unread::Refused(error) => error,
+            Unread::Future(rv) => ApiError::too_new(rv, self.store.current_rv()),
+        })?;
+        let (head, doomed) = self.selected(&scope, &list, at, &from);
+        let doomed: Vec<Arc<Object>> = doomed.into_iter().cloned().collect();
+        for object in &doomed {
+            let name = meta::name(&object.value()).to_owned();
+            match self.delete((resource, target.namespace.as_deref(), &name), options, cx) {
                 Ok(_) => {}
                 Err(error) if error.code == 404 => {}
                 Err(error) => return Err(error),
             }
         }
-        let items: Vec<&Arc<Object>> = doomed.iter().map(|(_, object)| object).collect();
+        let items: Vec<&Arc<Object>> = doomed.iter().collect();
         Ok(answer_list(resource, head, &items, writing.accepted, writing.look, cx.now))
     }
 
@@ -363,8 +375,12 @@ fn grace(resource: &Resource, options: &DeleteOptions, object: &Value) -> i64 {
     options.grace_seconds.or(before).unwrap_or(usual).max(0)
 }
 
-/// Jobs leave their pods alone unless they are told otherwise.
+/// Jobs and replication controllers leave their pods alone unless they are told otherwise.
 fn orphans_by_itself(resource: &Resource) -> bool {
+    is_job(resource) || resource.group.is_empty() && resource.plural == "replicationcontrollers"
+}
+
+fn is_job(resource: &Resource) -> bool {
     resource.group == "batch" && resource.plural == "jobs"
 }
 
@@ -384,7 +400,15 @@ fn answers_object(resource: &Resource) -> bool {
         "resourcequotas",
         "namespaces",
     ];
-    let place = (resource.group.as_str(), resource.plural.as_str());
+    const STORAGE: [&str; 5] =
+        ["csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses"];
+    const DEVICES: [&str; 4] = ["deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"];
+    let plural = resource.plural.as_str();
     is_builtin(resource)
-        && (place == ("storage.k8s.io", "storageclasses") || place.0.is_empty() && ANSWER.contains(&place.1))
+        && match resource.group.as_str() {
+            "" => ANSWER.contains(&plural),
+            "storage.k8s.io" => STORAGE.contains(&plural),
+            "resource.k8s.io" => DEVICES.contains(&plural),
+            _ => false,
+        }
 }

@@ -90,7 +90,7 @@ fn extras(resource: &Resource) -> &'static [&'static str] {
         ("", "namespaces") => &["status.phase"],
         ("", "secrets") => &["type"],
         ("", "services") => &["spec.clusterIP", "spec.type"],
-        ("", "replicationcontrollers") | ("apps", "replicasets") => &["status.replicas"],
+        ("", "replicationcontrollers") => &["status.replicas"],
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", "certificatesigningrequests" | "clustertrustbundles") => &["spec.signerName"],
         ("certificates.k8s.io", "podcertificaterequests") => &["spec.signerName", "spec.podName", "spec.nodeName"],
@@ -130,6 +130,9 @@ fn refusal(resource: &Resource, field: &str) -> String {
             "{} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
             echo::quote(field)
         ),
+        Shape::Builtin(_) if resource.kind == "Job" => {
+            format!("field label {} not supported for Job", echo::quote(field))
+        }
         _ => format!("field label not supported: {field}"),
     }
 }

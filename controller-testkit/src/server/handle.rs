@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::accept::{clauses, negotiate, prefers_yaml};
+use super::accept::{clauses, negotiate, prefers_yaml, unacceptable};
 use super::present::Look;
 use super::query::Query;
 use super::read::{Unread, is_builtin, subject};
@@ -19,6 +19,7 @@ use super::{Answer, Server, meta, reply, shape};
 use crate::admission::{Call, Calls, Pending, Reply};
 use crate::auth::Caller;
 use crate::discovery::{self, Format, Root};
+use crate::field::{echo, name};
 use crate::openapi;
 use crate::status::ApiError;
 
@@ -158,6 +159,13 @@ impl Server {
             }
             return Err(ApiError::method_not_allowed());
         }
+        if let Some(name) = &target.name
+            && let faults = name::path_segment(name)
+            && !faults.is_empty()
+        {
+            let why = format!("Name parameter invalid: {}: {}", echo::quote(name), faults.join(";"));
+            return Err(ApiError::bad_request(why));
+        }
         match (verb, &target.name) {
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
@@ -193,17 +201,26 @@ impl Server {
     }
 
     /// One of the two roots of discovery, in the first form that the client names.
-    fn aggregated(&self, head: &Parts, root: Root, legacy: impl FnOnce() -> Value) -> Response<Bytes> {
-        let format = clauses(&head.headers).iter().find_map(|clause| {
-            match (clause.param("g"), clause.param("as"), clause.param("v")) {
+    fn aggregated(
+        &self,
+        head: &Parts,
+        root: Root,
+        legacy: impl FnOnce() -> Value,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let accepted = clauses(&head.headers);
+        let chosen =
+            accepted.iter().find_map(|clause| match (clause.param("g"), clause.param("as"), clause.param("v")) {
+                ("", "", _) if clause.is_yaml() => Some(None),
                 _ if !clause.is_json() => None,
                 ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2") => Some(Some(Format::V2)),
                 ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2beta1") => Some(Some(Format::V2Beta1)),
                 ("", "", _) => Some(None),
                 _ => None,
-            }
-        });
-        let Some(format) = format.flatten() else { return reply::object(StatusCode::OK, &legacy(), false) };
+            });
+        let Some(format) = chosen else { return Err(unacceptable(&accepted, root)) };
+        let Some(format) = format else {
+            return Ok(reply::object(StatusCode::OK, &legacy(), prefers_yaml(&head.headers)));
+        };
         let (value, version) = match format {
             Format::V2 => (discovery::aggregated(&self.catalog, root, format), "v2"),
             Format::V2Beta1 => (discovery::aggregated(&self.catalog, root, format), "v2beta1"),
@@ -222,7 +239,7 @@ impl Server {
             }
         }
         headers.insert(VARY, HeaderValue::from_static("Accept"));
-        answer
+        Ok(answer)
     }
 
     /// Every path that is served, as the root lists them.
@@ -248,8 +265,12 @@ impl Server {
             None => Err(ApiError::no_such_resource()),
         };
         match route {
-            Route::ApiVersions => Ok(self.aggregated(head, Root::Api, || discovery::api_versions(&address(head)))),
-            Route::ApiGroups => Ok(self.aggregated(head, Root::Apis, || discovery::api_groups(&self.catalog))),
+            // These two are routes of their own, which know one method; the others are found by their paths alone.
+            Route::ApiVersions | Route::ResourceList { .. } if head.method != Method::GET => {
+                Err(ApiError::method_not_allowed())
+            }
+            Route::ApiVersions => self.aggregated(head, Root::Api, || discovery::api_versions(&address(head))),
+            Route::ApiGroups => self.aggregated(head, Root::Apis, || discovery::api_groups(&self.catalog)),
             Route::OpenApiWhole => Ok(self.open_api_whole(head)),
             Route::OpenApiIndex => {
                 let index = openapi::index(&self.catalog);

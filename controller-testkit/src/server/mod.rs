@@ -28,6 +28,7 @@ mod admit;
 mod restore;
 mod update;
 mod amend;
+mod patched;
 mod owners;
 mod delete;
 mod subresource;

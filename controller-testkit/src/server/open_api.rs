@@ -1,7 +1,7 @@
 //! The OpenAPI documents over HTTP: their hashes, as tags and in their addresses, and the form that a client accepts.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
@@ -13,7 +13,11 @@ use crate::openapi;
 impl Server {
     /// The OpenAPI document of a version; a client that knows an older one is sent to the present one.
     pub(super) fn open_api(&self, head: &Parts, group: &str, version: &str) -> Response<Bytes> {
-        let no_such_page = || reply::text(StatusCode::NOT_FOUND, "404 page not found\n");
+        let no_such_page = || {
+            let mut answer = reply::text(StatusCode::NOT_FOUND, "");
+            answer.headers_mut().remove(CONTENT_TYPE);
+            answer
+        };
         let Some(hash) = openapi::hash(&self.catalog, group, version) else { return no_such_page() };
         let query = Query::parse(head.uri.query());
         let asked = query.get("hash").filter(|asked| !asked.is_empty());

@@ -28,8 +28,13 @@ impl Cx<'_> {
     /// Who writes this part of an object now.
     pub(crate) fn writer(&self, resource: &Resource, part: Part, operation: Operation) -> Writer {
         let reset = match part {
+            Part::Status if resource.group == "apps" && resource.plural == "deployments" => {
+                json!({"f:spec": {}, "f:metadata": {"f:labels": {}}})
+            }
             Part::Status if is_builtin(resource) => json!({"f:spec": {}}),
             Part::Status => json!({"f:spec": {}, "f:metadata": {}}),
+            // A resize is compared with the whole pod, as a real server does.
+            Part::Resize => json!({}),
             _ if resource.has_status() => json!({"f:status": {}}),
             _ => json!({}),
         };
@@ -49,7 +54,7 @@ pub(crate) fn before(old: &Value, new: &Value) -> Managers {
     match meta::member(new, "managedFields") {
         None => Managers::of(old),
         Some(Value::Array(entries)) if entries.is_empty() || *entries == [json!({})] => Managers::default(),
-        Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)),
+        Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)).of_group(old),
     }
 }
 

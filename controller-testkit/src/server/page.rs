@@ -31,7 +31,10 @@ impl Page {
     /// As a client gets it, who lists what has this prefix.
     pub(crate) fn token(&self, prefix: &str) -> String {
         let rv = self.rv.and_then(|rv| i64::try_from(rv).ok()).unwrap_or(-1);
-        let token = Token { v: VERSION.to_owned(), rv, start: relative(&self.start, prefix) };
+        let start = relative(&self.start, prefix);
+        // One that gives up consistency is cut from the whole key, without the slash.
+        let start = if rv == -1 { start.trim_start_matches('/').to_owned() } else { start };
+        let token = Token { v: VERSION.to_owned(), rv, start };
         // A struct of texts and a number always has a JSON form.
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).unwrap_or_default())
     }

@@ -25,7 +25,7 @@ fn done() -> Response<Bytes> {
 /// A body that names another pod than the path is a mistake.
 fn check_name(body: &Value, name: &str, kind: &str) -> Result<(), ApiError> {
     match meta::name(body) {
-        claimed if claimed.is_empty() || claimed == name => Ok(()),
+        claimed if claimed == name => Ok(()),
         _ => Err(ApiError::bad_request(format!("name in URL does not match name in {kind} object"))),
     }
 }

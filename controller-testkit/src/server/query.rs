@@ -1,5 +1,7 @@
 //! The options of a request: what its query says, checked as the real server checks it.
 
+use std::num::IntErrorKind;
+
 use super::route::decode;
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
@@ -92,9 +94,13 @@ impl Query {
     }
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let Some(value) = self.get(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-        let number = value.parse().map_err(|_| {
-            ApiError::bad_request(format!("strconv.ParseInt: parsing {}: invalid syntax", echo::quote(value)))
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let number = value.parse().map_err(|fault: std::num::ParseIntError| {
+            let why = match fault.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            ApiError::bad_request(format!("strconv.ParseInt: parsing {}: {why}", echo::quote(value)))
         })?;
         Ok(Some(number))
     }

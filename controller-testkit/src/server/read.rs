@@ -43,7 +43,9 @@ pub(crate) fn subject(resource: &Resource) -> Subject<'_> {
 
 /// How validation errors name a resource's objects.
 pub(crate) fn kind_of(resource: &Resource) -> Subject<'_> {
-    Subject { group: &resource.group, resource: &resource.kind }
+    // Events of either group are judged as those of the first one.
+    let group = if resource.kind == "Event" && is_builtin(resource) { "" } else { &resource.group };
+    Subject { group, resource: &resource.kind }
 }
 
 /// A resourceVersion as clients send it; none if it is left out.
@@ -109,13 +111,23 @@ impl Server {
             );
             return Err(ApiError::wrong_form(why).into());
         }
-        let wanted = parse_version(&options.resource_version)
-            .map_err(|fault| ApiError::bad_request(format!("invalid resource version: {fault}")))?;
-        let (at, from) = self.place(scope, options, wanted)?;
+        let (at, from) = self.place(scope, options)?;
+        let (head, items) = self.selected(scope, options, at, &from);
+        Ok(answer_list(resource, head, &items, accepted, look, now))
+    }
+
+    /// The objects that a list shows from a key on, and what it says of itself.
+    pub(super) fn selected<'a>(
+        &'a self,
+        scope: &'a Scope,
+        options: &ListOptions,
+        at: Option<u64>,
+        from: &'a str,
+    ) -> (Value, Vec<&'a Arc<Object>>) {
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
         let mut items: Vec<&Arc<Object>> = Vec::new();
         let mut page = None;
-        let range = scope.range(&from);
+        let range = scope.range(from);
         let mut rest: Box<dyn Iterator<Item = _>> = match at {
             Some(rv) => self.store.scan_at(&scope.table, range, rv),
             None => Box::new(self.store.scan(&scope.table, range)),
@@ -141,16 +153,13 @@ impl Server {
             head.insert("continue".into(), page.token(scope.prefix()).into());
             meta::set(&mut head, "remainingItemCount", remaining.map(Value::from));
         }
-        Ok(answer_list(resource, Value::Object(head), &items, accepted, look, now))
+        (Value::Object(head), items)
     }
 
     /// The version to list at, if it is not the latest, and the first key.
-    fn place(
-        &self,
-        scope: &Scope,
-        options: &ListOptions,
-        wanted: Option<u64>,
-    ) -> Result<(Option<u64>, String), Unread> {
+    pub(super) fn place(&self, scope: &Scope, options: &ListOptions) -> Result<(Option<u64>, String), Unread> {
+        let wanted = parse_version(&options.resource_version)
+            .map_err(|fault| ApiError::bad_request(format!("invalid resource version: {fault}")))?;
         let (table, prefix) = (&scope.table, scope.prefix());
         if !options.continue_token.is_empty() {
             if wanted.is_some_and(|rv| rv != 0) {

@@ -206,14 +206,15 @@ impl Server {
         };
         let found = self.store.get(&format!("/{resource}"), &key(namespace, name));
         let Some(found) = found else { return Err(ApiError::not_found(Subject { group: "", resource }, name)) };
-        let runs_as = found.value.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or_default();
+        let found = found.value();
+        let runs_as = found.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or_default();
         if kind == "Pod" && runs_as != account {
             return Err(ApiError::bad_request(format!(
                 "cannot bind token for serviceaccount {account:?} to pod running with different serviceaccount name."
             )));
         }
         let uid = text("uid");
-        if !uid.is_empty() && uid != meta::text(&found.value, "uid") {
+        if !uid.is_empty() && uid != meta::text(&found, "uid") {
             let why = format!(
                 "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have \
                  been deleted and then recreated"

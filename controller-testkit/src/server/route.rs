@@ -72,6 +72,8 @@ impl Route {
             ["openapi", "v3", "apis", group, version] => {
                 Self::OpenApiDocument { group: (*group).to_owned(), version: (*version).to_owned() }
             }
+            // What is asked for below it is a document in any case, if one that is not there.
+            ["openapi", "v3", .., name] => Self::OpenApiDocument { group: String::new(), version: (*name).to_owned() },
             ["api", version] if catalog.serves("", version) => {
                 Self::ResourceList { group: String::new(), version: (*version).to_owned() }
             }
@@ -105,6 +107,10 @@ impl Route {
                 [name, "proxy", ..] => (place(name), place("proxy")),
                 _ => return None,
             };
+            // What is only asked has no objects.
+            if name.is_some() && !resource.is_stored() {
+                return None;
+            }
             // A custom resource's path is its own, whatever part is asked for.
             if let Some(subresource) = &subresource
                 && matches!(resource.shape, Shape::Builtin(_))

@@ -5,15 +5,19 @@ use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::amend::Patch;
+use super::body::Body;
 use super::present::Look;
 use super::read::{is_builtin, subject};
 use super::update::{Change, Part};
-use super::write::{Cx, Writing};
+use super::write::{Cx, Writing, faults, strictness};
 use super::{Server, meta, reply};
 use crate::catalog::{Resource, Shape, split_api_version};
 use crate::field::FieldError;
+use crate::kinds;
 use crate::status::{ApiError, Subject};
 use crate::store::Object;
+
+const SCALE: &str = "io.k8s.api.autoscaling.v1.Scale";
 
 /// The Scale of an object.
 pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, ApiError> {
@@ -101,11 +105,15 @@ impl Server {
         let target = writing.target;
         let resource = &target.resource;
         let name = target.name.as_deref().unwrap_or_default();
-        let wanted: Wanted<'_> = if writing.head.method == http::Method::PATCH {
-            let (patch, _) = Patch::read(writing, resource)?;
+        let mut given_twice = Vec::new();
+        let patches = writing.head.method == http::Method::PATCH;
+        let wanted: Wanted<'_> = if patches {
+            let (patch, duplicates) = Patch::read(writing, resource)?;
+            given_twice = duplicates;
             Box::new(move |old: &Value| patch.apply_plainly(&for_patch(resource, old)?))
         } else {
-            let body = writing.parse(("autoscaling/v1", "Scale"), true)?.value;
+            let Body { value: body, duplicates, .. } = writing.parse(("autoscaling/v1", "Scale"), true)?;
+            given_twice.extend(duplicates);
             let claimed = |member: &str| body.get(member).and_then(Value::as_str).unwrap_or_default();
             if !matches!((claimed("apiVersion"), claimed("kind")), ("autoscaling/v1" | "", "Scale" | "")) {
                 let (_, version) = split_api_version(claimed("apiVersion"));
@@ -117,8 +125,21 @@ impl Server {
             }
             Box::new(move |_: &Value| Ok(body.clone()))
         };
-        let amend = |old: &Value, _: &mut Cx<'_>| {
+        let amend = |old: &Value, cx: &mut Cx<'_>| {
             let scale = wanted(old)?;
+            let unreadable = |fault: String| match patches {
+                true => {
+                    let fault = FieldError::invalid("patch", &scale.to_string(), fault);
+                    ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
+                }
+                false => {
+                    ApiError::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {fault}"))
+                }
+            };
+            if let Some(ty) = kinds::of_kind("autoscaling", "v1", "Scale").or_else(|| kinds::named(SCALE)) {
+                let unknown = kinds::check(ty, &scale).map_err(unreadable)?;
+                strictness(faults(unknown, given_twice.clone()), cx).map_err(unreadable)?;
+            }
             let claimed = meta::name(&scale);
             if !claimed.is_empty() && claimed != name {
                 return Err(ApiError::bad_request(format!(
@@ -126,11 +147,6 @@ impl Server {
                 )));
             }
             let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
-            if !replicas.is_null() && replicas.as_i64().and_then(|wanted| i32::try_from(wanted).ok()).is_none() {
-                let why = "json: cannot unmarshal the value into Go struct field ScaleSpec.spec.replicas of type int32";
-                let fault = FieldError::invalid("patch", &scale.to_string(), why);
-                return Err(ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault]));
-            }
             // The definition of a custom resource judges its own field.
             if replicas.as_i64().is_some_and(|wanted| wanted < 0) && is_builtin(resource) {
                 let fault = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");

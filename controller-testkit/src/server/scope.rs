@@ -49,7 +49,10 @@ impl Scope {
         let labels = LabelSelector::parse(&options.label_selector).map_err(ApiError::bad_request)?;
         let fields = fields::parse(&resource, &options.field_selector)?;
         let name = target.name.clone().or_else(|| fields.exact("metadata.name").map(str::to_owned));
-        let prefix = target.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        // A selector may name the one namespace too.
+        let named = fields.exact("metadata.namespace").filter(|name| resource.namespaced && !name.is_empty());
+        let namespace = target.namespace.as_deref().or(named);
+        let prefix = namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
         Ok(Self { table: table(&resource), prefix, name, labels, fields, resource })
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn decode(resource: &Resource, object: &mut Value) -> Result<Vec<Stri
 pub(crate) fn settle_new(
     resource: &Resource,
     object: &mut Value,
-    _now: Timestamp,
+    now: Timestamp,
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
     if let Shape::Custom(version) = &resource.shape {
@@ -46,6 +46,7 @@ pub(crate) fn settle_new(
     }
     if let Shape::Builtin(ty) = &resource.shape {
         kinds::prepare_create(resource, ty, object);
+        kinds::stamp(resource, object, None, &meta::time(now));
     }
     let mut faults = Vec::new();
     if is_namespace(resource) {
@@ -64,6 +65,9 @@ pub(crate) fn settle_new(
     }
     if let Shape::Builtin(_) = &resource.shape {
         faults.extend(kinds::validate(resource, object, None));
+        if faults.is_empty() {
+            warnings.extend(kinds::warnings(resource, object, None));
+        }
     }
     faults
 }
@@ -127,6 +131,7 @@ pub(crate) fn settle_changed(
     part: Part,
     object: &mut Value,
     old: &Value,
+    now: Timestamp,
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
     match (&resource.shape, part) {
@@ -151,9 +156,17 @@ pub(crate) fn settle_changed(
         }
         (Shape::Builtin(ty), part) => {
             kinds::prepare_update(resource, ty, object, old);
+            kinds::stamp(resource, object, Some(old), &meta::time(now));
             match part {
-                Part::Main => kinds::validate(resource, object, Some(old)),
+                Part::Main => {
+                    let faults = kinds::validate(resource, object, Some(old));
+                    if faults.is_empty() {
+                        warnings.extend(kinds::warnings(resource, object, Some(old)));
+                    }
+                    faults
+                }
                 Part::Status => kinds::validate_status(resource, object, old),
+                Part::EphemeralContainers => kinds::validate_ephemeral(object, old),
                 Part::Resize => kinds::validate_resize(object, old),
                 _ => Vec::new(),
             }
@@ -173,6 +186,7 @@ pub(crate) fn stored(resource: &Resource, object: Value) -> Value {
 pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
     if let Shape::Builtin(ty) = &resource.shape {
         kinds::normalize(ty, object);
+        kinds::stored(ty, object);
     }
 }
 

@@ -106,9 +106,29 @@ impl Part {
             }
             Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
             Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
-            Self::Resize => with_members(old, &new, &[&["spec", "containers"], &["spec", "initContainers"]]),
+            Self::Resize => resized(old, new),
         }
     }
+}
+
+/// A pod with what the containers of another one need, if they are the same containers.
+fn resized(old: &Value, new: Value) -> Value {
+    let mut resized = old.clone();
+    for list in ["containers", "initContainers"] {
+        let pointer = format!("/spec/{list}");
+        let wanted = new.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+        let Some(Value::Array(present)) = resized.pointer_mut(&pointer) else { continue };
+        let name = |container: &Value| container.get("name").cloned();
+        if wanted.len() != present.len() || wanted.iter().zip(present.iter()).any(|(a, b)| name(a) != name(b)) {
+            return with_members(old, &new, &[&["spec", "containers"], &["spec", "initContainers"]]);
+        }
+        for (present, wanted) in present.iter_mut().zip(&wanted) {
+            for member in ["resources", "resizePolicy"] {
+                meta::set(meta::members(present), member, wanted.get(member).cloned());
+            }
+        }
+    }
+    resized
 }
 
 /// A copy of `old` with some members taken from `new`, or left out where `new` has none.
@@ -132,13 +152,15 @@ impl Server {
         change: Change<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(Arc<Object>, StatusCode), ApiError> {
+        if let Change::Replace(object) = &change {
+            check_name(object, name)?;
+        }
         let table = table(resource);
         let key = key(namespace, name);
         // Whoever watches wants to know next what it was like before.
         let Some(stored) = self.store.warmed(&table, &key) else {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
-                    check_name(&object, name)?;
                     meta::of(&mut object).remove("resourceVersion");
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
@@ -203,12 +225,15 @@ impl Server {
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
-        faults.extend(shape::settle_changed(resource, part, &mut new, &old, &mut cx.warnings));
+        faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
             meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
         }
         if !faults.is_empty() {
-            return Err(ApiError::invalid(kind_of(resource), name, &faults));
+            let refusal = ApiError::invalid(kind_of(resource), name, &faults);
+            // New finalizers of a custom resource are found by its kind too, which tells of them once more.
+            let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
+            return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
         }
         shape::tidy(resource, &mut new);
         // Who owns the same as before has done so since before.

@@ -77,8 +77,9 @@ impl Writing<'_> {
     /// Reads the body as an object of the resource.
     pub(crate) fn object(&self, server: &Server, cx: &mut Cx<'_>) -> Result<Value, ApiError> {
         let resource = &*self.target.resource;
-        let Body { mut value, duplicates } =
-            self.parse((&resource.api_version(), &resource.kind), is_builtin(resource))?;
+        let body = self.parse((&resource.api_version(), &resource.kind), is_builtin(resource))?;
+        let keys = body.repeated_keys();
+        let Body { mut value, duplicates, .. } = body;
         if value.is_null() {
             value = Value::Object(serde_json::Map::new());
         }
@@ -104,8 +105,17 @@ impl Writing<'_> {
         claim(server, resource, &mut value)?;
         let unknown = owners::kept(&mut value, |value| shape::decode(resource, value))
             .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
-        strictness(unknown, duplicates, cx)
-            .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
+        // Go reads the document of a built-in kind from its beginning to its end; YAML it has sorted before.
+        let is_read_in_order = is_builtin(resource) && unknown.len() + duplicates.len() > 1;
+        let faults = match Language::of(&self.head.headers, is_builtin(resource)) {
+            Ok(Language::Json) if is_read_in_order => body::in_order_of(self.body, &unknown, &duplicates),
+            Ok(Language::Yaml) if !keys.is_empty() => {
+                let said = yaml_faults(keys, cx);
+                said.into_iter().chain(unknown.iter().map(body::unknown_field)).collect()
+            }
+            _ => faults(unknown, duplicates),
+        };
+        strictness(faults, cx).map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
         Ok(value)
     }
 
@@ -180,15 +190,26 @@ fn cannot_be_handled(resource: &Resource, fault: &str) -> String {
     format!("{} in version \"{}\" cannot be handled as a {}: {fault}", resource.kind, resource.version, resource.kind)
 }
 
-/// Meets unknown and duplicate fields as the client wants them met.
-pub(crate) fn strictness(unknown: Vec<String>, duplicates: Vec<String>, cx: &mut Cx<'_>) -> Result<(), String> {
-    let unknown = unknown.into_iter().map(|path| format!("unknown field \"{path}\""));
-    let duplicates = duplicates.into_iter().map(|path| format!("duplicate field \"{path}\""));
-    let mut faults = unknown.chain(duplicates).peekable();
+/// What strict decoding says of unknown and duplicate fields.
+pub(crate) fn faults(unknown: Vec<String>, duplicates: Vec<String>) -> Vec<String> {
+    let unknown = unknown.into_iter().map(body::unknown_field);
+    unknown.chain(duplicates.into_iter().map(body::duplicate_field)).collect()
+}
+
+/// Keys that a YAML document has twice, as the parser tells of them: in a refusal all at once.
+pub(crate) fn yaml_faults(keys: Vec<String>, cx: &Cx<'_>) -> Vec<String> {
     match cx.validation {
-        FieldValidation::Strict if faults.peek().is_some() => {
-            Err(format!("strict decoding error: {}", faults.collect::<Vec<_>>().join(", ")))
+        FieldValidation::Strict if !keys.is_empty() => {
+            vec![format!("yaml: unmarshal errors:\n  {}", keys.join("\n  "))]
         }
+        _ => keys,
+    }
+}
+
+/// Meets the faults of strict decoding as the client wants them met.
+pub(crate) fn strictness(faults: Vec<String>, cx: &mut Cx<'_>) -> Result<(), String> {
+    match cx.validation {
+        FieldValidation::Strict if !faults.is_empty() => Err(format!("strict decoding error: {}", faults.join(", "))),
         FieldValidation::Warn => {
             cx.warnings.extend(faults);
             Ok(())
@@ -206,13 +227,13 @@ impl Server {
         rng: &mut fastrand::Rng,
     ) -> Result<Written, ApiError> {
         let verb = writing.head.method.as_str();
-        let kind = match verb {
-            "POST" => "CreateOptions",
-            "PUT" => "UpdateOptions",
-            "PATCH" => "PatchOptions",
-            _ => "DeleteOptions",
+        let WriteOptions { dry_run, validation } = match verb {
+            "POST" => writing.query.write_options("CreateOptions")?,
+            "PUT" => writing.query.write_options("UpdateOptions")?,
+            "PATCH" => writing.query.write_options("PatchOptions")?,
+            // A delete has options of its own, which may stand in its body.
+            _ => WriteOptions { dry_run: false, validation: FieldValidation::Ignore },
         };
-        let WriteOptions { dry_run, validation } = writing.query.write_options(kind)?;
         let manager = owners::name_of(writing.head, writing.query);
         let user = writing.head.extensions.get::<Arc<User>>().cloned().unwrap_or_else(User::insider);
         let is_own = matches!(writing.head.extensions.get(), Some(Caller::Inside));

@@ -149,7 +149,7 @@ pub(super) fn compute(name: &str, object: &Value, all: &[&Value], now: Timestamp
         "migration-status" => ["Failed", "Succeeded", "Running"]
             .into_iter()
             .find(|word| condition(object, word) == Some("True"))
-            .unwrap_or("Pending")
+            .unwrap_or("Unknown")
             .into(),
         _ => String::new(),
     };

@@ -73,7 +73,8 @@ const PACE: Duration = Duration::from_millis(20);
 /// How long an event is kept, as by a real server.
 const EVENT_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// By these finalizers storage waits until nobody uses it.
-const PROTECTIONS: [&str; 2] = ["kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"];
+const PROTECTIONS: [&str; 3] =
+    ["kubernetes.io/pvc-protection", "kubernetes.io/pv-protection", "kubernetes.io/vac-protection"];
 /// No more work than this is done in one step, so that clients get their turn.
 const STINT: usize = 256;
 

@@ -3,59 +3,59 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::field::{FieldError, Path};
+use crate::field::{Cause, FieldError, Path};
 
 static NOTHING: Value = Value::Null;
 
 /// A value and where it stands in the object. What is not there is null.
 #[derive(Clone)]
-pub(super) struct At<'a> {
-    pub(super) value: &'a Value,
-    pub(super) path: Path,
+pub(in crate::kinds) struct At<'a> {
+    pub(in crate::kinds) value: &'a Value,
+    pub(in crate::kinds) path: Path,
 }
 
 impl<'a> At<'a> {
-    pub(super) fn root(value: &'a Value) -> Self {
+    pub(in crate::kinds) fn root(value: &'a Value) -> Self {
         At { value, path: Path::root() }
     }
 
-    pub(super) fn field(&self, name: &str) -> At<'a> {
+    pub(in crate::kinds) fn field(&self, name: &str) -> At<'a> {
         At { value: self.value.get(name).unwrap_or(&NOTHING), path: self.path.child(name) }
     }
 
     /// The value behind several fields.
-    pub(super) fn at(&self, names: &str) -> At<'a> {
+    pub(in crate::kinds) fn at(&self, names: &str) -> At<'a> {
         names.split('.').fold(self.clone(), |at, name| at.field(name))
     }
 
     /// The same value at another place: some messages of the real server name a place that is not quite the value's.
-    pub(super) fn told_as(&self, path: Path) -> At<'a> {
+    pub(in crate::kinds) fn told_as(&self, path: Path) -> At<'a> {
         At { value: self.value, path }
     }
 
     /// An entry of a map.
-    pub(super) fn entry(&self, key: &str) -> At<'a> {
+    pub(in crate::kinds) fn entry(&self, key: &str) -> At<'a> {
         At { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.key(key) }
     }
 
     /// The items of a list; none where there is no list.
-    pub(super) fn items(&self) -> Vec<At<'a>> {
+    pub(in crate::kinds) fn items(&self) -> Vec<At<'a>> {
         let items = self.value.as_array().into_iter().flatten().enumerate();
         items.map(|(index, value)| At { value, path: self.path.index(index) }).collect()
     }
 
     /// The entries of a map by their keys; none where there is no map.
-    pub(super) fn entries(&self) -> Vec<(&'a str, At<'a>)> {
+    pub(in crate::kinds) fn entries(&self) -> Vec<(&'a str, At<'a>)> {
         let entries = self.value.as_object().into_iter().flatten();
         entries.map(|(key, value)| (key.as_str(), At { value, path: self.path.key(key) })).collect()
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(in crate::kinds) fn is_set(&self) -> bool {
         !self.value.is_null()
     }
 
     /// Whether there is nothing in it: no value, an empty text, list or map.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::kinds) fn is_empty(&self) -> bool {
         match self.value {
             Value::Null => true,
             Value::String(text) => text.is_empty(),
@@ -65,17 +65,17 @@ impl<'a> At<'a> {
         }
     }
 
-    pub(super) fn is_true(&self) -> bool {
+    pub(in crate::kinds) fn is_true(&self) -> bool {
         self.value == &Value::Bool(true)
     }
 
     /// The text, empty where there is none.
-    pub(super) fn text(&self) -> &'a str {
+    pub(in crate::kinds) fn text(&self) -> &'a str {
         self.value.as_str().unwrap_or_default()
     }
 
     /// The number, 0 where there is none.
-    pub(super) fn number(&self) -> i64 {
+    pub(in crate::kinds) fn number(&self) -> i64 {
         self.value.as_i64().unwrap_or(0)
     }
 }
@@ -108,6 +108,11 @@ impl Faults {
     /// A value that breaks a rule.
     pub(super) fn invalid(&mut self, at: &At<'_>, detail: impl AsRef<str>) {
         self.0.push(FieldError::invalid(&at.path, at.value, detail));
+    }
+
+    /// A value that breaks a rule and is too large to be shown.
+    pub(super) fn unshown(&mut self, at: &At<'_>, detail: &str) {
+        self.0.push(FieldError::unshown(Cause::Invalid, &at.path, detail));
     }
 
     /// A rule that is broken by something else than the value at that place.

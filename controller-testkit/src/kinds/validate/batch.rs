@@ -48,6 +48,9 @@ fn job_spec(spec: &At<'_>, f: &mut Faults) {
     for field in ["backoffLimitPerIndex", "maxFailedIndexes"] {
         f.not_negative(&spec.field(field));
     }
+    if spec.field("maxFailedIndexes").is_set() && !spec.field("backoffLimitPerIndex").is_set() {
+        f.required(&spec.field("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
+    }
     let mode = spec.field("completionMode");
     f.one_of_if_set(&mode, &["NonIndexed", "Indexed"]);
     let is_indexed = mode.text() == "Indexed";
@@ -66,9 +69,6 @@ fn job_spec(spec: &At<'_>, f: &mut Faults) {
                 f.invalid(&spec.field(field), "requires indexed completion mode");
             }
         }
-    }
-    if spec.field("maxFailedIndexes").is_set() && !spec.field("backoffLimitPerIndex").is_set() {
-        f.required(&spec.field("backoffLimitPerIndex"), "when maxFailedIndexes is specified");
     }
     manager(&spec.field("managedBy"), f);
     failures(&spec.field("podFailurePolicy"), spec, f);
@@ -115,7 +115,7 @@ fn failures(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
         let (codes, conditions) = (rule.field("onExitCodes"), rule.field("onPodConditions"));
         match (codes.is_set(), !conditions.is_empty()) {
             (true, true) => f.invalid(&rule, "specifying both OnExitCodes and OnPodConditions is not supported"),
-            (false, false) => f.invalid(&rule, "specifying one of OnExitCodes and OnPodConditions is required"),
+            (false, false) => f.unshown(&rule, "specifying one of OnExitCodes and OnPodConditions is required"),
             _ => {}
         }
         if codes.is_set() {
@@ -144,6 +144,48 @@ pub(super) fn counts(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     }
     for field in ["active", "succeeded", "failed", "ready", "terminating"] {
         f.not_negative(&new.field("status").field(field));
+    }
+    finished(new, old, f);
+}
+
+/// What the status of a Job that has ended must and may not say; of what was so before, nothing is said.
+fn finished(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    let is = |job: &At<'_>, word: &str| {
+        let conditions = job.at("status.conditions").items();
+        conditions.iter().any(|one| one.field("type").text() == word && one.field("status").text() == "True")
+    };
+    let comes = |word: &str| is(new, word) && !is(old, word);
+    let status = new.field("status");
+    let conditions = status.field("conditions");
+    let (start, end) = (status.field("startTime"), status.field("completionTime"));
+    if is(new, "Complete") && is(new, "Failed") && (comes("Complete") || comes("Failed")) {
+        f.unshown(&conditions, "cannot set Complete=True and Failed=true conditions");
+    }
+    if is(new, "Complete") && is(new, "FailureTarget") && (comes("Complete") || comes("FailureTarget")) {
+        f.unshown(&conditions, "cannot set Complete=True and FailureTarget=true conditions");
+    }
+    if end.is_set() && !is(new, "Complete") && end.value != old.at("status.completionTime").value {
+        f.invalid(&end, "cannot set completionTime when there is no Complete=True condition");
+    }
+    if !end.is_set() && comes("Complete") {
+        f.required(&end, "completionTime is required for Complete jobs");
+    }
+    if start.is_set() && end.is_set() && end.text() < start.text() {
+        f.invalid(&end, "must be equal to or after `startTime`");
+    }
+    if comes("Failed") && !is(new, "FailureTarget") {
+        f.unshown(&conditions, "cannot set Failed=True condition without the FailureTarget=true condition");
+    }
+    if comes("Complete") && !is(new, "SuccessCriteriaMet") {
+        f.unshown(&conditions, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition");
+    }
+    if comes("Complete") || comes("Failed") {
+        if status.field("active").number() > 0 {
+            f.invalid(&status.field("active"), "active>0 is invalid for finished job");
+        }
+        if !start.is_set() {
+            f.required(&start, "startTime is required for finished job");
+        }
     }
 }
 

@@ -133,6 +133,55 @@ pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
     if !String::from_utf8_lossy(&text).contains("-----BEGIN CERTIFICATE REQUEST-----") {
         f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
     }
+    let usages = new.at("spec.usages");
+    f.needs(&usages);
+    usages.items().iter().for_each(|usage| f.one_of_if_set(usage, &USAGES));
+    let signer = new.at("spec.signerName");
+    let is_qualified =
+        signer.text().split_once('/').is_some_and(|(domain, path)| domain.contains('.') && !path.is_empty());
+    if !is_qualified {
+        let why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+        f.invalid(&signer, why);
+    }
+    let duration = new.at("spec.expirationSeconds");
+    if duration.is_set() && duration.number() < 600 {
+        f.invalid(&duration, "may not specify a duration less than 600 seconds (10 minutes)");
+    }
+}
+
+/// What a certificate may be used for.
+const USAGES: [&str; 23] = [
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+];
+
+/// A bundle that is not empty; its certificates are not read.
+pub(super) fn trust_bundle(new: &At<'_>, f: &mut Faults) {
+    let bundle = new.at("spec.trustBundle");
+    if !bundle.text().contains("-----BEGIN CERTIFICATE-----") {
+        f.invalid_as(&bundle, "<value omitted>", "at least one trust anchor must be provided");
+    }
 }
 
 /// What a quota may count in whole numbers only.

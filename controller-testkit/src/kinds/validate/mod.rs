@@ -7,6 +7,7 @@
 
 mod at;
 mod batch;
+mod cluster;
 mod config;
 mod container;
 mod cron;
@@ -28,7 +29,8 @@ mod workload;
 
 use serde_json::Value;
 
-use self::at::{At, Faults};
+pub(super) use self::at::At;
+use self::at::Faults;
 use super::strategy::quality;
 use crate::catalog::Resource;
 use crate::field::FieldError;
@@ -42,6 +44,23 @@ pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) 
         ("apps", "DaemonSet") => workload::daemons(&new, &mut faults),
         ("batch", "Job") => batch::counts(&new, &At::root(old), &mut faults),
         _ => {}
+    }
+    faults.into_inner()
+}
+
+/// What is wrong with a change of a pod's ephemeral containers: they only ever come.
+pub(crate) fn validate_ephemeral(object: &Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = Faults::default();
+    let list = At::root(object).at("spec.ephemeralContainers");
+    for before in At::root(old).at("spec.ephemeralContainers").items() {
+        let name = before.field("name").text();
+        match list.items().iter().find(|now| now.field("name").text() == name) {
+            None => faults.forbidden(&list, format!("existing ephemeral containers {name:?} may not be removed\n")),
+            Some(now) if now.value != before.value => {
+                faults.forbidden(&list, format!("existing ephemeral containers {name:?} may not be changed\n"));
+            }
+            Some(_) => {}
+        }
     }
     faults.into_inner()
 }
@@ -96,8 +115,16 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         }
         ("autoscaling", "HorizontalPodAutoscaler") => scaling::autoscaler(&new, f),
         ("policy", "PodDisruptionBudget") => scaling::budget(&new, f),
+        ("scheduling.k8s.io", "PriorityClass") if old.is_none() => cluster::priority_class(&new, f),
         ("scheduling.k8s.io", "PriorityClass") => config::priority_class(&new, old, f),
+        ("storage.k8s.io", "StorageClass") if old.is_none() => cluster::storage_class(&new, f),
+        ("", "PersistentVolume") if old.is_none() => cluster::volume(&new, f),
+        ("", "Endpoints") => cluster::endpoints(&new, f),
+        ("discovery.k8s.io", "EndpointSlice") => cluster::slice(&new, f),
+        ("node.k8s.io", "RuntimeClass") if old.is_none() => cluster::runtime_class(&new, f),
+        ("networking.k8s.io", "IngressClass") if old.is_none() => cluster::ingress_class(&new, f),
         ("certificates.k8s.io", "CertificateSigningRequest") if old.is_none() => config::signing_request(&new, f),
+        ("certificates.k8s.io", "ClusterTrustBundle") => config::trust_bundle(&new, f),
         ("coordination.k8s.io", "Lease") => records::lease(&new, f),
         _ => {}
     }

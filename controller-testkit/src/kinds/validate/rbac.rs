@@ -25,7 +25,6 @@ pub(super) fn role(new: &At<'_>, is_namespaced: bool, f: &mut Faults) {
 }
 
 fn rule(rule: &At<'_>, is_namespaced: bool, f: &mut Faults) {
-    f.needs(&rule.field("verbs"));
     let (urls, groups, resources) = (rule.field("nonResourceURLs"), rule.field("apiGroups"), rule.field("resources"));
     if !urls.is_empty() {
         if is_namespaced {
@@ -34,6 +33,7 @@ fn rule(rule: &At<'_>, is_namespaced: bool, f: &mut Faults) {
         if !groups.is_empty() || !resources.is_empty() || !rule.field("resourceNames").is_empty() {
             f.invalid(&urls, "rules cannot apply to both regular resources and non-resource URLs");
         }
+        f.needs(&rule.field("verbs"));
         return;
     }
     if groups.is_empty() {
@@ -42,6 +42,7 @@ fn rule(rule: &At<'_>, is_namespaced: bool, f: &mut Faults) {
     if resources.is_empty() {
         f.required(&resources, "resource rules must supply at least one resource");
     }
+    f.needs(&rule.field("verbs"));
 }
 
 pub(super) fn binding(new: &At<'_>, old: Option<&At<'_>>, is_namespaced: bool, f: &mut Faults) {
@@ -67,7 +68,6 @@ pub(super) fn binding(new: &At<'_>, old: Option<&At<'_>>, is_namespaced: bool, f
 
 fn subject(subject: &At<'_>, is_namespaced: bool, f: &mut Faults) {
     let (kind, group, name) = (subject.field("kind"), subject.field("apiGroup"), subject.field("name"));
-    f.needs(&name);
     match kind.text() {
         "ServiceAccount" => {
             f.follows_if_set(&name, name::dns1123_subdomain);
@@ -81,4 +81,5 @@ fn subject(subject: &At<'_>, is_namespaced: bool, f: &mut Faults) {
         }
         other => f.not_supported(&kind, other, &["ServiceAccount", "User", "Group"]),
     }
+    f.needs(&name);
 }

@@ -53,12 +53,15 @@ pub(super) fn new_event(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         return;
     }
     let regarding = new.at("regarding.namespace").told_as(new.at("involvedObject.namespace").path);
-    about(new, &regarding, false, f);
-    f.needs(&new.field("eventTime"));
-    let controller = new.field("reportingController");
-    f.needs(&controller);
-    f.follows(&controller, name::qualified);
-    told(new, &new.field("note").told_as(new.field("message").path), f);
+    // Without a time it counts as one of the old ones, of which less is asked.
+    let time = new.field("eventTime");
+    about(new, &regarding, !time.is_set(), f);
+    if f.needs(&time) {
+        let controller = new.field("reportingController");
+        f.needs(&controller);
+        f.follows(&controller, name::qualified);
+        told(new, &new.field("note").told_as(new.field("message").path), f);
+    }
     let kind = new.field("type");
     if !matches!(kind.text(), "Normal" | "Warning") {
         f.invalid_as(&kind, "", format!("has invalid value: {}", kind.text()));

@@ -12,11 +12,11 @@ pub(super) fn autoscaler(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
     let (least, most) = (spec.field("minReplicas"), spec.field("maxReplicas"));
     f.not_negative(&least);
-    if most.number() < 1 {
-        f.required(&most, "");
-    }
     if most.number() < least.value.as_i64().unwrap_or(1) {
         f.invalid_as(&most, &most.number(), "must be greater than or equal to `minReplicas`");
+    }
+    if most.number() < 1 {
+        f.required(&most, "");
     }
     reference(&spec.field("scaleTargetRef"), Reference::Scaled, f);
     let metrics = spec.field("metrics");

@@ -440,12 +440,11 @@ fn wrong_applies_are_refused_in_the_real_words() {
             &pods,
             "",
             pod(json!([{"image": "i"}])),
-            500,
-            format!(
-                "{no_pod}.spec.containers: element 0: associative list with keys has an element that omits key field \
-                 \"name\" (and doesn't have default value)"
-            ),
+            422,
+            "Pod \"p\" is invalid: spec.containers[0].name: Required value".into(),
         ),
+        (&pods, "", pod(json!([5])), 500, format!("{no_pod}.spec.containers: element 0: associative list with keys may not have non-map elements")),
+        (&pods, "", pod(json!({"a": 1})), 500, format!("{no_pod}.spec.containers: expected list, got &{{map[a:1]}}")),
     ];
     for (path, query, body, code, message) in cases {
         let query = if query.is_empty() { "fieldManager=t" } else { query };
