@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::child::{Run, Running};
+use super::child::Run;
 use super::{Tree, supervise};
 use crate::env;
 use crate::supervisor::blocked::Lookout;
@@ -43,7 +42,7 @@ impl Tree {
         if self.cx.is_stopping() {
             return Started::Interrupted;
         }
-        let Some((start, line)) = self.launch(number) else { return Started::Interrupted };
+        let Some(line) = self.launch(number) else { return Started::Interrupted };
         let mut slow = std::pin::pin!(tokio::time::sleep(SLOW_START));
         let mut told = false;
         loop {
@@ -51,7 +50,7 @@ impl Tree {
                 biased;
                 () = line.readiness() => return self.is_ready(number, &line),
                 () = self.cx.line().asked_to_stop() => return Started::Interrupted,
-                Some(gone) = self.running.next() => gone,
+                Some(gone) = self.ends.recv() => gone,
                 () = &mut slow, if !told => {
                     told = true;
                     let supervisor = self.spec.name();
@@ -63,7 +62,7 @@ impl Tree {
                     continue;
                 }
             };
-            if (gone.child, gone.start) != (number, start) {
+            if !Arc::ptr_eq(&gone.line, &line) {
                 self.gone.push_back(gone);
                 continue;
             }
@@ -72,24 +71,19 @@ impl Tree {
                 self.gone.push_back(gone);
                 return self.is_ready(number, &line);
             }
-            line.say_exit(gone.exit.clone());
-            if let Some(child) = self.roster.child_mut(number) {
-                child.last_exit = Some(gone.exit.clone());
-            }
+            self.ended(&line, gone.exit.clone());
             let ignored = line.is_ignored() && gone.exit.is_normal();
             return if ignored { Started::Ignored } else { Started::Failed(gone.exit) };
         }
     }
 
     /// The task of a child's next start.
-    fn launch(&mut self, number: u64) -> Option<(u64, Arc<Line>)> {
-        let id = Arc::clone(&self.roster.get(number)?.id);
-        let child = self.roster.child_mut(number)?;
-        child.starts += 1;
-        let start = child.starts;
+    fn launch(&mut self, number: u64) -> Option<Arc<Line>> {
+        let entry = self.roster.get(number)?;
+        let (id, child) = (Arc::clone(&entry.id), &entry.child);
         let (launched, health, blocked_after) =
             (child.spec.start().clone(), child.spec.health, child.spec.blocked_after);
-        let mut line = Line::new(id);
+        let mut line = Line::new(number, id);
         if let Some(limit) = health {
             line = line.with_signs(limit, self.clock.clone(), self.origin);
         }
@@ -105,10 +99,9 @@ impl Tree {
             lookout.watch(&line);
         }
         let cx = ChildContext::new(Arc::clone(&line), self.cx.scope().cloned());
-        let task = env::spawn(Guarded::new(Arc::clone(&line), move || future_of(launched, cx)));
-        self.roster.started(number, Run { line: Arc::clone(&line), abort: task.abort_handle() });
-        self.running.push(Running { child: number, start, task });
-        Some((start, line))
+        let task = env::spawn(Guarded::new(Arc::clone(&line), self.tell_end.clone(), move || future_of(launched, cx)));
+        self.roster.started(number, Run { line: Arc::clone(&line), task });
+        Some(line)
     }
 
     fn is_ready(&mut self, number: u64, line: &Line) -> Started {
