@@ -80,6 +80,10 @@ impl Line {
         &self.id
     }
 
+    pub(super) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
     pub(super) fn polls(&self) -> Option<&Polls> {
         self.watch.as_ref()?.polls.as_ref()
     }

@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::blocked::Lookout;
-use super::child_spec::ChildSpec;
+use super::child_spec::{ChildSpec, Start};
 use super::context::ChildContext;
+use super::errand::{Busy, Errand, Verb};
 use super::error::SupervisorError;
 use super::exit::Exit;
 use super::guard::Gone;
@@ -297,6 +298,16 @@ impl Tree {
     fn insert_as(&mut self, number: u64, spec: Arc<ChildSpec>) {
         let (id, terms) = (Arc::from(spec.id.as_str()), spec.terms());
         self.roster.insert(number, id, terms, Child { spec, restarts: 0, last_exit: None });
+    }
+
+    /// Says what the supervisor does while it hears no calls, until what it gives is dropped.
+    fn busy(&self, verb: Verb, line: &Line) -> Busy {
+        let below = self.roster.get(line.number()).and_then(|entry| match entry.child.spec.start() {
+            Start::Supervisor(supervisor) => Some(supervisor.handle()),
+            Start::Worker(_) => None,
+        });
+        let errand = Errand { verb, child: line.shared_id(), since: self.clock.instant(), below };
+        Busy::with(self.spec.door(), errand)
     }
 
     /// The time since the supervisor started.

@@ -78,18 +78,17 @@ async fn probes_follow_the_life_of_an_operator() {
     let operator = Operator::new("op").client(cluster.client()).admin(port()).child(slow).controller(watcher(&seen, 1));
     let shown = Shown::of(operator);
     tokio::time::sleep(secs(1)).await;
-    let starting = "[-]children failed: not every child has started\nstartupz check failed\n";
-    assert_eq!(shown.get("/startupz").await, (500, starting.to_owned()));
-    let unready = "[+]shutdown ok\n[-]controller watcher failed: it has not started\nreadyz check failed\n";
-    assert_eq!(shown.get("/readyz").await, (500, unready.to_owned()));
+    let starting = "[-]children failed: not every child has started: slow has not said for 1 s that it is ready\n";
+    assert_eq!(shown.get("/startupz").await, (500, format!("{starting}startupz check failed\n")));
+    let unready = "[-]controller watcher failed: it has not started\nreadyz check failed\n";
+    assert_eq!(shown.get("/readyz").await, (500, format!("[+]shutdown ok\n{starting}{unready}")));
     assert_eq!(shown.get("/livez").await, (200, "ok\n".to_owned()));
 
     shown.settled().await;
     for path in ["/startupz", "/readyz", "/livez"] {
         assert_eq!(shown.get(path).await, (200, "ok\n".to_owned()), "{path}");
     }
-    let verbose =
-        "[+]shutdown ok\n[+]controller watcher ok\n[+]watch configmaps in all namespaces ok\nreadyz check passed\n";
+    let verbose = "[+]shutdown ok\n[+]children ok\n[+]controller watcher ok\n[+]watch configmaps in all namespaces ok\nreadyz check passed\n";
     assert_eq!(shown.get("/readyz?verbose").await, (200, verbose.to_owned()));
     assert_eq!(shown.get("/readyz?verbose=1").await, (200, verbose.to_owned()));
 
@@ -162,7 +161,10 @@ async fn a_controller_that_was_terminated_is_missed_by_nobody() {
     let shown = Shown::of(Operator::new("op").client(cluster.client()).controller(watcher(&seen, 1)));
     shown.settled().await;
     shown.tree.terminate_child("watcher").await.expect("it is there");
-    assert_eq!(shown.get("/readyz?verbose").await, (200, "[+]shutdown ok\nreadyz check passed\n".to_owned()));
+    assert_eq!(
+        shown.get("/readyz?verbose").await,
+        (200, "[+]shutdown ok\n[+]children ok\nreadyz check passed\n".to_owned())
+    );
     let tree = shown.json("/children").await;
     assert_eq!(tree["children"][0]["state"], "ended");
     assert_eq!(tree["children"][0]["uptime_seconds"], Value::Null);
@@ -220,8 +222,9 @@ async fn a_supervisor_that_is_busy_holds_no_request_up() {
     tokio::time::sleep(secs(9)).await;
     let began = Clock::system().instant();
     let told = shown.json("/children").await;
-    assert_eq!((&told["health"], &told["silent"]), (&json!("starting"), &json!("it starts or stops a child")));
-    assert!(shown.get("/").await.1.contains("it starts or stops a child"));
+    let waits = "it waits until never is ready: 10 s by now";
+    assert_eq!((&told["health"], &told["silent"]), (&json!("starting"), &json!(waits)));
+    assert!(shown.get("/").await.1.contains(waits));
     assert!(began.elapsed() <= secs(2), "{:?}", began.elapsed());
 }
 

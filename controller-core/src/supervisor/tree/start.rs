@@ -9,14 +9,17 @@ use super::child::Run;
 use super::{Tree, supervise};
 use crate::env;
 use crate::supervisor::blocked::Lookout;
-use crate::supervisor::child_spec::Start;
+use crate::supervisor::child_spec::{ChildKind, Start};
 use crate::supervisor::context::ChildContext;
+use crate::supervisor::errand::Verb;
 use crate::supervisor::exit::Exit;
 use crate::supervisor::guard::Guarded;
 use crate::supervisor::line::Line;
 
-/// How long a child may take to become ready before the log says what its siblings wait for.
+/// How long a child may take to become ready before the log says what its siblings wait for, and how long until it says
+/// so again.
 const SLOW_START: Duration = Duration::from_secs(10);
+const STILL_SLOW: Duration = Duration::from_secs(300);
 
 /// What came of starting a child.
 pub(super) enum Started {
@@ -43,22 +46,18 @@ impl Tree {
             return Started::Interrupted;
         }
         let Some(line) = self.launch(number) else { return Started::Interrupted };
+        let _busy = self.busy(Verb::Starts, &line);
+        let since = self.now();
         let mut slow = std::pin::pin!(tokio::time::sleep(SLOW_START));
-        let mut told = false;
         loop {
             let gone = tokio::select! {
                 biased;
                 () = line.readiness() => return self.is_ready(number, &line),
                 () = self.cx.line().asked_to_stop() => return Started::Interrupted,
                 Some(gone) = self.ends.recv() => gone,
-                () = &mut slow, if !told => {
-                    told = true;
-                    let supervisor = self.spec.name();
-                    tracing::warn!(
-                        supervisor,
-                        child = line.id(),
-                        "a child has not said for {SLOW_START:?} that it is ready, and what comes after it waits: call `cx.ready()`"
-                    );
+                () = &mut slow => {
+                    self.tell_of_slow_start(&line, self.now().saturating_sub(since));
+                    slow.set(tokio::time::sleep(STILL_SLOW));
                     continue;
                 }
             };
@@ -102,6 +101,19 @@ impl Tree {
         let task = env::spawn(Guarded::new(Arc::clone(&line), self.tell_end.clone(), move || future_of(launched, cx)));
         self.roster.started(number, Run { line: Arc::clone(&line), task });
         Some(line)
+    }
+
+    /// A supervisor that takes long waits for a child of its own, and names that one.
+    fn tell_of_slow_start(&self, line: &Line, waits: Duration) {
+        let kind = self.roster.get(line.number()).map(|entry| entry.child.spec.kind());
+        if kind == Some(ChildKind::Worker) {
+            tracing::warn!(
+                supervisor = self.spec.name(),
+                child = line.id(),
+                "a child has not said for {}s that it is ready, and what comes after it waits: call `cx.ready()`",
+                waits.as_secs()
+            );
+        }
     }
 
     fn is_ready(&mut self, number: u64, line: &Line) -> Started {

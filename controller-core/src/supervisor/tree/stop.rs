@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::Tree;
+use crate::supervisor::errand::Verb;
 use crate::supervisor::exit::Exit;
 use crate::supervisor::guard::Gone;
 use crate::supervisor::line::Line;
@@ -50,6 +51,7 @@ impl Tree {
     /// Stops a child by its `shutdown` and waits until it is gone.
     pub(super) async fn terminate(&mut self, number: u64) {
         if let Some(leaving) = self.leaving(number) {
+            let _busy = self.busy(Verb::Stops, &leaving.line);
             let limit = match leaving.shutdown {
                 Shutdown::BrutalKill => None,
                 Shutdown::After(limit) => Some(Some(limit)),
