@@ -3,6 +3,7 @@
 use controller_testkit::{Cluster, Refusal, Requests as Asking, User, World};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::PostParams;
@@ -11,8 +12,9 @@ use serde_json::json;
 use super::cluster::{Watcher, cluster, create, watcher};
 use super::*;
 use crate::admin::{Asked, Desk, Window};
+use crate::controller::Declare;
 use crate::env::{Task, spawn};
-use crate::{Callback, Described, Descriptor};
+use crate::{Callback, Described, Descriptor, Writes};
 
 /// An operator that runs, and who answers for it.
 struct Shown {
@@ -121,6 +123,40 @@ async fn it_is_not_ready_before_each_first_list_is_complete() {
     refused.lift();
     shown.settled().await;
     assert_eq!(shown.get("/readyz").await.0, 200);
+}
+
+/// A controller that writes what it does not watch.
+struct Writer;
+
+#[expect(refining_impl_trait, reason = "the attribute allows the same")]
+impl Controller for Writer {
+    type Object = Value;
+
+    async fn reconcile(&self, _: &Value, _: &Context<Self>) {}
+}
+
+impl Writes<Secret> for Writer {}
+
+impl Described for Writer {
+    const DESCRIPTOR: Descriptor = Descriptor::new("writer", "v1", "ConfigMap").on(Callback::Reconcile);
+
+    fn declare(declare: &mut Declare<Self>) {
+        declare.write::<Secret>();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_that_are_missing_to_write_are_named_too() {
+    let cluster = quiet();
+    let report = async |client: Client| {
+        let shown = Shown::of(Operator::new("op").client(client).namespaces(["a"]).admin(port()).controller(Writer));
+        tokio::time::sleep(secs(5)).await;
+        shown.ask(&Method::GET, "/report", "text/plain").await.into_body()
+    };
+    let text = report(cluster.client()).await;
+    assert!(text.contains("  permissions    all 3 that are needed are granted\n"), "{text}");
+    let text = report(cluster.client_as(User::service_account("default", "robot"))).await;
+    assert!(text.contains("missing: create, delete and patch secrets in namespace a\n"), "{text}");
 }
 
 /// A controller of a kind that the server does not have.
@@ -348,7 +384,7 @@ async fn the_report_is_told_as_json_and_as_text() {
     assert_ne!(port, "0");
     let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
     assert!(text.starts_with("operator op starts\n  versions       controller-core "), "{text}");
-    assert!(text.contains("  permissions    all 2 that the watches need are granted\n"), "{text}");
+    assert!(text.contains("  permissions    all 2 that are needed are granted\n"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
