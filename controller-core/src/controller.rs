@@ -166,6 +166,11 @@ impl<C: Described> Declare<C> {
         reads
     }
 
+    /// The kinds that callbacks write.
+    pub(crate) fn writes(&self) -> &[ResourceFacts] {
+        &self.writes
+    }
+
     /// Whether `cache(compressed)` is asked for.
     pub(crate) fn compresses(&self) -> bool {
         self.compresses

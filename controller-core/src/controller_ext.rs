@@ -244,6 +244,7 @@ where
         type_name: std::any::type_name::<C>(),
         schema_of_type: declared.schema_maker(),
         reads: declared.reads(),
+        writes: declared.writes().to_vec(),
     };
     let start = move |cx: ChildContext| {
         let made = make(cx.clone());

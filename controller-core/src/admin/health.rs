@@ -23,6 +23,8 @@ pub(super) enum Probe {
 pub(super) struct Vitals {
     /// Every child has started.
     pub(super) started: bool,
+    /// The child whose start is waited for, and for how long.
+    pub(super) waits_for: Option<(String, Duration)>,
     /// It was asked to stop.
     pub(super) stopping: bool,
     pub(super) controllers: Vec<(&'static str, Phase)>,
@@ -63,17 +65,25 @@ impl Probe {
             }
             Self::Ready => {
                 let stopping = vitals.stopping.then(|| "the operator stops".to_owned());
-                let mut checks = vec![Check::new("shutdown", stopping)];
+                let mut checks = vec![Check::new("shutdown", stopping), has_started(vitals)];
                 checks.extend(vitals.controllers.iter().filter_map(|(name, phase)| runs(name, phase)));
                 checks.extend(vitals.watches.iter().map(is_synced));
                 checks
             }
-            Self::Startup => {
-                let missing = (!vitals.started).then(|| "not every child has started".to_owned());
-                vec![Check::new("children", missing)]
-            }
+            Self::Startup => vec![has_started(vitals)],
         }
     }
+}
+
+/// What comes after a child that is not ready waits for it, controllers among them.
+fn has_started(vitals: &Vitals) -> Check {
+    let missing = (!vitals.started).then(|| match &vitals.waits_for {
+        None => "not every child has started".to_owned(),
+        Some((child, waits)) => {
+            format!("not every child has started: {child} has not said for {} s that it is ready", waits.as_secs())
+        }
+    });
+    Check::new("children", missing)
 }
 
 /// A watch that has never been complete is a matter of readiness: a new process would have to wait for the same.
@@ -165,19 +175,19 @@ mod tests {
     }
 
     fn with(phase: Phase, watch: WatchFigures) -> Vitals {
-        Vitals { started: true, stopping: false, controllers: vec![("web", phase)], watches: vec![watch] }
+        Vitals { started: true, controllers: vec![("web", phase)], watches: vec![watch], ..Vitals::default() }
     }
 
     #[test]
     fn it_is_ready_only_when_each_watch_is_synced_and_each_controller_runs() {
-        let all = "[+]shutdown ok\n[+]controller web ok\n[+]watch pods in all namespaces ok\nreadyz check passed";
+        let all = "[+]shutdown ok\n[+]children ok\n[+]controller web ok\n[+]watch pods in all namespaces ok\nreadyz check passed";
         check(Probe::Ready, &with(Phase::Runs, watch("healthy", None, 9)), Ok(all));
         check(Probe::Ready, &with(Phase::Runs, watch("stale", Some("gone"), 9_000)), Ok(all));
         check(
             Probe::Ready,
             &with(Phase::Runs, watch("syncing", Some("no permission"), 9)),
             Err(
-                "[+]shutdown ok\n[+]controller web ok\n[-]watch pods in all namespaces failed: its first list is not complete: no permission\nreadyz check failed",
+                "[+]shutdown ok\n[+]children ok\n[+]controller web ok\n[-]watch pods in all namespaces failed: its first list is not complete: no permission\nreadyz check failed",
             ),
         );
         let waits =
@@ -185,7 +195,7 @@ mod tests {
         check(
             Probe::Ready,
             &waits,
-            Err("[+]shutdown ok\n[-]controller web failed: it waits: no kind Web\nreadyz check failed"),
+            Err("[+]shutdown ok\n[+]children ok\n[-]controller web failed: it waits: no kind Web\nreadyz check failed"),
         );
         for missing in [Phase::Expected, Phase::Waits(None), Phase::Failed] {
             let checks = Probe::Ready.checks(&with(missing.clone(), watch("healthy", None, 0)), LIMIT);
@@ -196,13 +206,17 @@ mod tests {
     #[test]
     fn a_controller_that_was_told_to_stop_is_not_waited_for() {
         let vitals = Vitals { watches: Vec::new(), ..with(Phase::Stopped, watch("", None, 0)) };
-        check(Probe::Ready, &vitals, Ok("[+]shutdown ok\nreadyz check passed"));
+        check(Probe::Ready, &vitals, Ok("[+]shutdown ok\n[+]children ok\nreadyz check passed"));
     }
 
     #[test]
     fn an_operator_that_stops_is_not_ready_and_lives() {
         let vitals = Vitals { started: true, stopping: true, ..Vitals::default() };
-        check(Probe::Ready, &vitals, Err("[-]shutdown failed: the operator stops\nreadyz check failed"));
+        check(
+            Probe::Ready,
+            &vitals,
+            Err("[-]shutdown failed: the operator stops\n[+]children ok\nreadyz check failed"),
+        );
         check(Probe::Live, &vitals, Ok("[+]ping ok\nlivez check passed"));
     }
 
@@ -225,7 +239,12 @@ mod tests {
     fn it_has_started_when_every_child_has() {
         let waits = Vitals { started: true, ..with(Phase::Waits(None), watch("syncing", None, 0)) };
         check(Probe::Startup, &waits, Ok("[+]children ok\nstartupz check passed"));
-        let starts = Vitals { started: false, ..waits };
+        let starts = Vitals { started: false, watches: Vec::new(), controllers: Vec::new(), ..waits };
         check(Probe::Startup, &starts, Err("[-]children failed: not every child has started\nstartupz check failed"));
+        let named = Vitals { waits_for: Some(("mail/queue".to_owned(), Duration::from_secs(7))), ..starts };
+        let failed =
+            "[-]children failed: not every child has started: mail/queue has not said for 7 s that it is ready";
+        check(Probe::Startup, &named, Err(&format!("{failed}\nstartupz check failed")));
+        check(Probe::Ready, &named, Err(&format!("[+]shutdown ok\n{failed}\nreadyz check failed")));
     }
 }

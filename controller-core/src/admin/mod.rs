@@ -20,7 +20,7 @@ mod server;
 #[cfg(test)]
 pub(crate) use answer::{Asked, Desk};
 pub(crate) use metrics::{Exposition, Kind};
-pub(crate) use permission::{Permissions, ask};
+pub(crate) use permission::{Permissions, ask, needed};
 pub(crate) use report::{ControllerLine, Report, SchemaLine, SchemaOrigin, Server};
 pub(crate) use server::child;
 pub(crate) use window::Window;

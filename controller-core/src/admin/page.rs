@@ -192,7 +192,7 @@ fn row(out: &mut String, node: &Node, branch: &str, below: &str) {
     let _ = writeln!(out, "<td class=\"long\">{}</td></tr>", Text(node.last_exit.as_deref().unwrap_or_default()));
     let children = node.children.as_deref().unwrap_or_default();
     let waits = node.controller.as_ref().and_then(|controller| controller.waits_for.as_deref());
-    if let Some(note) = waits.or(node.silent) {
+    if let Some(note) = waits.or(node.silent.as_deref()) {
         let bar = if children.is_empty() { below } else { "" };
         let _ = writeln!(
             out,

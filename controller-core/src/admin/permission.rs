@@ -1,7 +1,7 @@
 //! Owns the question which permissions an operator lacks. It is put to the API server once, at the start, and an
 //! answer that does not come holds nothing up: a watch that is refused says so itself, and waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -21,8 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const QUESTIONS: usize = 100;
 const AT_ONCE: usize = 4;
 
-/// What a watch does.
-const VERBS: [&str; 2] = ["list", "watch"];
+/// What a watch does, and what a callback can do with a kind that its controller declares to write.
+const WATCHES: [&str; 2] = ["list", "watch"];
+const WRITES: [&str; 3] = ["create", "delete", "patch"];
 
 /// What the API server said about an operator's permissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -56,14 +57,18 @@ impl Permissions {
         }
         let line = |((resource, namespace), verbs): ((String, Option<&str>), Vec<&str>)| {
             let place = namespace.map_or_else(|| "all namespaces".to_owned(), |name| format!("namespace {name}"));
-            format!("missing: {} {resource} in {place}", verbs.join(" and "))
+            let verbs = match verbs.as_slice() {
+                [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+                verbs => verbs.concat(),
+            };
+            format!("missing: {verbs} {resource} in {place}")
         };
         let mut lines: Vec<String> = by_resource.into_iter().map(line).collect();
         match &self.unknown {
             Some(why) => lines.push(format!("not known: {why}")),
             None if lines.is_empty() => lines.push(match asked {
                 0 => "none are needed".to_owned(),
-                asked => format!("all {asked} that the watches need are granted"),
+                asked => format!("all {asked} that are needed are granted"),
             }),
             None => {}
         }
@@ -71,29 +76,29 @@ impl Permissions {
     }
 }
 
-/// What these watches need. What only discovery knows of a kind is left out.
-fn needed(watches: &[WatchSpec]) -> Vec<Permission> {
-    let of = |watch: &WatchSpec| {
-        VERBS.map(|verb| Permission {
-            group: watch.group.clone(),
-            resource: watch.plural.clone(),
-            namespace: watch.namespace.clone(),
-            verb,
-        })
+/// What these watches and writes need, each once. What only discovery knows of a kind is left out.
+pub(crate) fn needed(watches: &[WatchSpec], writes: &[WatchSpec]) -> Vec<Permission> {
+    let of = |place: &WatchSpec, verb| Permission {
+        group: place.group.clone(),
+        resource: place.plural.clone(),
+        namespace: place.namespace.clone(),
+        verb,
     };
-    let mut needed: Vec<_> = watches.iter().filter(|watch| !watch.plural.is_empty()).flat_map(of).collect();
-    needed.sort();
-    needed.dedup();
-    needed
+    let watches = watches.iter().flat_map(|place| WATCHES.map(|verb| of(place, verb)));
+    let writes = writes.iter().flat_map(|place| WRITES.map(|verb| of(place, verb)));
+    let needed: BTreeSet<_> = watches.chain(writes).filter(|needed| !needed.resource.is_empty()).collect();
+    // What is granted everywhere is granted in a namespace.
+    let everywhere = |permission: &Permission| Permission { namespace: None, ..permission.clone() };
+    let narrower = |permission: &Permission| permission.namespace.is_some() && needed.contains(&everywhere(permission));
+    needed.iter().filter(|permission| !narrower(permission)).cloned().collect()
 }
 
-/// Asks for what the watches need, and for the server's version.
-pub(crate) async fn ask(client: &Client, url: Option<String>, watches: &[WatchSpec]) -> (Server, Permissions) {
+/// Asks for what is needed, and for the server's version.
+pub(crate) async fn ask(client: &Client, url: Option<String>, needed: Vec<Permission>) -> (Server, Permissions) {
     let mut permissions = Permissions { asked: Some(0), ..Permissions::default() };
     let mut server = Server { url, version: None };
     let asking = async {
         server.version = version(client).await;
-        let needed = needed(watches);
         let more = needed.len().saturating_sub(QUESTIONS);
         let mut answers = stream::iter(needed.into_iter().take(QUESTIONS))
             .map(|permission| async { (is_granted(client, &permission).await, permission) })
@@ -182,14 +187,14 @@ mod tests {
         }
     }
 
-    /// A server that grants everything but watches of secrets and what is in namespace `b`.
+    /// A server that grants everything but watches and writes of secrets and what is in namespace `b`.
     fn strict(request: &Value) -> bool {
         let asked = &request["spec"]["resourceAttributes"];
-        let secret = asked["resource"] == "secrets" && asked["verb"] == "watch";
+        let secret = asked["resource"] == "secrets" && asked["verb"] != "list";
         !secret && asked["namespace"] != "b"
     }
 
-    async fn asked(watches: &[WatchSpec], answers: bool) -> (Server, Vec<String>) {
+    async fn asked(watches: &[WatchSpec], writes: &[WatchSpec], answers: bool) -> (Server, Vec<String>) {
         let service = service_fn(move |request: Request<Body>| async move {
             if !answers {
                 std::future::pending::<()>().await;
@@ -203,43 +208,61 @@ mod tests {
             Ok::<_, kube::Error>(Response::builder().status(201).body(Body::from(answer.into_bytes())).expect("sound"))
         });
         let client = Client::new(service, "default");
-        let (server, permissions) = ask(&client, None, watches).await;
+        let (server, permissions) = ask(&client, None, needed(watches, writes)).await;
         (server, permissions.lines())
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_missing_is_named_by_resource_and_place() {
-        let check = async |watches: &[WatchSpec], expect: &[&str]| {
-            let (server, lines) = asked(watches, true).await;
+        let check = async |watches: &[WatchSpec], writes: &[WatchSpec], expect: &[&str]| {
+            let (server, lines) = asked(watches, writes, true).await;
             assert_eq!(
                 (server.version.as_deref(), lines),
                 (Some("v1.37.0"), expect.iter().map(|l| (*l).into()).collect())
             );
         };
         let pods = watch("", "pods", None);
-        check(&[], &["none are needed"]).await;
-        check(&[watch("shop.io", "", None)], &["none are needed"]).await;
-        check(&[pods.clone(), pods.clone()], &["all 2 that the watches need are granted"]).await;
+        let (secrets, in_b) = (watch("", "secrets", None), watch("apps", "deployments", Some("b")));
+        check(&[], &[], &["none are needed"]).await;
+        check(&[watch("shop.io", "", None)], &[], &["none are needed"]).await;
+        check(&[pods.clone(), pods.clone()], &[], &["all 2 that are needed are granted"]).await;
+        check(std::slice::from_ref(&pods), &[pods.clone(), pods.clone()], &["all 5 that are needed are granted"]).await;
+        check(&[], &[pods.clone(), watch("", "pods", Some("b"))], &["all 3 that are needed are granted"]).await;
         check(
-            &[pods, watch("", "secrets", None), watch("apps", "deployments", Some("b"))],
+            &[pods.clone(), secrets.clone(), in_b.clone()],
+            &[],
             &["missing: list and watch deployments.apps in namespace b", "missing: watch secrets in all namespaces"],
+        )
+        .await;
+        check(
+            &[pods],
+            &[secrets, in_b],
+            &[
+                "missing: create, delete and patch deployments.apps in namespace b",
+                "missing: create, delete and patch secrets in all namespaces",
+            ],
         )
         .await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_server_that_does_not_answer_holds_nothing_up() {
-        let (server, lines) = asked(&[watch("", "pods", None)], false).await;
+        let (server, lines) = asked(&[watch("", "pods", None)], &[], false).await;
         assert_eq!((server.version, lines), (None, vec!["not known: no answer within 2s".to_owned()]));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_server_that_knows_no_reviews_is_no_hindrance() {
-        let service = service_fn(|_: Request<Body>| async {
-            Ok::<_, kube::Error>(Response::builder().status(404).body(Body::from(b"nothing".to_vec())).expect("sound"))
-        });
-        let (_, permissions) = ask(&Client::new(service, "default"), None, &[watch("", "pods", None)]).await;
-        assert_eq!((permissions.asked, permissions.missing.len()), (Some(0), 0));
-        assert!(permissions.unknown.is_some_and(|why| why.contains("404")));
+    async fn a_server_that_knows_no_reviews_or_refuses_them_is_no_hindrance() {
+        for code in [404, 403] {
+            let service = service_fn(move |_: Request<Body>| async move {
+                let answer = Response::builder().status(code).body(Body::from(b"nothing".to_vec()));
+                Ok::<_, kube::Error>(answer.expect("sound"))
+            });
+            let needed = needed(&[watch("", "pods", None)], &[watch("", "secrets", None)]);
+            let (_, permissions) = ask(&Client::new(service, "default"), None, needed).await;
+            assert_eq!((permissions.asked, permissions.missing.len()), (Some(0), 0));
+            assert!(permissions.lines().concat().starts_with("not known: "), "{permissions:?}");
+            assert!(permissions.unknown.is_some_and(|why| why.contains(&code.to_string())));
+        }
     }
 }

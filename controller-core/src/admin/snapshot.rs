@@ -11,8 +11,9 @@ use serde::{Serialize, Serializer};
 use super::health::{Detail, Probe, verdict};
 use super::window::Window;
 use crate::dispatch::{Figures, Phase, UnderWay, WatchFigures};
+use crate::env::Clock;
 use crate::key::Key;
-use crate::supervisor::{ChildInfo, ChildKind, SupervisorHandle};
+use crate::supervisor::{ChildInfo, ChildKind, SupervisorHandle, Verb};
 
 /// A supervisor that starts or stops a child answers nobody meanwhile. It is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,9 +55,9 @@ pub(super) struct Node {
     /// What it supervises. None for a worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) children: Option<Vec<Node>>,
-    /// The supervisor did not say what it supervises: it starts or stops a child, or does not run.
+    /// The supervisor did not say what it supervises: it starts or stops a child, which is named, or does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) silent: Option<&'static str>,
+    pub(super) silent: Option<String>,
 }
 
 /// What a controller does.
@@ -126,9 +127,9 @@ pub(super) async fn take(window: &Window) -> Snapshot {
     let phases: BTreeMap<&str, Phase> = window.live.phases().into_iter().collect();
     let mut root =
         Node { id: window.operator.to_string(), kind: "supervisor", uptime: Some(window.uptime()), ..Node::default() };
-    let seen = Seen { figures: &figures, phases: &phases };
+    let seen = Seen { figures: &figures, phases: &phases, clock: &window.clock };
     supervised(&mut root, window.tree.clone(), seen).await;
-    root.state = if root.silent == Some(NOT_RUNNING) { "ended" } else { "running" }.to_owned();
+    root.state = if root.silent.as_deref() == Some(NOT_RUNNING) { "ended" } else { "running" }.to_owned();
     Snapshot {
         operator: window.operator.to_string(),
         version: env!("CARGO_PKG_VERSION"),
@@ -155,6 +156,7 @@ fn state(window: &Window) -> State {
 struct Seen<'a> {
     figures: &'a BTreeMap<&'a str, Figures>,
     phases: &'a BTreeMap<&'a str, Phase>,
+    clock: &'a Clock,
 }
 
 const NOT_RUNNING: &str = "it does not run";
@@ -165,8 +167,19 @@ async fn supervised(node: &mut Node, handle: SupervisorHandle, seen: Seen<'_>) {
         Ok(Ok(children)) => {
             node.children = Some(join_all(children.into_iter().map(|child| child_node(child, seen))).await);
         }
-        Ok(Err(_)) => node.silent = Some(NOT_RUNNING),
-        Err(_) => node.silent = Some("it starts or stops a child"),
+        Ok(Err(_)) => node.silent = Some(NOT_RUNNING.to_owned()),
+        Err(_) => node.silent = Some(errand(&handle, seen.clock)),
+    }
+}
+
+/// What keeps a supervisor from answering.
+fn errand(handle: &SupervisorHandle, clock: &Clock) -> String {
+    let Some(errand) = handle.errand() else { return "it starts or stops children".to_owned() };
+    let (child, errand) = errand.innermost();
+    let takes = clock.instant().saturating_duration_since(errand.since).as_secs();
+    match errand.verb {
+        Verb::Starts => format!("it waits until {child} is ready: {takes} s by now"),
+        Verb::Stops => format!("it waits until {child} has stopped: {takes} s by now"),
     }
 }
 

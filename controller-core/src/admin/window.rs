@@ -15,7 +15,7 @@ use super::report::Report;
 use super::snapshot::{self, Snapshot};
 use crate::dispatch::{Live, WatchFigures};
 use crate::env::Clock;
-use crate::supervisor::SupervisorHandle;
+use crate::supervisor::{SupervisorHandle, Verb};
 
 /// A look that is no older than this is shown to all who ask.
 const FRESH: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ pub(crate) struct Window {
     /// Cancelled when the operator is asked to stop.
     pub(super) stopping: CancellationToken,
     pub(super) stale_limit: Duration,
-    clock: Clock,
+    pub(super) clock: Clock,
     since: Instant,
     started: AtomicBool,
     /// Where the admin port listens, where there is one.
@@ -89,10 +89,17 @@ impl Window {
         self.clock.instant().saturating_duration_since(self.since)
     }
 
+    /// The child that the operator starts or stops at the moment, with the way down to it, and how long that has taken.
+    fn errand(&self) -> Option<(Verb, String, Duration)> {
+        let (child, errand) = self.tree.errand()?.innermost();
+        Some((errand.verb, child, self.clock.instant().saturating_duration_since(errand.since)))
+    }
+
     pub(super) fn vitals(&self) -> Vitals {
         let figures = self.live.figures();
         Vitals {
             started: self.started.load(Ordering::Acquire),
+            waits_for: self.errand().and_then(|(verb, child, takes)| (verb == Verb::Starts).then_some((child, takes))),
             stopping: self.stopping.is_cancelled(),
             controllers: self.live.phases(),
             watches: WatchFigures::each_once(figures.iter().flat_map(|figures| &figures.watches)).cloned().collect(),

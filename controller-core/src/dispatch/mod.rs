@@ -42,6 +42,6 @@ pub(crate) use live::{Live, Phase};
 pub use probe::{Probe, Probes};
 #[cfg(feature = "testing")]
 pub(crate) use reads::Readers;
-pub(crate) use resolve::declared_watches;
+pub(crate) use resolve::{declared_watches, declared_writes};
 pub(crate) use scope::Scope;
 pub(crate) use watchdog::{UnderWay, Watchdog};

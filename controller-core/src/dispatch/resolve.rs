@@ -10,7 +10,7 @@ use super::Scope;
 use super::engine::PATIENCE;
 use super::live::Start;
 use crate::context::Read;
-use crate::descriptor::{Descriptor, WatchedKind};
+use crate::descriptor::{Descriptor, ResourceFacts, WatchedKind};
 use crate::queue::Backoff;
 use crate::watch::{ManagedFields, WatchSpec};
 
@@ -139,6 +139,20 @@ pub(crate) fn declared_watches(descriptor: &Descriptor, reads: &[Read], narrowed
     let read =
         reads.iter().flat_map(|read| read_watches(descriptor, &found(WatchedKind::of(&read.facts)), read, narrowed));
     own.into_iter().flatten().chain(read).collect()
+}
+
+/// Where a controller writes what it declares to write, as places that could be watched: in its own namespaces.
+pub(crate) fn declared_writes(
+    descriptor: &Descriptor,
+    writes: &[ResourceFacts],
+    narrowed: Option<&[String]>,
+) -> Vec<WatchSpec> {
+    let places = |facts: &ResourceFacts| {
+        let kind = WatchedKind::of(facts);
+        let resource = resource(&kind, facts.plural.clone(), facts.namespaced.unwrap_or(true));
+        in_namespaces(descriptor, &resource, narrowed)
+    };
+    writes.iter().flat_map(places).collect()
 }
 
 /// The watches of a controller: one for each namespace, or one for all.

@@ -26,7 +26,7 @@ pub(super) async fn live_out(
         tracing::error!(operator = &*name, "the operator does not start: {}", error::chain(error));
         Verdict::FailedToStart
     };
-    let Plan { root, declared, names, controllers, warnings } = match operator.plan(root) {
+    let Plan { root, declared, writes, names, controllers, warnings } = match operator.plan(root) {
         Ok(plan) => plan,
         Err(error) => return refused(&error),
     };
@@ -36,7 +36,7 @@ pub(super) async fn live_out(
     };
     scope.live.expect(&names);
     let mut tree = root.launch(Some(Arc::clone(&scope)));
-    let start = Start { controllers, declared, warnings, inquiry: operator.inquiry };
+    let start = Start { controllers, declared, writes, warnings, inquiry: operator.inquiry };
     let over = CancellationToken::new();
     let life = async {
         let end = until_the_end(&mut tree, &scope, &window, &stop).await;
@@ -86,6 +86,7 @@ async fn until_the_end(tree: &mut RunningSupervisor, scope: &Scope, window: &Win
 struct Start {
     controllers: Vec<ControllerLine>,
     declared: Vec<WatchSpec>,
+    writes: Vec<WatchSpec>,
     warnings: Vec<String>,
     inquiry: Inquiry,
 }
@@ -98,7 +99,7 @@ impl Start {
             Inquiry::None => (Server { url: scope.url.clone(), version: None }, Permissions::default()),
             Inquiry::AtStart => tokio::select! {
                 biased;
-                answer = admin::ask(&scope.client, scope.url.clone(), &watches) => answer,
+                answer = admin::ask(&scope.client, scope.url.clone(), admin::needed(&watches, &self.writes)) => answer,
                 () = over.cancelled() => (Server { url: scope.url.clone(), version: None }, Permissions::default()),
             },
         };

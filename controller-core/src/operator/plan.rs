@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::admin::{ControllerLine, SchemaLine, SchemaOrigin};
-use crate::dispatch::declared_watches;
+use crate::dispatch::{declared_watches, declared_writes};
 use crate::supervisor::{ChildSpec, ControllerFacts, Supervisor, SupervisorError};
 use crate::watch::WatchSpec;
 
@@ -17,6 +17,8 @@ pub(crate) struct Plan {
     pub(crate) root: Supervisor,
     /// What the controllers watch and read, each kind and scope as far as it is known before the server is asked.
     pub(crate) declared: Vec<WatchSpec>,
+    /// Where they write.
+    pub(crate) writes: Vec<WatchSpec>,
     /// Its controllers, by name.
     pub(crate) names: Vec<&'static str>,
     pub(crate) controllers: Vec<ControllerLine>,
@@ -48,11 +50,13 @@ impl Plan {
                 return Err(PlanError::BadNamespace { name: name.clone() });
             }
         }
-        let (mut controllers, mut declared, mut names, mut same) = (Vec::new(), Vec::new(), BTreeMap::new(), None);
+        let (mut controllers, mut declared, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut names, mut same) = (BTreeMap::new(), None);
         root.each_worker(&mut |child: &ChildSpec| {
             let Some(facts) = child.controller_facts() else { return };
             controllers.push(line(facts, narrowed));
             declared.extend(declared_watches(&facts.descriptor, &facts.reads, narrowed));
+            writes.extend(declared_writes(&facts.descriptor, &facts.writes, narrowed));
             if let Some(first) = names.insert(facts.descriptor.name(), facts.type_name) {
                 same.get_or_insert((facts.descriptor.name(), first, facts.type_name));
             }
@@ -77,7 +81,7 @@ impl Plan {
         if cfg!(panic = "abort") {
             warnings.push("built with `panic = \"abort\"`: a panic in a callback ends the process".to_owned());
         }
-        Ok(Self { root, declared, names: names.into_keys().collect(), controllers, warnings })
+        Ok(Self { root, declared, writes, names: names.into_keys().collect(), controllers, warnings })
     }
 }
 

@@ -30,7 +30,6 @@ use super::line::Line;
 /// ```
 #[derive(Clone)]
 pub struct ChildHandle {
-    pub(super) number: u64,
     pub(super) line: Arc<Line>,
     pub(super) door: Arc<Door>,
 }

@@ -16,7 +16,7 @@ use super::policy::{Delay, Terms};
 use super::rule::{Restart, Shutdown};
 use super::spec::Supervisor;
 use crate::context::Read;
-use crate::descriptor::Descriptor;
+use crate::descriptor::{Descriptor, ResourceFacts};
 
 /// One child of a [`Supervisor`], as OTP's child specification: what is started, and by which rules.
 ///
@@ -81,6 +81,8 @@ pub(crate) struct ControllerFacts {
     pub(crate) schema_of_type: Option<fn() -> serde_json::Value>,
     /// `reads(..)`.
     pub(crate) reads: Vec<Read>,
+    /// `writes(..)`.
+    pub(crate) writes: Vec<ResourceFacts>,
 }
 
 impl ChildSpec {

@@ -97,8 +97,8 @@ impl ChildContext {
     /// Ends when the supervisor asks the child to stop. What the child does then must fit into its `shutdown`.
     ///
     /// It takes the context, so the child needs no `move`; call it on a clone to wait for it more than once.
-    pub async fn stopped(self) {
-        self.line.asked_to_stop().await;
+    pub fn stopped(self) -> impl Future<Output = ()> + Send + use<> {
+        Line::stop_of(self)
     }
 
     /// Whether the supervisor asked the child to stop.
@@ -126,6 +126,12 @@ impl ChildContext {
     }
 
     pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+}
+
+impl AsRef<Line> for ChildContext {
+    fn as_ref(&self) -> &Line {
         &self.line
     }
 }

@@ -1,4 +1,5 @@
-//! Owns the wall around a child: a panic while it is made, run or dropped is its end, and nobody else's.
+//! Owns the wall around a child: a panic while it is made, run or dropped is its end, and nobody else's. However it
+//! ends, its supervisor hears of it once.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,10 +8,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
+use tokio::sync::mpsc;
 
 use super::exit::Exit;
 use super::line::Line;
 use crate::env;
+
+/// The end of one start of one child, as it is told to the supervisor: OTP's `{'EXIT', Pid, Reason}`.
+pub(super) struct Gone {
+    pub(super) line: Arc<Line>,
+    pub(super) exit: Exit,
+}
 
 /// Makes the child's future and runs it to its end. It is written out because there may be very many, and what a compiler
 /// makes of an `async fn` is three times as large.
@@ -19,6 +27,7 @@ use crate::env;
 /// it is with a thread that panicked.
 pub(super) struct Guarded<F> {
     line: Arc<Line>,
+    ends: mpsc::UnboundedSender<Gone>,
     stage: Stage<F>,
 }
 
@@ -32,19 +41,24 @@ impl<F> Guarded<F>
 where
     F: FnOnce() -> BoxFuture<'static, Exit> + Unpin,
 {
-    /// `make` makes the child's future, in its own task.
-    pub(super) fn new(line: Arc<Line>, make: F) -> Self {
-        Self { line, stage: Stage::Made(make) }
+    /// `make` makes the child's future, in its own task. The end is told to `ends`.
+    pub(super) fn new(line: Arc<Line>, ends: mpsc::UnboundedSender<Gone>, make: F) -> Self {
+        Self { line, ends, stage: Stage::Made(make) }
     }
 }
 
-impl<F> Future for Guarded<F>
+impl<F> Guarded<F> {
+    fn tell(&self, exit: Exit) {
+        // Nobody hears it where the supervisor itself is gone.
+        let _ = self.ends.send(Gone { line: Arc::clone(&self.line), exit });
+    }
+}
+
+impl<F> Guarded<F>
 where
     F: FnOnce() -> BoxFuture<'static, Exit> + Unpin,
 {
-    type Output = Exit;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Exit> {
+    fn run(&mut self, task: &mut Context<'_>) -> Poll<Exit> {
         let mut future = match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Made(make) => match watched(&self.line, make) {
                 Ok(future) => future,
@@ -68,6 +82,31 @@ where
             Ok(()) => Poll::Ready(exit),
             Err(exit) => Poll::Ready(exit),
         }
+    }
+}
+
+impl<F> Future for Guarded<F>
+where
+    F: FnOnce() -> BoxFuture<'static, Exit> + Unpin,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let exit = std::task::ready!(self.run(task));
+        self.tell(exit);
+        Poll::Ready(())
+    }
+}
+
+impl<F> Drop for Guarded<F> {
+    /// A child that is dropped before its end was aborted.
+    fn drop(&mut self) {
+        let exit = match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Made(make) => watched(&self.line, move || drop(make)),
+            Stage::Runs(future) => watched(&self.line, move || drop(future)),
+            Stage::Over => return,
+        };
+        self.tell(exit.map_or_else(|panic| panic, |()| Exit::Killed));
     }
 }
 

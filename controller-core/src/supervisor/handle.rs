@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::child_handle::ChildHandle;
 use super::child_spec::{ChildKind, ChildSpec, IntoChild};
+use super::errand::Errand;
 use super::error::SupervisorError;
 use super::exit::Exit;
 
@@ -49,6 +50,8 @@ pub(crate) struct Door {
     mailbox: Mutex<Option<mpsc::UnboundedSender<Call>>>,
     /// The number of the next child: no two children of all its instances have one.
     next_child: AtomicU64,
+    /// What keeps the supervisor from its mailbox.
+    errand: Mutex<Option<Errand>>,
 }
 
 /// Everything that can be asked of a running supervisor.
@@ -206,6 +209,11 @@ impl SupervisorHandle {
         &self.name
     }
 
+    /// What the supervisor does at the moment, where that keeps it from answering calls.
+    pub(crate) fn errand(&self) -> Option<Errand> {
+        self.door.errand.lock().clone()
+    }
+
     pub(super) async fn call<T>(&self, call: impl FnOnce(Reply<T>) -> Call) -> Result<T, SupervisorError> {
         let gone = || SupervisorError::NotRunning { supervisor: self.name.to_string() };
         let mailbox = self.door.mailbox.lock().clone().ok_or_else(gone)?;
@@ -221,6 +229,10 @@ impl Door {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.mailbox.lock() = Some(sender.clone());
         (sender, receiver)
+    }
+
+    pub(super) fn set_errand(&self, errand: Option<Errand>) {
+        *self.errand.lock() = errand;
     }
 
     pub(super) fn number(&self) -> u64 {

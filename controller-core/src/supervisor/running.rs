@@ -53,7 +53,7 @@ impl Supervisor {
     /// Starts the tree and waits for nothing.
     pub(crate) fn launch(self, scope: Option<Arc<Scope>>) -> RunningSupervisor {
         let handle = self.handle();
-        let line = Arc::new(Line::new(Arc::clone(self.shared_name())));
+        let line = Arc::new(Line::new(0, Arc::clone(self.shared_name())));
         let task = env::spawn(tree::supervise(Arc::new(self), ChildContext::new(Arc::clone(&line), scope)));
         RunningSupervisor { handle, line, task }
     }

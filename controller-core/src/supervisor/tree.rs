@@ -13,22 +13,23 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::blocked::Lookout;
-use super::child_spec::ChildSpec;
+use super::child_spec::{ChildSpec, Start};
 use super::context::ChildContext;
+use super::errand::{Busy, Errand, Verb};
 use super::error::SupervisorError;
 use super::exit::Exit;
+use super::guard::Gone;
 use super::handle::Call;
-use super::policy::{AfterExit, Ending, Pulse, Roster, Step, judge};
+use super::line::Line;
+use super::policy::{AfterExit, Ending, Entry, Pulse, Roster, Step, judge};
 use super::spec::Supervisor;
 use crate::env::Clock;
 use alarms::{Alarm, Alarms};
-use child::{Child, Gone, Run, Running};
+use child::{Child, Run};
 use start::Started;
 
 /// How a supervisor ended.
@@ -58,7 +59,9 @@ struct Tree {
     clock: Clock,
     origin: Instant,
     roster: Roster<Child, Run>,
-    running: FuturesUnordered<Running>,
+    /// The ends of children, which each tells from its own task.
+    ends: mpsc::UnboundedReceiver<Gone>,
+    tell_end: mpsc::UnboundedSender<Gone>,
     /// Ends that were heard while the loop waited for another child.
     gone: VecDeque<Gone>,
     alarms: Alarms,
@@ -88,12 +91,14 @@ impl Tree {
     fn new(spec: Arc<Supervisor>, cx: ChildContext) -> Self {
         let clock = cx.scope().map_or_else(Clock::system, |scope| scope.clock.clone());
         let (itself, mailbox) = spec.door().open();
+        let (tell_end, ends) = mpsc::unbounded_channel();
         let mut tree = Self {
             origin: clock.instant(),
             clock,
             cx,
             roster: Roster::new(spec.rules()),
-            running: FuturesUnordered::new(),
+            ends,
+            tell_end,
             gone: VecDeque::new(),
             alarms: Alarms::default(),
             lookout: None,
@@ -144,7 +149,7 @@ impl Tree {
             tokio::select! {
                 biased;
                 () = self.cx.line().asked_to_stop() => return Wake::Stop,
-                Some(gone) = self.running.next() => return Wake::Gone(gone),
+                Some(gone) = self.ends.recv() => return Wake::Gone(gone),
                 () = rings => {}
                 Some(call) = self.mailbox.recv() => return Wake::Call(call),
             }
@@ -178,17 +183,26 @@ impl Tree {
     }
 
     /// A child ended by itself.
-    fn child_gone(&mut self, gone: Gone) {
-        let Some(entry) = self.roster.get(gone.child).filter(|entry| entry.child.starts == gone.start) else { return };
-        let (Some(run), id) = (entry.run(), Arc::clone(&entry.id)) else { return };
-        run.line.say_exit(gone.exit.clone());
-        if let Some(child) = self.roster.child_mut(gone.child) {
-            child.last_exit = Some(gone.exit.clone());
+    fn child_gone(&mut self, Gone { line, exit }: Gone) {
+        let number = line.number();
+        // One that was left behind may end too: that is the end of an earlier start.
+        let is_present = |run: &Run| Arc::ptr_eq(&run.line, &line);
+        if !self.roster.get(number).and_then(Entry::run).is_some_and(is_present) {
+            return;
         }
-        self.alarms.cancel(gone.child);
+        self.ended(&line, exit.clone());
+        self.alarms.cancel(number);
         let now = self.now();
-        let after = self.roster.exited(gone.child, gone.exit.is_normal(), now);
-        self.tell(gone.child, &id, &gone.exit, after);
+        let after = self.roster.exited(number, exit.is_normal(), now);
+        self.tell(number, line.id(), &exit, after);
+    }
+
+    /// How one start of a child ended, for those who ask.
+    fn ended(&mut self, line: &Line, exit: Exit) {
+        line.say_exit(exit.clone());
+        if let Some(child) = self.roster.child_mut(line.number()) {
+            child.last_exit = Some(exit);
+        }
     }
 
     /// The turn of a child whose start failed.
@@ -263,15 +277,14 @@ impl Tree {
         match judge(limit, run.line.last_sign(), due, self.now()) {
             Pulse::LooksAgain(at) => self.expect_sign(number, at),
             Pulse::Deaf => {
-                let (id, start) = (Arc::clone(&entry.id), entry.child.starts);
-                let supervisor = self.spec.name();
+                let (line, supervisor) = (Arc::clone(&run.line), self.spec.name());
                 tracing::warn!(
                     supervisor,
-                    child = &*id,
+                    child = line.id(),
                     "a child has shown no sign of life for {limit:?}: it is killed"
                 );
                 let exit = self.kill(number).await;
-                self.child_gone(Gone { child: number, start, exit });
+                self.child_gone(Gone { line, exit });
             }
         }
     }
@@ -284,7 +297,17 @@ impl Tree {
 
     fn insert_as(&mut self, number: u64, spec: Arc<ChildSpec>) {
         let (id, terms) = (Arc::from(spec.id.as_str()), spec.terms());
-        self.roster.insert(number, id, terms, Child { spec, starts: 0, restarts: 0, last_exit: None });
+        self.roster.insert(number, id, terms, Child { spec, restarts: 0, last_exit: None });
+    }
+
+    /// Says what the supervisor does while it hears no calls, until what it gives is dropped.
+    fn busy(&self, verb: Verb, line: &Line) -> Busy {
+        let below = self.roster.get(line.number()).and_then(|entry| match entry.child.spec.start() {
+            Start::Supervisor(supervisor) => Some(supervisor.handle()),
+            Start::Worker(_) => None,
+        });
+        let errand = Errand { verb, child: line.shared_id(), since: self.clock.instant(), below };
+        Busy::with(self.spec.door(), errand)
     }
 
     /// The time since the supervisor started.

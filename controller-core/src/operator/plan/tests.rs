@@ -1,12 +1,13 @@
 use super::*;
 use crate::__private::Probe;
-use crate::Descriptor;
 use crate::supervisor::{ChildContext, Shutdown, Strategy};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use crate::{Descriptor, ResourceFacts};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 
 fn controller(descriptor: Descriptor, type_name: &'static str) -> ChildSpec {
     ChildSpec::worker(descriptor.name(), |_: ChildContext| async {}).controller(ControllerFacts {
         reads: Vec::new(),
+        writes: vec![ResourceFacts::of::<ConfigMap>(), ResourceFacts::of::<Node>()],
         descriptor,
         type_name,
         schema_of_type: None,
@@ -41,6 +42,19 @@ fn each_controller_of_the_tree_has_a_line() {
         None,
         "shops: shop.example.com/v1 Shop, all namespaces, no schema",
     );
+}
+
+#[test]
+fn what_is_written_is_written_in_the_controllers_namespaces() {
+    let check = |descriptor: Descriptor, narrowed: Option<&[String]>, expect: &[&str]| {
+        let plan = Plan::check(root().child(controller(descriptor, "T")), narrowed).expect("it may start");
+        assert_eq!(plan.writes.iter().map(ToString::to_string).collect::<Vec<_>>(), expect);
+    };
+    let narrowed = ["a".to_owned(), "b".to_owned()];
+    let nodes = "nodes in all namespaces";
+    check(PODS, None, &["configmaps in all namespaces", nodes]);
+    check(PODS, Some(&narrowed), &["configmaps in namespace a", "configmaps in namespace b", nodes]);
+    check(PODS.namespaces(&["own"]), Some(&narrowed), &["configmaps in namespace own", nodes]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use controller_testkit::{Cluster, Refusal, Requests as Asking, User, World};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::Api;
 use kube::api::PostParams;
@@ -11,8 +12,9 @@ use serde_json::json;
 use super::cluster::{Watcher, cluster, create, watcher};
 use super::*;
 use crate::admin::{Asked, Desk, Window};
+use crate::controller::Declare;
 use crate::env::{Task, spawn};
-use crate::{Callback, Described, Descriptor};
+use crate::{Callback, Described, Descriptor, Writes};
 
 /// An operator that runs, and who answers for it.
 struct Shown {
@@ -78,18 +80,17 @@ async fn probes_follow_the_life_of_an_operator() {
     let operator = Operator::new("op").client(cluster.client()).admin(port()).child(slow).controller(watcher(&seen, 1));
     let shown = Shown::of(operator);
     tokio::time::sleep(secs(1)).await;
-    let starting = "[-]children failed: not every child has started\nstartupz check failed\n";
-    assert_eq!(shown.get("/startupz").await, (500, starting.to_owned()));
-    let unready = "[+]shutdown ok\n[-]controller watcher failed: it has not started\nreadyz check failed\n";
-    assert_eq!(shown.get("/readyz").await, (500, unready.to_owned()));
+    let starting = "[-]children failed: not every child has started: slow has not said for 1 s that it is ready\n";
+    assert_eq!(shown.get("/startupz").await, (500, format!("{starting}startupz check failed\n")));
+    let unready = "[-]controller watcher failed: it has not started\nreadyz check failed\n";
+    assert_eq!(shown.get("/readyz").await, (500, format!("[+]shutdown ok\n{starting}{unready}")));
     assert_eq!(shown.get("/livez").await, (200, "ok\n".to_owned()));
 
     shown.settled().await;
     for path in ["/startupz", "/readyz", "/livez"] {
         assert_eq!(shown.get(path).await, (200, "ok\n".to_owned()), "{path}");
     }
-    let verbose =
-        "[+]shutdown ok\n[+]controller watcher ok\n[+]watch configmaps in all namespaces ok\nreadyz check passed\n";
+    let verbose = "[+]shutdown ok\n[+]children ok\n[+]controller watcher ok\n[+]watch configmaps in all namespaces ok\nreadyz check passed\n";
     assert_eq!(shown.get("/readyz?verbose").await, (200, verbose.to_owned()));
     assert_eq!(shown.get("/readyz?verbose=1").await, (200, verbose.to_owned()));
 
@@ -122,6 +123,40 @@ async fn it_is_not_ready_before_each_first_list_is_complete() {
     refused.lift();
     shown.settled().await;
     assert_eq!(shown.get("/readyz").await.0, 200);
+}
+
+/// A controller that writes what it does not watch.
+struct Writer;
+
+#[expect(refining_impl_trait, reason = "the attribute allows the same")]
+impl Controller for Writer {
+    type Object = Value;
+
+    async fn reconcile(&self, _: &Value, _: &Context<Self>) {}
+}
+
+impl Writes<Secret> for Writer {}
+
+impl Described for Writer {
+    const DESCRIPTOR: Descriptor = Descriptor::new("writer", "v1", "ConfigMap").on(Callback::Reconcile);
+
+    fn declare(declare: &mut Declare<Self>) {
+        declare.write::<Secret>();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn permissions_that_are_missing_to_write_are_named_too() {
+    let cluster = quiet();
+    let report = async |client: Client| {
+        let shown = Shown::of(Operator::new("op").client(client).namespaces(["a"]).admin(port()).controller(Writer));
+        tokio::time::sleep(secs(5)).await;
+        shown.ask(&Method::GET, "/report", "text/plain").await.into_body()
+    };
+    let text = report(cluster.client()).await;
+    assert!(text.contains("  permissions    all 3 that are needed are granted\n"), "{text}");
+    let text = report(cluster.client_as(User::service_account("default", "robot"))).await;
+    assert!(text.contains("missing: create, delete and patch secrets in namespace a\n"), "{text}");
 }
 
 /// A controller of a kind that the server does not have.
@@ -162,7 +197,10 @@ async fn a_controller_that_was_terminated_is_missed_by_nobody() {
     let shown = Shown::of(Operator::new("op").client(cluster.client()).controller(watcher(&seen, 1)));
     shown.settled().await;
     shown.tree.terminate_child("watcher").await.expect("it is there");
-    assert_eq!(shown.get("/readyz?verbose").await, (200, "[+]shutdown ok\nreadyz check passed\n".to_owned()));
+    assert_eq!(
+        shown.get("/readyz?verbose").await,
+        (200, "[+]shutdown ok\n[+]children ok\nreadyz check passed\n".to_owned())
+    );
     let tree = shown.json("/children").await;
     assert_eq!(tree["children"][0]["state"], "ended");
     assert_eq!(tree["children"][0]["uptime_seconds"], Value::Null);
@@ -220,8 +258,9 @@ async fn a_supervisor_that_is_busy_holds_no_request_up() {
     tokio::time::sleep(secs(9)).await;
     let began = Clock::system().instant();
     let told = shown.json("/children").await;
-    assert_eq!((&told["health"], &told["silent"]), (&json!("starting"), &json!("it starts or stops a child")));
-    assert!(shown.get("/").await.1.contains("it starts or stops a child"));
+    let waits = "it waits until never is ready: 10 s by now";
+    assert_eq!((&told["health"], &told["silent"]), (&json!("starting"), &json!(waits)));
+    assert!(shown.get("/").await.1.contains(waits));
     assert!(began.elapsed() <= secs(2), "{:?}", began.elapsed());
 }
 
@@ -345,7 +384,7 @@ async fn the_report_is_told_as_json_and_as_text() {
     assert_ne!(port, "0");
     let text = shown.ask(&Method::GET, "/report", "text/plain").await.into_body();
     assert!(text.starts_with("operator op starts\n  versions       controller-core "), "{text}");
-    assert!(text.contains("  permissions    all 2 that the watches need are granted\n"), "{text}");
+    assert!(text.contains("  permissions    all 2 that are needed are granted\n"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

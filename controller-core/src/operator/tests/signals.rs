@@ -3,7 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::cluster::{cluster, watcher};
 use super::*;
+use crate::{Callback, Described, Descriptor};
 
 const MARK: &str = "CONTROLLER_CORE_SIGNAL_TEST";
 
@@ -13,6 +20,9 @@ fn other_process() {
     let Ok(mode) = std::env::var(MARK) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let code = runtime.block_on(async {
+        if mode == "loaded" {
+            return loaded().await;
+        }
         let slow = mode == "slow";
         let child = ChildSpec::worker("child", move |cx: ChildContext| async move {
             cx.ready();
@@ -36,6 +46,60 @@ fn other_process() {
     std::process::exit(code.into());
 }
 
+const CALLBACKS: u32 = 1_000;
+
+/// Every other callback ends when it hears of the stop, and the others never do.
+struct Loaded {
+    begun: AtomicU32,
+    ended: Arc<AtomicU32>,
+}
+
+#[expect(refining_impl_trait, reason = "the attribute allows the same")]
+impl Controller for Loaded {
+    type Object = Value;
+
+    async fn reconcile(&self, _obj: &Value, cx: &Context<Self>) {
+        let nth = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        if nth == CALLBACKS {
+            say("all of them run");
+        }
+        if !nth.is_multiple_of(2) {
+            std::future::pending::<()>().await;
+        }
+        cx.cancelled().await;
+        self.ended.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Described for Loaded {
+    const DESCRIPTOR: Descriptor = Descriptor::new("loaded", "v1", "ConfigMap")
+        .plural("configmaps")
+        .on(Callback::Reconcile)
+        .concurrency(1_000)
+        .no_timeout()
+        .no_resync()
+        .shutdown(Shutdown::After(Duration::from_secs(2)));
+}
+
+/// An operator whose callbacks run when it is told to stop, and another one after it.
+async fn loaded() -> ExitCode {
+    // One writer for what is said and what is logged keeps both in order.
+    tracing_subscriber::fmt().with_writer(std::io::stdout).init();
+    let names: Vec<String> = (0..CALLBACKS).map(|nth| format!("k{nth}")).collect();
+    let objects: Vec<_> = names.iter().map(|name| ("default", name.as_str())).collect();
+    let (cluster, ended) = (cluster(&objects).await, Arc::new(AtomicU32::new(0)));
+    let load = Loaded { begun: AtomicU32::new(0), ended: Arc::clone(&ended) };
+    let code = Operator::new("op").client(cluster.client()).controller(load).run().await;
+    say(&format!("{} ended", ended.load(Ordering::SeqCst)));
+
+    let seen = Seen::default();
+    let next = Operator::new("op").client(cluster.client()).controller(watcher(&seen, 1)).spawn();
+    next.settled().await;
+    say(&format!("{} seen again", seen.lock().iter().collect::<std::collections::BTreeSet<_>>().len()));
+    next.stop().await;
+    code
+}
+
 fn say(word: &str) {
     writeln!(std::io::stdout(), "{word}").expect("the parent reads");
 }
@@ -49,7 +113,7 @@ fn start(mode: &str) -> (Child, impl FnMut(&str)) {
         .expect("it starts");
     let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
     let wait_for = move |word: &str| {
-        lines.find(|line| line.as_ref().is_ok_and(|line| line.ends_with(word))).expect("the word came").expect("text");
+        lines.find(|line| line.as_ref().is_ok_and(|line| line.contains(word))).expect("the word came").expect("text");
     };
     (process, wait_for)
 }
@@ -77,6 +141,17 @@ fn one_signal_stops_in_order() {
         wait_for("stopping");
         assert_eq!(process.wait().expect("it ended").code(), Some(0), "{name}");
     }
+}
+
+#[test]
+fn a_signal_under_load_lets_callbacks_end_and_names_and_keeps_those_that_do_not() {
+    let (mut process, mut wait_for) = start("loaded");
+    wait_for("all of them run");
+    signal(&process, "TERM");
+    wait_for("500 callbacks were aborted");
+    wait_for("500 ended");
+    wait_for("1000 seen again");
+    assert_eq!(process.wait().expect("it ended").code(), Some(0));
 }
 
 #[test]

@@ -127,6 +127,9 @@ pub(crate) enum Refusal {
     SignificantPermanent,
 }
 
+/// How many steps a plan has room for at rest.
+const SHORT_PLAN: usize = 16;
+
 #[derive(Debug)]
 pub(crate) struct Roster<C, R> {
     rules: Rules,
@@ -236,7 +239,11 @@ impl<C, R> Roster<C, R> {
 
     pub(crate) fn next(&mut self) -> Option<Step> {
         let step = self.plan.pop_front();
-        self.started |= step.is_none();
+        if step.is_none() {
+            self.started = true;
+            // The plan of a large tree's start is as large as the tree, and few are as long again.
+            self.plan.shrink_to(SHORT_PLAN);
+        }
         step
     }
 

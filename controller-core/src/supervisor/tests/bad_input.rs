@@ -93,17 +93,46 @@ async fn a_supervisor_that_is_told_to_stop_while_it_starts_stops_what_it_has_sta
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_takes_long_is_named_once() {
+async fn a_start_that_takes_long_is_named_once_and_then_rarely() {
     let (log, _guard) = log::listen();
     let stage = Stage::new();
-    let slow = Script { ready_after: Duration::from_secs(60), ..Script::default() };
-    let tree = Supervisor::new("tree", Strategy::OneForOne).child(stage.child("slow", slow)).start().await;
+    let slow = |seconds| Script { ready_after: Duration::from_secs(seconds), ..Script::default() };
+    // The supervisor around it waits as long, and says nothing: it would name no more than the way down.
+    let tree = Supervisor::new("tree", Strategy::OneForOne)
+        .child(Supervisor::new("inner", Strategy::OneForOne).child(stage.child("slow", slow(700))))
+        .child(stage.child("brisk", slow(9)))
+        .start()
+        .await;
     tree.expect("it starts").stop().await;
-    assert_eq!(
-        log.take(),
-        " WARN a child has not said for 10s that it is ready, and what comes after it waits: call `cx.ready()` \
-         supervisor=\"tree\" child=\"slow\""
-    );
+    let line = |waits| {
+        format!(
+            " WARN a child has not said for {waits}s that it is ready, and what comes after it waits: call `cx.ready()` \
+             supervisor=\"inner\" child=\"slow\""
+        )
+    };
+    assert_eq!(log.take(), [line(10), line(310), line(610)].join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_a_supervisor_from_its_calls_can_be_seen() {
+    let stage = Stage::new();
+    let slow = Script { ready_after: ms(100), stops_after: ms(50), ..Script::default() };
+    let inner = Supervisor::new("inner", Strategy::OneForOne).child(stage.child("slow", slow));
+    let mut tree = Supervisor::new("tree", Strategy::OneForOne).child(plain(&stage, "a")).child(inner).launch(None);
+    let handle = tree.handle();
+    let busy = || {
+        let (path, innermost) = handle.errand()?.innermost();
+        Some(format!("{:?} {path} for {:?}", innermost.verb, innermost.since.elapsed()))
+    };
+    tokio::time::sleep(ms(40)).await;
+    assert_eq!(busy().as_deref(), Some("Starts inner/slow for 40ms"));
+    tokio::time::sleep(ms(70)).await;
+    assert_eq!(busy(), None, "it hears calls");
+    let waits = crate::env::spawn(async move { tree.stopped().await });
+    tokio::time::sleep(ms(20)).await;
+    assert_eq!(busy().as_deref(), Some("Stops inner/slow for 20ms"));
+    assert!(matches!(waits.await, crate::env::Ended::Value(End::Stopped)));
+    assert_eq!(busy(), None, "it is gone");
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,12 +40,11 @@ impl Tree {
                 let _ = reply.send(answer);
             }
             Call::Which(reply) => {
-                let _ = reply.send(self.roster.entries().map(|(number, entry)| self.info(number, entry)).collect());
+                let _ = reply.send(self.roster.entries().map(|(_, entry)| self.info(entry)).collect());
             }
             Call::WhichOne(id, reply) => {
-                let number = self.roster.find(&id);
-                let found = number.and_then(|number| Some(self.info(number, self.roster.get(number)?)));
-                let _ = reply.send(found);
+                let found = self.roster.find(&id).and_then(|number| self.roster.get(number));
+                let _ = reply.send(found.map(|entry| self.info(entry)));
             }
             Call::Count(reply) => {
                 let _ = reply.send(self.count());
@@ -113,8 +112,8 @@ impl Tree {
     }
 
     async fn terminate_alike(&mut self, child: &ChildHandle) -> Result<(), SupervisorError> {
-        if Arc::ptr_eq(&child.door, self.spec.door()) && self.roster.get(child.number).is_some() {
-            self.terminate(child.number).await;
+        if Arc::ptr_eq(&child.door, self.spec.door()) && self.roster.get(child.line.number()).is_some() {
+            self.terminate(child.line.number()).await;
             return Ok(());
         }
         // As in OTP: who is dead already needs no supervisor to be terminated by.
@@ -154,8 +153,8 @@ impl Tree {
         count
     }
 
-    fn info(&self, number: u64, entry: &Entry<Child, Run>) -> ChildInfo {
-        child::info(number, entry, self.spec.door(), self.now())
+    fn info(&self, entry: &Entry<Child, Run>) -> ChildInfo {
+        child::info(entry, self.spec.door(), self.now())
     }
 
     /// The present run of a child. One that ran to its end within its start has a handle that says so.
@@ -163,12 +162,12 @@ impl Tree {
         let line = match self.roster.get(number).and_then(Entry::run) {
             Some(run) => Arc::clone(&run.line),
             None => {
-                let line = Line::new(self.id(number));
+                let line = Line::new(number, self.id(number));
                 line.say_exit(Exit::Normal);
                 Arc::new(line)
             }
         };
-        ChildHandle { number, line, door: Arc::clone(self.spec.door()) }
+        ChildHandle { line, door: Arc::clone(self.spec.door()) }
     }
 
     fn refused(&self, refusal: Refusal, id: String) -> SupervisorError {

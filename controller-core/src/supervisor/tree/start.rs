@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 
-use super::child::{Run, Running};
+use super::child::Run;
 use super::{Tree, supervise};
 use crate::env;
 use crate::supervisor::blocked::Lookout;
-use crate::supervisor::child_spec::Start;
+use crate::supervisor::child_spec::{ChildKind, Start};
 use crate::supervisor::context::ChildContext;
+use crate::supervisor::errand::Verb;
 use crate::supervisor::exit::Exit;
 use crate::supervisor::guard::Guarded;
 use crate::supervisor::line::Line;
 
-/// How long a child may take to become ready before the log says what its siblings wait for.
+/// How long a child may take to become ready before the log says what its siblings wait for, and how long until it says
+/// so again.
 const SLOW_START: Duration = Duration::from_secs(10);
+const STILL_SLOW: Duration = Duration::from_secs(300);
 
 /// What came of starting a child.
 pub(super) enum Started {
@@ -43,27 +45,23 @@ impl Tree {
         if self.cx.is_stopping() {
             return Started::Interrupted;
         }
-        let Some((start, line)) = self.launch(number) else { return Started::Interrupted };
+        let Some(line) = self.launch(number) else { return Started::Interrupted };
+        let _busy = self.busy(Verb::Starts, &line);
+        let since = self.now();
         let mut slow = std::pin::pin!(tokio::time::sleep(SLOW_START));
-        let mut told = false;
         loop {
             let gone = tokio::select! {
                 biased;
                 () = line.readiness() => return self.is_ready(number, &line),
                 () = self.cx.line().asked_to_stop() => return Started::Interrupted,
-                Some(gone) = self.running.next() => gone,
-                () = &mut slow, if !told => {
-                    told = true;
-                    let supervisor = self.spec.name();
-                    tracing::warn!(
-                        supervisor,
-                        child = line.id(),
-                        "a child has not said for {SLOW_START:?} that it is ready, and what comes after it waits: call `cx.ready()`"
-                    );
+                Some(gone) = self.ends.recv() => gone,
+                () = &mut slow => {
+                    self.tell_of_slow_start(&line, self.now().saturating_sub(since));
+                    slow.set(tokio::time::sleep(STILL_SLOW));
                     continue;
                 }
             };
-            if (gone.child, gone.start) != (number, start) {
+            if !Arc::ptr_eq(&gone.line, &line) {
                 self.gone.push_back(gone);
                 continue;
             }
@@ -72,24 +70,19 @@ impl Tree {
                 self.gone.push_back(gone);
                 return self.is_ready(number, &line);
             }
-            line.say_exit(gone.exit.clone());
-            if let Some(child) = self.roster.child_mut(number) {
-                child.last_exit = Some(gone.exit.clone());
-            }
+            self.ended(&line, gone.exit.clone());
             let ignored = line.is_ignored() && gone.exit.is_normal();
             return if ignored { Started::Ignored } else { Started::Failed(gone.exit) };
         }
     }
 
     /// The task of a child's next start.
-    fn launch(&mut self, number: u64) -> Option<(u64, Arc<Line>)> {
-        let id = Arc::clone(&self.roster.get(number)?.id);
-        let child = self.roster.child_mut(number)?;
-        child.starts += 1;
-        let start = child.starts;
+    fn launch(&mut self, number: u64) -> Option<Arc<Line>> {
+        let entry = self.roster.get(number)?;
+        let (id, child) = (Arc::clone(&entry.id), &entry.child);
         let (launched, health, blocked_after) =
             (child.spec.start().clone(), child.spec.health, child.spec.blocked_after);
-        let mut line = Line::new(id);
+        let mut line = Line::new(number, id);
         if let Some(limit) = health {
             line = line.with_signs(limit, self.clock.clone(), self.origin);
         }
@@ -105,10 +98,22 @@ impl Tree {
             lookout.watch(&line);
         }
         let cx = ChildContext::new(Arc::clone(&line), self.cx.scope().cloned());
-        let task = env::spawn(Guarded::new(Arc::clone(&line), move || future_of(launched, cx)));
-        self.roster.started(number, Run { line: Arc::clone(&line), abort: task.abort_handle() });
-        self.running.push(Running { child: number, start, task });
-        Some((start, line))
+        let task = env::spawn(Guarded::new(Arc::clone(&line), self.tell_end.clone(), move || future_of(launched, cx)));
+        self.roster.started(number, Run { line: Arc::clone(&line), task });
+        Some(line)
+    }
+
+    /// A supervisor that takes long waits for a child of its own, and names that one.
+    fn tell_of_slow_start(&self, line: &Line, waits: Duration) {
+        let kind = self.roster.get(line.number()).map(|entry| entry.child.spec.kind());
+        if kind == Some(ChildKind::Worker) {
+            tracing::warn!(
+                supervisor = self.spec.name(),
+                child = line.id(),
+                "a child has not said for {}s that it is ready, and what comes after it waits: call `cx.ready()`",
+                waits.as_secs()
+            );
+        }
     }
 
     fn is_ready(&mut self, number: u64, line: &Line) -> Started {

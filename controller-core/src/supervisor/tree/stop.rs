@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::{Gone, Tree};
+use super::Tree;
+use crate::supervisor::errand::Verb;
 use crate::supervisor::exit::Exit;
+use crate::supervisor::guard::Gone;
 use crate::supervisor::line::Line;
 use crate::supervisor::policy::Children;
 use crate::supervisor::rule::Shutdown;
@@ -22,7 +23,6 @@ const LEAK_LIMIT: Duration = Duration::from_secs(1);
 struct Leaving {
     line: Arc<Line>,
     abort: AbortHandle,
-    start: u64,
     shutdown: Shutdown,
 }
 
@@ -51,6 +51,7 @@ impl Tree {
     /// Stops a child by its `shutdown` and waits until it is gone.
     pub(super) async fn terminate(&mut self, number: u64) {
         if let Some(leaving) = self.leaving(number) {
+            let _busy = self.busy(Verb::Stops, &leaving.line);
             let limit = match leaving.shutdown {
                 Shutdown::BrutalKill => None,
                 Shutdown::After(limit) => Some(Some(limit)),
@@ -60,15 +61,15 @@ impl Tree {
                 None => None,
                 Some(limit) => {
                     leaving.line.ask_to_stop();
-                    self.gone_within(number, leaving.start, limit).await
+                    self.gone_within(&leaving.line, limit).await
                 }
             };
             match gone {
-                Some(exit) => self.left(number, &leaving, exit),
+                Some(exit) => self.left(&leaving, exit),
                 None => {
                     leaving.abort.abort();
-                    let gone = self.gone_within(number, leaving.start, Some(LEAK_LIMIT)).await;
-                    self.aborted(number, &leaving, gone);
+                    let gone = self.gone_within(&leaving.line, Some(LEAK_LIMIT)).await;
+                    self.aborted(&leaving, gone);
                 }
             }
         }
@@ -80,7 +81,7 @@ impl Tree {
     pub(super) async fn kill(&mut self, number: u64) -> Exit {
         let Some(leaving) = self.leaving(number) else { return Exit::Killed };
         leaving.abort.abort();
-        let gone = self.gone_within(number, leaving.start, Some(LEAK_LIMIT)).await;
+        let gone = self.gone_within(&leaving.line, Some(LEAK_LIMIT)).await;
         if gone.is_none() {
             self.tell_of_leak(leaving.line.id());
         }
@@ -111,15 +112,16 @@ impl Tree {
             };
             if let Some(gone) = gone {
                 // One that was left behind may end now too: that is the end of an earlier start.
-                if leaving.get(&gone.child).is_none_or(|(child, _)| child.start != gone.start) {
+                let number = gone.line.number();
+                if leaving.get(&number).is_none_or(|(child, _)| !Arc::ptr_eq(&child.line, &gone.line)) {
                     continue;
                 }
-                match leaving.remove(&gone.child) {
-                    Some((child, Stage::Aborted)) => self.aborted(gone.child, &child, Some(gone.exit)),
-                    Some((child, Stage::Asked)) => self.left(gone.child, &child, gone.exit),
+                match leaving.remove(&number) {
+                    Some((child, Stage::Aborted)) => self.aborted(&child, Some(gone.exit)),
+                    Some((child, Stage::Asked)) => self.left(&child, gone.exit),
                     None => {}
                 }
-                self.roster.stopped(gone.child);
+                self.roster.stopped(number);
                 continue;
             }
             let Some((at, number)) = deadlines.pop_first() else { continue };
@@ -133,7 +135,7 @@ impl Tree {
                 Some((child, Stage::Aborted)) => {
                     let child = child.clone();
                     leaving.remove(&number);
-                    self.aborted(number, &child, None);
+                    self.aborted(&child, None);
                     self.roster.stopped(number);
                 }
             }
@@ -143,24 +145,27 @@ impl Tree {
     fn leaving(&self, number: u64) -> Option<Leaving> {
         let entry = self.roster.get(number)?;
         let run = entry.run()?;
-        let (start, shutdown) = (entry.child.starts, entry.child.spec.shutdown);
-        Some(Leaving { line: Arc::clone(&run.line), abort: run.abort.clone(), start, shutdown })
+        Some(Leaving {
+            line: Arc::clone(&run.line),
+            abort: run.task.abort_handle(),
+            shutdown: entry.child.spec.shutdown,
+        })
     }
 
     /// A child ended while it was asked to stop.
-    fn left(&mut self, number: u64, child: &Leaving, exit: Exit) {
+    fn left(&mut self, child: &Leaving, exit: Exit) {
         let (supervisor, id) = (self.spec.name(), child.line.id());
         if exit.is_normal() {
             tracing::debug!(supervisor, child = id, "a child stopped");
-            self.ended(number, &child.line, Exit::Shutdown);
+            self.ended(&child.line, Exit::Shutdown);
         } else {
             tracing::warn!(supervisor, child = id, reason = %exit, "a child failed while it was stopped");
-            self.ended(number, &child.line, exit);
+            self.ended(&child.line, exit);
         }
     }
 
     /// A child was aborted, and is gone or not.
-    fn aborted(&mut self, number: u64, child: &Leaving, gone: Option<Exit>) {
+    fn aborted(&mut self, child: &Leaving, gone: Option<Exit>) {
         let (supervisor, id, shutdown) = (self.spec.name(), child.line.id(), child.shutdown);
         match (&gone, shutdown) {
             (None, _) => self.tell_of_leak(id),
@@ -170,7 +175,7 @@ impl Tree {
             }
         }
         let exit = gone.filter(|exit| matches!(exit, Exit::Panic(_))).unwrap_or(Exit::Killed);
-        self.ended(number, &child.line, exit);
+        self.ended(&child.line, exit);
     }
 
     fn tell_of_leak(&self, id: &str) {
@@ -181,22 +186,15 @@ impl Tree {
         );
     }
 
-    fn ended(&mut self, number: u64, line: &Line, exit: Exit) {
-        line.say_exit(exit.clone());
-        if let Some(child) = self.roster.child_mut(number) {
-            child.last_exit = Some(exit);
-        }
-    }
-
     /// Waits for the end of one start of a child. Other ends are kept for later.
-    async fn gone_within(&mut self, child: u64, start: u64, limit: Option<Duration>) -> Option<Exit> {
-        if let Some(at) = self.gone.iter().position(|gone| (gone.child, gone.start) == (child, start)) {
+    async fn gone_within(&mut self, line: &Arc<Line>, limit: Option<Duration>) -> Option<Exit> {
+        if let Some(at) = self.gone.iter().position(|gone| Arc::ptr_eq(&gone.line, line)) {
             return self.gone.remove(at).map(|gone| gone.exit);
         }
         let deadline = limit.and_then(|limit| self.clock.instant().checked_add(limit));
         loop {
             let gone = self.next_gone(deadline).await?;
-            if (gone.child, gone.start) == (child, start) {
+            if Arc::ptr_eq(&gone.line, line) {
                 return Some(gone.exit);
             }
             self.gone.push_back(gone);
@@ -213,7 +211,7 @@ impl Tree {
         };
         tokio::select! {
             biased;
-            Some(gone) = self.running.next() => Some(gone),
+            Some(gone) = self.ends.recv() => Some(gone),
             () = timer => None,
         }
     }
