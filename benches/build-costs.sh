@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What each crate of an example costs to build from nothing, in CPU seconds: the table of docs/dependencies.md.
+# What each crate of an example costs to build from nothing, in CPU seconds: the table of docs/dependencies.md. Then what
+# the feature `log` of controller-core brings along, in a line.
 # CPU time and not wall time, so that a busy machine prints the same.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -31,3 +32,16 @@ awk -v wall="$wall" '
         print "| --- | --- |"
         for (name in cost) if (cost[name] >= 1) printf "| %s | %.1f |\n", name, cost[name] | "sort -t\"|\" -k3 -rn"
     }' "$folder/costs"
+
+crates() {
+    cargo tree --quiet --package controller-core --edges normal --prefix none --format '{lib}' "$@" | sed 's, .*,,' | sort -u
+}
+comm -23 <(crates) <(crates --no-default-features --features anyhow,schema) >"$folder/of-log"
+awk '
+    FNR == NR { of_log[$1]; next }
+    $1 in of_log { cost[$1] += $2 + $3; total += $2 + $3 }
+    END {
+        printf "\nfeature log: %.1f CPU seconds", total
+        for (name in cost) printf ", %s %.1f", name, cost[name]
+        print ""
+    }' "$folder/of-log" "$folder/costs"

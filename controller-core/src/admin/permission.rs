@@ -246,6 +246,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn very_many_permissions_are_not_all_asked_for() {
+        let watches: Vec<_> = (0..60).map(|nth| watch("", &format!("k{nth:02}"), None)).collect();
+        assert_eq!(asked(&watches, &[], true).await.1, ["not known: 20 more than are asked for"]);
+        assert_eq!(asked(&watches[..50], &[], true).await.1, ["all 100 that are needed are granted"]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_server_that_does_not_answer_holds_nothing_up() {
         let (server, lines) = asked(&[watch("", "pods", None)], &[], false).await;
         assert_eq!((server.version, lines), (None, vec!["not known: no answer within 2s".to_owned()]));

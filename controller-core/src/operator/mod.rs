@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{Stream, StreamExt as _};
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::{Live, Scope, Watchdog};
 use crate::env::{self, Chance, Clock, FromEnvironment, Requests};
 use crate::erased::Shared as _;
-use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
+use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signal, Signals, Strategy, Supervisor};
 use crate::watch::{Hub, WatchSpec};
 use plan::Plan;
 use running::Verdict;
@@ -269,22 +270,10 @@ impl Operator {
         };
         tracing::info!(operator = running.name(), "{}: stopping; a second signal exits at once", signal.name());
         running.ask_to_stop();
-        let second = async {
-            // `timeout` and some shells signal the process and its group: the echo is no second thought.
-            let echo = tokio::time::sleep(ECHO);
-            tokio::pin!(echo);
-            loop {
-                tokio::select! {
-                    biased;
-                    () = &mut echo => break signals.next().await,
-                    _ = signals.next() => {}
-                }
-            }
-        };
         tokio::select! {
             biased;
             verdict = running.verdict() => verdict.into(),
-            signal = second => {
+            signal = second_thought(signals.stream()) => {
                 tracing::warn!(operator = running.name(), "{} again: exiting at once", signal.name());
                 std::process::exit(signal.exit_code());
             }
@@ -341,6 +330,24 @@ impl Operator {
             watchdog: Watchdog::start(),
             namespaces: self.namespaces.take(),
         })
+    }
+}
+
+/// The signal that is meant as a second one. `timeout` and some shells signal the process and its group: what comes that
+/// soon is the echo of the first.
+async fn second_thought(signals: impl Stream<Item = Signal>) -> Signal {
+    let echo = tokio::time::sleep(ECHO);
+    tokio::pin!(echo, signals);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut echo => break,
+            Some(_) = signals.next() => {}
+        }
+    }
+    match signals.next().await {
+        Some(signal) => signal,
+        None => std::future::pending().await,
     }
 }
 

@@ -33,7 +33,7 @@ pub use handle::{ChildCount, ChildInfo, ChildState, SupervisorHandle};
 pub use policy::{AutoShutdown, Strategy};
 pub use rule::{Restart, Shutdown};
 pub use running::RunningSupervisor;
-pub(crate) use shutdown::Signals;
+pub(crate) use shutdown::{Signal, Signals};
 pub use spec::Supervisor;
 pub(crate) use tree::End;
 

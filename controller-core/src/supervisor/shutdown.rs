@@ -2,6 +2,8 @@
 
 use std::io;
 
+use futures::stream::{self, Stream};
+
 /// A signal that asks the process to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -50,6 +52,13 @@ impl Signals {
             Some(()) = self.interrupt.recv() => Signal::Interrupt,
             else => std::future::pending().await,
         }
+    }
+}
+
+impl Signals {
+    /// Every signal from now on.
+    pub(crate) fn stream(self) -> impl Stream<Item = Signal> {
+        stream::unfold(self, |mut signals| async { Some((signals.next().await, signals)) })
     }
 }
 

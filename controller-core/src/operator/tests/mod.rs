@@ -72,6 +72,25 @@ async fn the_exit_code_says_how_the_operator_ended() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_echo_of_a_signal_is_no_second_signal() {
+    // Signals come after these times, each since the one before.
+    let signals = futures::stream::iter([1, 20, 3, 70, 1]).then(async |pause| {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if pause == 70 { Signal::Interrupt } else { Signal::Terminate }
+    });
+    let began = Clock::system().instant();
+    assert_eq!(second_thought(signals).await, Signal::Interrupt);
+    assert_eq!(began.elapsed().as_millis(), 94);
+}
+
+/// A program may run its operator in a task of its own.
+#[test]
+fn running_an_operator_can_be_sent_to_another_thread() {
+    fn is_send<T: Send>(_: T) {}
+    is_send(Operator::new("op").run());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_before_the_start_is_over_is_heard() {
     let never = ChildSpec::worker("never", |cx: ChildContext| async move {
         let _held = cx;
