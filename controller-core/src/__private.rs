@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use kube::core::PartialObjectMeta;
 
-pub use crate::context::{Reads, Writes};
+pub use crate::context::{Reads, Writes, WrittenBy};
 pub use crate::controller::{Declare, Described};
 pub use crate::descriptor::{Callback, Content, Descriptor, Filter, OnStart, ResourceFacts};
+pub use crate::erased::AnyController;
 pub use crate::supervisor::{Restart, Shutdown};
 pub use k8s_openapi;
 

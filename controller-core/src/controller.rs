@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::{Context, Read, Reads, Watchable, Writable, Writes};
 use crate::descriptor::{Content, Descriptor, ResourceFacts};
+use crate::erased::Shared;
 use crate::outcome::IntoOutcome;
 use crate::raw;
 
@@ -18,36 +19,51 @@ use crate::raw;
 /// [`Described`], as the example `by_hand` shows. A callback that is not written does nothing; which callback
 /// an event goes to is decided from [`Described::DESCRIPTOR`], so `add` and `modify` go to `reconcile` where
 /// only that is written.
+///
+/// Callbacks say by themselves that they need a controller which is `Send` and `Sync`, and [`Described`] that every
+/// controller is: were it a bound of this trait, a field that is neither would be an error in each impl and each callback.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a controller",
     label = "no `#[controller]` on an impl of this type",
     note = "write `#[controller(api_version = \"v1\", kind = \"Pod\")]` above `impl {Self} {{ .. }}`"
 )]
-pub trait Controller: Sized + Send + Sync + 'static {
+pub trait Controller: Sized {
     /// What callbacks are given: a built-in type, a custom resource, a struct of the fields wanted, or
     /// `serde_json::Value`. It is decoded once for each call, from the bytes that the watch keeps.
     type Object: Decode + Send + Sync + 'static;
 
     /// The object appeared after the first sync, or came back with a new uid.
-    fn add(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+    fn add(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         let _ = (obj, cx);
         async {}
     }
 
     /// The object has a new resourceVersion. [`Context::previous`] is the version delivered before.
-    fn modify(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+    fn modify(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         let _ = (obj, cx);
         async {}
     }
 
     /// The object is gone; `obj` is its last version seen.
-    fn delete(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+    fn delete(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         let _ = (obj, cx);
         async {}
     }
 
     /// The object was found at start, the resync tick came, or a requeue is due.
-    fn reconcile(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send {
+    fn reconcile(&self, obj: &Self::Object, cx: &Context<Self>) -> impl Future<Output = impl IntoOutcome> + Send
+    where
+        Self: Send + Sync + 'static,
+    {
         let _ = (obj, cx);
         async {}
     }
@@ -91,7 +107,7 @@ impl<T: DeserializeOwned + 'static> Decode for T {
     label = "no `#[controller]` on an impl of this type",
     note = "write `#[controller(api_version = \"v1\", kind = \"Pod\")]` above `impl {Self} {{ .. }}`"
 )]
-pub trait Described: Controller {
+pub trait Described: Controller + Shared {
     /// Name, kind, options and callbacks.
     const DESCRIPTOR: Descriptor;
 
@@ -190,7 +206,7 @@ impl<C: Controller> Declare<C> {
 #[diagnostic::on_unimplemented(
     message = "no schema can be made from `{Self}`",
     label = "`{Self}` does not implement `JsonSchema`",
-    note = "derive it, with schemars among the dependencies: `#[derive(schemars::JsonSchema)]`",
+    note = "derive it where the type is yours, with schemars among the dependencies: `#[derive(schemars::JsonSchema)]`",
     note = "or write the schema: `schema = \"schema.json\"`, `schema({{ \"type\": \"object\" }})`"
 )]
 pub trait HasSchema: schemars::JsonSchema {}

@@ -14,7 +14,7 @@ use crate::controller::{Declare, Described};
 use crate::descriptor::Descriptor;
 use crate::dispatch::{Broken, run_controller};
 use crate::env;
-use crate::erased::{Erased, ErasedController};
+use crate::erased::{AnyController, ErasedController};
 use crate::error::{Error, Failure};
 use crate::operator::{Operator, Running};
 use crate::schema::Schema;
@@ -219,8 +219,8 @@ impl std::fmt::Debug for StartOptions {
 
 /// The child of one value, which its restarts share.
 pub(crate) fn shared<C: Described>(descriptor: Descriptor, controller: C) -> ChildSpec {
-    let controller = Arc::new(controller);
-    controller_spec(descriptor, move |_| std::future::ready(Ok(Arc::clone(&controller))))
+    let controller = controller.erased(descriptor);
+    controller_spec::<C, _, _>(descriptor, move |_| std::future::ready(Ok(controller.clone())))
 }
 
 impl<C: Described> ControllerExt for C {}
@@ -236,7 +236,7 @@ pub(crate) fn controller_spec<C, F, R>(descriptor: Descriptor, make: F) -> Child
 where
     C: Described,
     F: Fn(ChildContext) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<Arc<C>, Failure>> + Send + 'static,
+    R: Future<Output = Result<AnyController, Failure>> + Send + 'static,
 {
     let declared = Declare::<C>::of();
     let facts = ControllerFacts {
@@ -249,7 +249,7 @@ where
         let made = make(cx.clone());
         async move {
             match made.await {
-                Ok(controller) => run(Arc::new(Erased::new(descriptor, controller)), cx).await,
+                Ok(controller) => run(controller.0, cx).await,
                 Err(failure) => Exit::error(failure),
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! So the watch, the cache, the queue and the supervisor are compiled once, whatever the number of controllers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -38,6 +39,50 @@ pub(crate) trait ErasedController: Send + Sync + 'static {
     ) -> BoxFuture<'a, Called>;
 }
 
+/// What a controller has to be: its runs share it, and go on whichever thread is free.
+///
+/// Every type that is `Send`, `Sync` and `'static` is. These are no bounds of [`Described`], of which the compiler would
+/// speak one by one and for each field, but this trait is, and what needs them is behind it.
+///
+/// ```
+/// fn is_shared<T: controller_core::Shared>() {}
+/// struct Seen(std::sync::Mutex<Vec<String>>);
+/// is_shared::<Seen>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a controller: its runs share it, on any thread",
+    label = "something in it is not `Send` and `Sync`",
+    note = "write `Arc` in place of `Rc`, a `Mutex` or an atomic in place of `RefCell` or `Cell`, `Box<dyn Fn() + Send + Sync>` in place of `Box<dyn Fn()>`",
+    note = "bind a parameter of the `impl` that it holds: `impl<T: Send + Sync + 'static>`"
+)]
+pub trait Shared {
+    /// The controller without its type.
+    #[doc(hidden)]
+    fn erased(self, descriptor: Descriptor) -> AnyController
+    where
+        Self: Described;
+}
+
+#[diagnostic::do_not_recommend]
+impl<C: Send + Sync + 'static> Shared for C {
+    fn erased(self, descriptor: Descriptor) -> AnyController
+    where
+        Self: Described,
+    {
+        AnyController(Arc::new(Erased { controller: self, descriptor }))
+    }
+}
+
+/// A controller that has lost its type.
+#[derive(Clone)]
+pub struct AnyController(pub(crate) Arc<dyn ErasedController>);
+
+impl fmt::Debug for AnyController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyController").field(&self.0.descriptor().name()).finish()
+    }
+}
+
 /// What came of a call.
 #[derive(Debug)]
 pub(crate) enum Called {
@@ -47,19 +92,13 @@ pub(crate) enum Called {
     Answered(Outcome),
 }
 
-/// Gives a controller its erased shape. Restarts share the value.
-pub(crate) struct Erased<C> {
-    controller: Arc<C>,
+/// Gives a controller its erased shape.
+struct Erased<C> {
+    controller: C,
     descriptor: Descriptor,
 }
 
-impl<C: Described> Erased<C> {
-    pub(crate) fn new(descriptor: Descriptor, controller: Arc<C>) -> Self {
-        Self { controller, descriptor }
-    }
-}
-
-impl<C: Described> ErasedController for Erased<C> {
+impl<C: Described + Send + Sync + 'static> ErasedController for Erased<C> {
     fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
@@ -89,13 +128,16 @@ impl<C: Described> ErasedController for Erased<C> {
                 Err(error) => return Called::Undecodable(error),
             };
             let cx = Context::<C>::new(facts, reach);
-            Called::Answered(answer(&*self.controller, callback, &object, &cx).await)
+            Called::Answered(answer(&self.controller, callback, &object, &cx).await)
         })
     }
 }
 
 /// Calls the callback that `callback` names.
-async fn answer<C: Controller>(controller: &C, callback: Callback, object: &C::Object, cx: &Context<C>) -> Outcome {
+async fn answer<C>(controller: &C, callback: Callback, object: &C::Object, cx: &Context<C>) -> Outcome
+where
+    C: Controller + Send + Sync + 'static,
+{
     match callback {
         Callback::Add => controller.add(object, cx).await.into_outcome(),
         Callback::Modify => controller.modify(object, cx).await.into_outcome(),

@@ -81,6 +81,7 @@ pub use controller_ext::{ControllerExt, IntoController, StartOptions};
 /// ```
 pub use controller_macros::controller;
 pub use descriptor::{Callback, Callbacks, Content, Descriptor, Filter, OnStart, ResourceFacts};
+pub use erased::Shared;
 pub use error::{Error, Failure, Result, ResultExt};
 pub use key::Key;
 pub use operator::{Operator, OperatorHandle, Running};

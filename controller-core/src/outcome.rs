@@ -33,7 +33,7 @@ pub(crate) type Outcome = Result<Action, Failure>;
 #[diagnostic::on_unimplemented(
     message = "a callback can't answer `{Self}`",
     label = "not an answer of a callback",
-    note = "answer `()`, `Action`, `Result` or `Result<Action>`"
+    note = "answer `()`, `Action`, `Result` or `Result<Action>`; an `Action` is `Done`, `Requeue(duration)` or `AwaitChange`"
 )]
 pub trait IntoOutcome {
     /// The answer as an action or a failure.
@@ -78,7 +78,8 @@ impl<E: IntoFailure> IntoOutcome for Result<Action, E> {
 #[diagnostic::on_unimplemented(
     message = "a callback can't fail with `{Self}`",
     label = "`{Self}` is not an error",
-    note = "implement `std::error::Error` for it, or answer `Result` and convert it with `map_err`"
+    note = "implement `std::error::Error` for it, or answer `Result` and convert it: `.map_err(|error| Error::permanent(error.to_string()))`",
+    note = "an error in a box has to be `Box<dyn std::error::Error + Send + Sync>`"
 )]
 pub trait IntoFailure {
     /// The error as a failure.

@@ -4,6 +4,7 @@ use syn::{FnArg, Type};
 
 use crate::hint;
 use crate::item::{Method, ungroup};
+use crate::model::{is_smart, unwrapped};
 
 /// The callbacks that can be written, and their names in the descriptor.
 pub(crate) const CALLBACKS: [(&str, &str); 4] =
@@ -105,6 +106,7 @@ fn has_callback_arguments(method: &Method) -> bool {
 pub(crate) fn is_context(ty: &Type) -> bool {
     match ungroup(ty.clone()) {
         Type::Reference(reference) => is_context(&reference.elem),
+        smart if is_smart(&smart) => is_context(&unwrapped(smart)),
         Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == "Context"),
         _ => false,
     }

@@ -4,10 +4,10 @@ mod kind;
 mod signature;
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::{GenericParam, Type};
 
-use crate::callback::Role;
+use crate::callback::{self, Role};
 use crate::errors::{Errors, written};
 use crate::hint;
 use crate::item::{Attr, Item};
@@ -20,10 +20,20 @@ use crate::selector;
 pub(crate) fn check(model: &Model, errors: &mut Errors) {
     attributes(&model.item, errors);
     if let Some(name) = &model.item.head.trait_ {
-        errors.push(name, Message::TraitImpl { name: written(name) });
+        let ours = name.segments.last().is_some_and(|last| last.ident == "Controller");
+        let self_ty = written(&model.item.head.self_ty);
+        let instead = if ours {
+            format!(
+                "write `impl {self_ty} {{ .. }}` with the callbacks alone, the attribute implements `Controller` itself"
+            )
+        } else {
+            format!("leave this as it is, and put the attribute on an `impl {self_ty} {{ .. }}` with the callbacks")
+        };
+        errors.push(name, Message::TraitImpl { name: written(name), instead });
         return;
     }
     named_type(model, errors);
+    types(&model.item, errors);
     lifetimes(&model.item, errors);
     callbacks(model, errors);
     objects(model, errors);
@@ -56,6 +66,15 @@ fn named_type(model: &Model, errors: &mut Errors) {
         errors.push(self_ty, Message::NotANamedType { written: written(self_ty) });
     } else if model.name().is_none() && model.options.name.is_absent() {
         errors.push(self_ty, Message::UnnamedController { written: written(self_ty) });
+    }
+}
+
+/// The block holds no types: as a trait's it could.
+fn types(item: &Item, errors: &mut Errors) {
+    for member in &item.members {
+        if let Some((keyword, name)) = member.associated_type() {
+            errors.push(quote!(#keyword #name), Message::AssociatedType { name: name.to_string() });
+        }
     }
 }
 
@@ -100,7 +119,11 @@ fn callbacks(model: &Model, errors: &mut Errors) {
             Role::Callback(_) => signature::check(method, &model.item, errors),
             Role::Planned => errors.push(&method.sig.ident, Message::CallbackNotYet { name: name() }),
             Role::Misspelt(meant) => {
-                let message = Message::MisspeltCallback { written: name(), meant: (*meant).into() };
+                let (written, meant) = (name(), (*meant).to_owned());
+                let message = match callback::PLANNED.contains(&meant.as_str()) {
+                    true => Message::MisspeltNotYet { written, meant },
+                    false => Message::MisspeltCallback { written, meant },
+                };
                 errors.push(&method.sig.ident, message);
             }
             Role::Helper => {}

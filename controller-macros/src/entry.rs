@@ -3,7 +3,7 @@
 //! Values are cut at commas as raw tokens, so that one odd value is one mistake and hides no other option. A list that
 //! can't be cut at all is one mistake, and its options are then not looked at.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Lit;
 
@@ -11,6 +11,7 @@ use crate::duration;
 use crate::errors::{Errors, written};
 use crate::hint;
 use crate::message::Message;
+use crate::{name, options};
 
 /// One option as it was written.
 #[derive(Clone, Debug)]
@@ -68,10 +69,12 @@ impl<T> ToTokens for Spanned<T> {
 }
 
 /// Cuts a list into its options.
-pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Vec<Entry>> {
+///
+/// `example` is one of them as it is written.
+pub(crate) fn parse(tokens: TokenStream, example: &str, errors: &mut Errors) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
     for (part, comma) in cut(tokens) {
-        match (entry(&part), comma) {
+        match (entry(&part, example), comma) {
             (_, comma) if part.is_empty() => {
                 errors.push(comma, Message::StrayComma {});
                 return None;
@@ -104,7 +107,7 @@ pub(crate) fn cut(tokens: TokenStream) -> Vec<(Vec<TokenTree>, Option<TokenTree>
     parts
 }
 
-fn entry(part: &[TokenTree]) -> Result<Entry, Box<(TokenTree, Message)>> {
+fn entry(part: &[TokenTree], usual: &str) -> Result<Entry, Box<(TokenTree, Message)>> {
     let Some((first, rest)) = part.split_first() else {
         return Err(Box::new((
             TokenTree::Group(Group::new(Delimiter::None, TokenStream::new())),
@@ -112,7 +115,8 @@ fn entry(part: &[TokenTree]) -> Result<Entry, Box<(TokenTree, Message)>> {
         )));
     };
     let TokenTree::Ident(key) = first else {
-        return Err(Box::new((first.clone(), Message::NotAnOption { written: written(first) })));
+        let example = meant(first, rest).unwrap_or_else(|| usual.to_owned());
+        return Err(Box::new((first.clone(), Message::NotAnOption { written: written(first), example })));
     };
     let option = key.to_string();
     let done = |form, after: &[TokenTree]| match after.first() {
@@ -124,6 +128,16 @@ fn entry(part: &[TokenTree]) -> Result<Entry, Box<(TokenTree, Message)>> {
         [TokenTree::Group(group), after @ ..] if group.delimiter() == Delimiter::Parenthesis => {
             done(Form::List(group.clone()), after)
         }
+        [TokenTree::Punct(first), TokenTree::Punct(second), ..]
+            if first.as_char() == '=' && first.spacing() == Spacing::Joint && matches!(second.as_char(), '=' | '>') =>
+        {
+            let sign = format!(" ={}", second.as_char());
+            Err(Box::new((rest[0].clone(), Message::OddEquals { option, sign })))
+        }
+        [TokenTree::Punct(dash), TokenTree::Ident(_), ..] if dash.as_char() == '-' => {
+            let (written, meant) = dashed(part);
+            Err(Box::new((first.clone(), Message::DashedOption { written, meant })))
+        }
         [TokenTree::Punct(equals), value @ ..] if equals.as_char() == '=' => match next_option(value) {
             Some(next) => Err(Box::new((next.clone(), Message::MissingComma { next: written(next) }))),
             None if value.is_empty() => {
@@ -132,13 +146,37 @@ fn entry(part: &[TokenTree]) -> Result<Entry, Box<(TokenTree, Message)>> {
             None => done(Form::Value(Value::new(value)), &[]),
         },
         [TokenTree::Punct(colon), ..] if colon.as_char() == ':' => {
-            Err(Box::new((rest[0].clone(), Message::ColonForEquals { option })))
+            Err(Box::new((rest[0].clone(), Message::OddEquals { option, sign: ":".into() })))
         }
         [TokenTree::Ident(_) | TokenTree::Literal(_) | TokenTree::Group(_), after @ ..] if !matches!(after.first(), Some(TokenTree::Punct(equals)) if equals.as_char() == '=') => {
             Err(Box::new((rest[0].clone(), Message::NoEquals { option })))
         }
         [next, ..] => Err(Box::new((next.clone(), Message::MissingComma { next: written(next) }))),
     }
+}
+
+/// What an option that starts with a literal was probably meant to be: its name in quotes, or the value alone.
+fn meant(first: &TokenTree, rest: &[TokenTree]) -> Option<String> {
+    let TokenTree::Literal(literal) = first else { return None };
+    let Lit::Str(text) = Lit::new(literal.clone()) else { return None };
+    match text.value() {
+        name if options::NAMES.contains(&name.as_str()) => Some(example(&name).to_owned()),
+        version if rest.is_empty() && name::is_api_version(&version) => Some(format!("api_version = \"{version}\"")),
+        kind if rest.is_empty() && name::is_kind(&kind) => Some(format!("kind = \"{kind}\"")),
+        _ => None,
+    }
+}
+
+/// `reconcile-delay = ..` as it was written, and with underscores.
+fn dashed(part: &[TokenTree]) -> (String, String) {
+    let name = part.iter().take_while(|token| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == '-',
+        _ => false,
+    });
+    let written: String = name.map(ToString::to_string).collect();
+    let meant = written.replace('-', "_");
+    (written, meant)
 }
 
 /// The token in a value at which the next option starts, where a comma was forgotten.
@@ -256,6 +294,7 @@ impl Value {
 
     /// A duration in milliseconds, from its string or a whole number, and never zero; `instead` is what zero might mean.
     pub(crate) fn duration(&self, option: &str, instead: &str, errors: &mut Errors) -> Option<Spanned<u64>> {
+        let never = if instead.ends_with(" = off`") { ", or `off`" } else { "" }.to_owned();
         let (option, source) = (option.to_owned(), written(&self.tokens).trim_matches('"').to_owned());
         let parsed = match &self.kind {
             ValueKind::Text(text) if text.is_empty() => return self.refuse(&option, errors),
@@ -266,7 +305,7 @@ impl Value {
         let message = match parsed {
             Ok(0) => Message::DurationZero { option, instead: instead.into() },
             Ok(millis) => return self.spanned(millis),
-            Err(duration::Fault::Grammar) => Message::DurationGrammar { option, written: source },
+            Err(duration::Fault::Grammar) => Message::DurationGrammar { option, written: source, never },
             Err(duration::Fault::TooLong) => Message::DurationTooLong { option, written: source },
         };
         errors.push(&self.tokens, message);
@@ -301,7 +340,7 @@ impl Entry {
 }
 
 /// A well-formed use of an option, for messages.
-fn example(option: &str) -> &'static str {
+pub(crate) fn example(option: &str) -> &'static str {
     match option {
         "api_version" => "api_version = \"apps/v1\"",
         "kind" => "kind = \"Pod\"",
@@ -349,7 +388,7 @@ mod tests {
     fn a_list_is_cut_at_its_commas() {
         let mut errors = Errors::default();
         let tokens = "a, b = \"x\", c([1, 2], d), e = [f, g], crate = ::a::b,".parse().expect("tokens");
-        let entries = parse(tokens, &mut errors).expect("a list");
+        let entries = parse(tokens, "a = 1", &mut errors).expect("a list");
         let keys: Vec<String> = entries.iter().map(|entry| entry.key.to_string()).collect();
         assert_eq!(keys, ["a", "b", "c", "e", "crate"]);
         assert!(errors.is_empty());
@@ -359,13 +398,17 @@ mod tests {
     fn a_list_that_cannot_be_cut_is_one_mistake() {
         let check = |source: &str, expect: &str| {
             let mut errors = Errors::default();
-            assert!(parse(source.parse().expect("tokens"), &mut errors).is_none(), "{source}");
+            assert!(parse(source.parse().expect("tokens"), "a = 1", &mut errors).is_none(), "{source}");
             assert_eq!(errors.messages().map(Message::name).collect::<Vec<_>>(), [expect], "{source}");
         };
         check("a = 1,, b = 2", "StrayComma");
         check(", a = 1", "StrayComma");
         check("\"v1\"", "NotAnOption");
-        check("a: \"v1\", b: 2", "ColonForEquals");
+        check("a: \"v1\", b: 2", "OddEquals");
+        check("a => \"v1\"", "OddEquals");
+        check("a == \"v1\"", "OddEquals");
+        check("a-b = 2", "DashedOption");
+        check("a-b", "DashedOption");
         check("kind \"Pod\"", "NoEquals");
         check("kind Pod", "NoEquals");
         check("kind [Pod]", "NoEquals");

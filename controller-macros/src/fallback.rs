@@ -21,7 +21,12 @@ pub(crate) fn of_model(model: &Model) -> TokenStream {
     });
     let cfg = attrs.iter().filter(|attr| attr.is_cfg());
     let object = model.object.as_ref();
-    let members = members.iter().map(repaired);
+    let members = members.iter().map(|member| {
+        // A type, which can't be in a plain block, would be refused a second time.
+        let guard = (head.trait_.is_none() && member.associated_type().is_some()).then(|| quote!(#[cfg(any())]));
+        let member = repaired(member);
+        quote!(#guard #member)
+    });
     // An impl block that can't be, on a type without a name, would be refused a second time; one of our own trait,
     // written by hand, would be warned about.
     let guard = match (&head.trait_, &head.self_ty) {

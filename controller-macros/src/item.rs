@@ -175,6 +175,18 @@ impl ToTokens for Member {
     }
 }
 
+impl Member {
+    /// The keyword and the name of `type Name = ..;`.
+    pub(crate) fn associated_type(&self) -> Option<(Ident, Ident)> {
+        let Member::Other(tokens) = self else { return None };
+        let mut words = tokens.clone().into_iter().skip_while(|token| !matches!(token, TokenTree::Ident(_)));
+        let (Some(TokenTree::Ident(keyword)), Some(TokenTree::Ident(name))) = (words.next(), words.next()) else {
+            return None;
+        };
+        (keyword == "type").then_some((keyword, name))
+    }
+}
+
 impl Item {
     pub(crate) fn methods(&self) -> impl Iterator<Item = &Method> {
         self.members.iter().filter_map(|member| match member {

@@ -62,7 +62,10 @@ fn expansion(options: TokenStream, item: TokenStream, dependency: Dependency) ->
             let model = Model::new(root, options, *item);
             check::check(&model, &mut errors);
             match &model.object {
-                Some(object) if errors.is_empty() => expand::expand(&model, object, errors.hints()),
+                // Of a block that is `unsafe` the compiler has something to say, and would say it of both impls.
+                Some(object) if errors.is_empty() && model.item.head.qualifiers.is_empty() => {
+                    expand::expand(&model, object, errors.hints())
+                }
                 // Without an object and without a mistake, the compiler has something to say about the signatures.
                 _ => fallback::of_model(&model),
             }

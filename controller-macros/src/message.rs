@@ -43,8 +43,10 @@ messages! {
     // The item.
     NotAnImpl { word } =>
         "`#[controller]` goes on the `impl` block that holds the callbacks, not on {word}: write `#[controller(..)] impl PodWatcher {{ async fn reconcile(..) .. }}`";
-    TraitImpl { name } =>
-        "`#[controller]` goes on a plain `impl` block, not on an implementation of `{name}`: write `impl PodWatcher {{ .. }}`, the attribute implements `Controller` itself";
+    TraitImpl { name, instead } =>
+        "`#[controller]` goes on a plain `impl` block, not on an implementation of `{name}`: {instead}";
+    AssociatedType { name } =>
+        "a plain `impl` holds no types: remove `type {name}`, the callbacks say what their object is";
     OnAMacro {} =>
         "`#[controller]` reads no macros: put it on `impl PodWatcher {{ .. }}` itself, in the macro where that writes it";
     NotANamedType { written } =>
@@ -67,10 +69,12 @@ messages! {
     // The callbacks.
     MisspeltCallback { written, meant } =>
         "`{written}` is not a callback, did you mean `{meant}`? The callbacks are `add`, `modify`, `delete`, `reconcile`; a helper of this name must not be `async`";
+    MisspeltNotYet { written, meant } =>
+        "`{written}` looks like the callback `{meant}`, which is not available yet: remove it, or write a helper, which must not be `async`";
     CallbackNotYet { name } =>
         "the callback `{name}` is not available yet: remove it, or give the method another name";
-    NotAsync { name } =>
-        "the callback `{name}` must be async: write `async fn {name}(..)`";
+    NotAsync { name, answer } =>
+        "the callback `{name}` must be async: write `async fn {name}(..){answer}`";
     CallbackQualifier { name, qualifier } =>
         "the callback `{name}` can't be `{qualifier}`: write `async fn {name}(..)`";
     NoReceiver { name } =>
@@ -107,10 +111,12 @@ messages! {
     // The list of options.
     StrayComma {} =>
         "there is no option before this comma: remove it";
-    NotAnOption { written } =>
-        "an option starts with its name, not with `{written}`: write `kind = \"Pod\"`";
-    ColonForEquals { option } =>
-        "options are written with `=`: write `{option} = ..`, not `{option}: ..`";
+    NotAnOption { written, example } =>
+        "an option starts with its name, not with `{written}`: write `{example}`";
+    DashedOption { written, meant } =>
+        "the names of options have underscores: write `{meant}`, not `{written}`";
+    OddEquals { option, sign } =>
+        "options are written with `=`: write `{option} = ..`, not `{option}{sign} ..`";
     NoEquals { option } =>
         "`=` is missing between `{option}` and its value: write `{option} = ..`";
     NoValue { option, example } =>
@@ -123,6 +129,8 @@ messages! {
         "there is no option `{written}`; the options are {list}";
     MisspeltOption { written, meant, list } =>
         "there is no option `{written}`, did you mean `{meant}`? The options are {list}";
+    PlannedOption { written, meant } =>
+        "there is no option `{written}`, and `{meant}`, which it looks like, is not available yet: remove it";
     MisplacedOption { written, place } =>
         "`{written}` is an option of the supervisor: write `{place}`";
     CallbackAsOption { name } =>
@@ -170,7 +178,7 @@ messages! {
     NameGrammar { written, meant } =>
         "`{written}` is not a controller's name, which has lower-case letters, digits and single dashes: write `{meant}`";
     NamespaceGrammar { written } =>
-        "`{written}` is not a namespace: write at most 63 lower-case letters, digits and dashes, as in `kube-system`";
+        "`{written}` is not a namespace: write at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends, as in `kube-system`";
     NamespaceTwice { written } =>
         "the namespace `{written}` is listed twice: remove one";
     ClusterScoped { kind } =>
@@ -178,7 +186,7 @@ messages! {
     LabelRequirement { written } =>
         "`{written}` is not a label requirement: write `app=web`, `app!=web`, `app in (web, api)`, `app notin (web)`, `app` or `!app`";
     LabelKey { written } =>
-        "`{written}` is not a label's key: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
+        "`{written}` is not a label's key: write a name of at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, after a domain and `/` where it has one, as in `example.com/tier`";
     LabelValue { written } =>
         "`{written}` is not a label's value: write at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends";
     LabelsContradict { key } =>
@@ -190,7 +198,7 @@ messages! {
     FieldRequirement { written } =>
         "`{written}` is not a field requirement: write `status.phase=Running` or `spec.nodeName!=node-1`";
     PartKey { written } =>
-        "`{written}` is not the key of a label or an annotation: write a name of at most 63 letters, digits, `-`, `_` and `.`, after a domain and `/` where it has one, as in `example.com/tier`";
+        "`{written}` is not the key of a label or an annotation: write a name of at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, after a domain and `/` where it has one, as in `example.com/tier`";
     PointerGrammar { written } =>
         "`{written}` is not a JSON pointer: each step begins with a slash, as in `/spec/nodeName`, and in a name `~1` is a slash and `~0` a tilde";
     WhenUnused {} =>
@@ -201,8 +209,8 @@ messages! {
         "`{option}` takes types, not `{written}`: write `{option}(ConfigMap, Secret)`";
     KindTwice { option, written } =>
         "`{written}` stands twice in `{option}`: remove one";
-    DurationGrammar { option, written } =>
-        "`{written}` is not a duration for `{option}`: write whole numbers with `ms`, `s`, `m` or `h`, as in `30s` or `1m30s`";
+    DurationGrammar { option, written, never } =>
+        "`{written}` is not a duration for `{option}`: write whole numbers with `ms`, `s`, `m` or `h`, as in `30s` or `1m30s`{never}";
     DurationZero { option, instead } =>
         "`{option}` can't be zero: write {instead}";
     DurationTooLong { option, written } =>

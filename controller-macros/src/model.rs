@@ -90,7 +90,7 @@ pub(crate) fn arguments(method: &Method) -> Vec<&syn::PatType> {
 pub(crate) fn object_type(method: &Method) -> Option<Type> {
     let first = ungroup((*arguments(method).first()?.ty).clone());
     let object = match first {
-        Type::Reference(reference) => ungroup(*reference.elem),
+        Type::Reference(reference) => unwrapped(ungroup(*reference.elem)),
         owned => unwrapped(owned),
     };
     (!is_context(&object) && can_be_decoded(&object) && !borrows(&object)).then_some(object)
@@ -99,7 +99,10 @@ pub(crate) fn object_type(method: &Method) -> Option<Type> {
 /// Whether a type is one to which an object can be decoded, by its form: it has a size, and a name.
 pub(crate) fn can_be_decoded(object: &Type) -> bool {
     match object {
-        Type::Path(path) => !path.path.is_ident("str"),
+        // These have a size, and no object is one.
+        Type::Path(path) => path.path.segments.last().is_none_or(|last| {
+            !path.path.is_ident("str") && !["Option", "String", "Vec"].iter().any(|name| last.ident == name)
+        }),
         Type::Tuple(_) | Type::Array(_) | Type::Macro(_) | Type::Verbatim(_) => true,
         _ => false,
     }
@@ -122,13 +125,20 @@ pub(crate) fn borrows(ty: &Type) -> bool {
     any(ty.to_token_stream())
 }
 
+/// Whether a type is an `Arc`, a `Box` or an `Rc` of another.
+pub(crate) fn is_smart(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    !last.arguments.is_none() && ["Arc", "Box", "Rc"].iter().any(|smart| last.ident == smart)
+}
+
 /// What is in the `Arc` or `Box` that is not needed.
 pub(crate) fn unwrapped(ty: Type) -> Type {
-    let Type::Path(path) = &ty else { return ty };
-    let Some(last) = path.path.segments.last() else { return ty };
-    if !["Arc", "Box", "Rc"].iter().any(|smart| last.ident == smart) {
+    if !is_smart(&ty) {
         return ty;
     }
+    let Type::Path(path) = &ty else { return ty };
+    let Some(last) = path.path.segments.last() else { return ty };
     match &last.arguments {
         syn::PathArguments::AngleBracketed(list) => match list.args.first() {
             Some(syn::GenericArgument::Type(inner)) => ungroup(inner.clone()),

@@ -215,7 +215,7 @@ impl Options {
     /// Reads the options of `#[controller(tokens)]`.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Options {
         let mut options = Options::default();
-        for entry in entry::parse(tokens, errors).unwrap_or_default() {
+        for entry in entry::parse(tokens, entry::example("kind"), errors).unwrap_or_default() {
             options.take(&entry, errors);
         }
         options
@@ -277,7 +277,7 @@ impl Options {
         }
         self.supervisor = Given::Bad;
         let Some(list) = entry.list(errors) else { return };
-        let Some(entries) = entry::parse(list.stream(), errors) else { return };
+        let Some(entries) = entry::parse(list.stream(), entry::example("supervisor"), errors) else { return };
         self.supervisor = Given::Good(());
         for entry in &entries {
             match entry.key.to_string().as_str() {
@@ -314,6 +314,7 @@ fn unknown(entry: &Entry, names: &[&'static str], errors: &mut Errors) {
     let foreign = foreign.filter(|meant| names.contains(meant));
     let planned = PLANNED.iter().copied().filter(|_| names == NAMES);
     let message = match foreign.or_else(|| hint::nearest(&written, names.iter().copied().chain(planned))) {
+        Some(meant) if PLANNED.contains(&meant) => Message::PlannedOption { written, meant: meant.into() },
         Some(meant) => Message::MisspeltOption { written, meant: meant.into(), list },
         None => Message::UnknownOption { written, list },
     };

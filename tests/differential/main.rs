@@ -11,6 +11,7 @@ mod accepted;
 mod difference;
 mod normal;
 mod play;
+mod real;
 mod record;
 mod scenario;
 

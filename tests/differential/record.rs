@@ -1,20 +1,16 @@
-//! Makes the recordings: a real kube-apiserver on an etcd of its own, twice, the second time with the scenarios in the
-//! opposite order. What differs between the two is not recorded.
+//! Makes the recordings: with a real server, twice, the second time with the scenarios in the opposite order. What
+//! differs between the two is not recorded.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
-use kube::{Client, Config};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::difference::differences;
 use super::play::{Past, Player};
+use super::real::Real;
 use super::scenario::Scenario;
 
 /// The folder with the programs `kube-apiserver` and `etcd`, if recordings are to be made.
@@ -57,108 +53,8 @@ async fn play(programs: &Path, scenarios: impl Iterator<Item = &Scenario>) -> Re
     let mut answers = Vec::new();
     for scenario in scenarios {
         let now = &Timestamp::now;
-        let past = Past::Etcd(real.etcd.clone());
-        answers.push(Player { client: real.client.clone(), now, past }.play(scenario).await?);
+        let past = Past::Etcd(real.etcd()?);
+        answers.push(Player { client: real.client()?, now, past }.play(scenario).await?);
     }
     Ok(answers)
-}
-
-/// A real server, until it is dropped.
-struct Real {
-    client: Client,
-    etcd: Client,
-    programs: Vec<Child>,
-    _folder: TempDir,
-}
-
-impl Drop for Real {
-    fn drop(&mut self) {
-        for program in &mut self.programs {
-            let _ = program.kill();
-            let _ = program.wait();
-        }
-    }
-}
-
-impl Real {
-    async fn start(programs: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let file = |name: &str| folder.path().join(name).display().to_string();
-        let [store, peers, port] = [free_port()?, free_port()?, free_port()?];
-        let made = Command::new("openssl")
-            .args(["genpkey", "-quiet", "-algorithm", "RSA", "-out", &file("accounts.key")])
-            .status()
-            .context("openssl makes the key of the service accounts")?;
-        ensure!(made.success(), "openssl made no key");
-        fs::write(
-            file("tokens.csv"),
-            "admin-token,admin,1,system:masters\nbob-token,bob,2,people\nnobody-token,nobody,3\n",
-        )?;
-        let store = format!("http://127.0.0.1:{store}");
-        let peers = format!("http://127.0.0.1:{peers}");
-        let run = |program: &str, arguments: &[String]| {
-            let log = fs::File::create(file(&format!("{program}.log")))?;
-            let mut command = Command::new(programs.join(program));
-            command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-            command.spawn().with_context(|| format!("{} is to be started", programs.join(program).display()))
-        };
-        let etcd = run(
-            "etcd",
-            &[
-                format!("--data-dir={}", file("etcd")),
-                format!("--listen-client-urls={store}"),
-                format!("--advertise-client-urls={store}"),
-                format!("--listen-peer-urls={peers}"),
-                format!("--initial-advertise-peer-urls={peers}"),
-                format!("--initial-cluster=default={peers}"),
-                "--unsafe-no-fsync".to_owned(),
-            ],
-        )?;
-        let server = run(
-            "kube-apiserver",
-            &[
-                format!("--etcd-servers={store}"),
-                "--bind-address=127.0.0.1".to_owned(),
-                format!("--secure-port={port}"),
-                format!("--cert-dir={}", file("certificates")),
-                "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
-                format!("--service-account-key-file={}", file("accounts.key")),
-                format!("--service-account-signing-key-file={}", file("accounts.key")),
-                "--service-cluster-ip-range=10.96.0.0/12".to_owned(),
-                format!("--token-auth-file={}", file("tokens.csv")),
-                "--authorization-mode=RBAC".to_owned(),
-                "--allow-privileged=true".to_owned(),
-                "--endpoint-reconciler-type=none".to_owned(),
-                // Nobody makes the accounts that it would ask for.
-                "--disable-admission-plugins=ServiceAccount".to_owned(),
-            ],
-        )?;
-        let mut config = Config::new(format!("https://127.0.0.1:{port}").parse()?);
-        config.accept_invalid_certs = true;
-        config.default_retry = false;
-        let real = Real {
-            client: Client::try_from(config)?,
-            etcd: Client::try_from(Config::new(store.parse()?))?,
-            programs: vec![etcd, server],
-            _folder: folder,
-        };
-        for _ in 0..600 {
-            let request = http::Request::get("/readyz").header("Authorization", "Bearer admin-token");
-            if let Ok(answer) = real.client.send(request.body(Vec::new().into())?).await
-                && answer.status().is_success()
-            {
-                // What it sets up for itself after that, it is to have done before the first version is seen.
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                return Ok(real);
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        let log = fs::read_to_string(real._folder.path().join("kube-apiserver.log"))?;
-        let end: Vec<&str> = log.lines().rev().take(20).collect();
-        bail!("the real server does not get ready:\n{}", end.join("\n"))
-    }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

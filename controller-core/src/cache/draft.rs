@@ -53,6 +53,12 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// How long the copy is.
+    pub(super) fn len(&self) -> usize {
+        let cut: usize = self.cuts.iter().map(ExactSizeIterator::len).sum();
+        (self.span.len() + self.lacking.len()).saturating_sub(cut)
+    }
+
     /// The copy by itself.
     pub(crate) fn to_vec(self) -> Vec<u8> {
         let copy = self.copy();

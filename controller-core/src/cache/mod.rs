@@ -6,6 +6,7 @@
 
 #[cfg(feature = "compressed")]
 mod tier;
+mod ahead;
 mod draft;
 mod entry;
 mod rows;

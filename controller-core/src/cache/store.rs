@@ -25,6 +25,7 @@ use parking_lot::RwLock;
 
 #[cfg(feature = "compressed")]
 use super::Codec;
+use super::ahead::Ahead;
 use super::entry::Keep;
 use super::entry::Uid;
 use super::rows::{Row, Rows};
@@ -90,6 +91,7 @@ struct Inner {
     /// Which list is being read, or was read last.
     list: u32,
     live: usize,
+    ahead: Ahead,
 }
 
 struct Grave {
@@ -189,7 +191,11 @@ impl Store {
             return Applied::Unchanged;
         }
         let before = known.cloned();
-        let entry = Entry::new(head, uid, version, draft(), self.keep());
+        let draft = draft();
+        if before.is_none() {
+            inner.ahead.make_room(draft.len());
+        }
+        let entry = Entry::new(head, uid, version, draft, self.keep());
         #[cfg(feature = "compressed")]
         if let (Seen::Listed, Some(body), Some(codec)) = (seen, entry.body(), self.codec()) {
             body.freeze(&codec);

@@ -27,7 +27,7 @@ pub(crate) use read::{Cache, Decode, Query, Read, Typed};
 pub use read::{List, Reads, Watchable};
 pub(crate) use selector::Selector;
 pub(crate) use write::{Target, WriteId, Written};
-pub use write::{Writable, Writes};
+pub use write::{Writable, Writes, WrittenBy};
 
 use crate::controller::{Controller, Decode as _};
 use crate::error::Error;

@@ -54,6 +54,18 @@ impl<K> Writable for K where
 )]
 pub trait Writes<K>: Controller {}
 
+/// [`Writes`] as the kind sees it: of a controller that declares nothing, the compiler would say that it does not write `_`
+/// before it has looked at what is written.
+#[diagnostic::on_unimplemented(
+    message = "`{C}` does not declare that it writes `{Self}`",
+    label = "an undeclared write",
+    note = "add it to the attribute: `#[controller(.., writes({Self}))]`"
+)]
+pub trait WrittenBy<C> {}
+
+#[diagnostic::do_not_recommend]
+impl<K, C: Writes<K>> WrittenBy<C> for K {}
+
 /// Where a write goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -112,10 +124,7 @@ impl<C: Controller> Context<C> {
     ///
     /// # Errors
     /// The server can't be asked or refuses, or the object has no name.
-    pub fn apply<K: Writable>(&self, obj: &K) -> BoxFuture<'_, Result<K, Error>>
-    where
-        C: Writes<K>,
-    {
+    pub fn apply<K: Writable + WrittenBy<C>>(&self, obj: &K) -> BoxFuture<'_, Result<K, Error>> {
         let made = self.body("apply", obj).and_then(|(mut act, mut body)| {
             // The server refuses an applied object that says who owns its fields.
             if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
@@ -145,10 +154,7 @@ impl<C: Controller> Context<C> {
     ///
     /// # Errors
     /// The server can't be asked or refuses; 409 where there is such an object.
-    pub fn create<K: Writable>(&self, obj: &K) -> BoxFuture<'_, Result<K, Error>>
-    where
-        C: Writes<K>,
-    {
+    pub fn create<K: Writable + WrittenBy<C>>(&self, obj: &K) -> BoxFuture<'_, Result<K, Error>> {
         let made = self.body("create", obj).and_then(|(mut act, body)| {
             let params = PostParams { field_manager: Some(self.reach.manager()), ..PostParams::default() };
             let body = serde_json::to_vec(&body).map_err(|error| act.unwritable(error))?;

@@ -49,7 +49,7 @@ impl From<Flaw> for GivenUp {
 }
 
 /// A type that reads more strings is one that reads most of the object.
-const FEW: u32 = 16;
+const FEW: u32 = 64;
 
 /// The bytes, and how far they are read.
 struct Source<'de> {

@@ -26,6 +26,7 @@ use crate::controller::Described;
 use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::{Live, Scope, Watchdog};
 use crate::env::{self, Chance, Clock, FromEnvironment, Requests};
+use crate::erased::Shared as _;
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signals, Strategy, Supervisor};
 use crate::watch::{Hub, WatchSpec};
 use plan::Plan;
@@ -83,6 +84,9 @@ enum Inquiry {
     None,
     AtStart,
 }
+
+/// The controller that a future makes.
+type Made<R> = <<R as Future>::Output as IntoController>::Controller;
 
 impl Operator {
     /// An operator of this name. Events and logs carry it.
@@ -210,13 +214,11 @@ impl Operator {
         R: Future + Send + 'static,
         R::Output: IntoController,
     {
-        self.add_controller(controller_spec(
-            <<R::Output as IntoController>::Controller as Described>::DESCRIPTOR,
-            move |cx| {
-                let made = make(cx);
-                async move { made.await.into_controller().map(Arc::new) }
-            },
-        ))
+        let descriptor = <Made<R> as Described>::DESCRIPTOR;
+        self.add_controller(controller_spec::<Made<R>, _, _>(descriptor, move |cx| {
+            let made = make(cx);
+            async move { made.await.into_controller().map(|controller| controller.erased(descriptor)) }
+        }))
     }
 
     fn add_controller(mut self, spec: ChildSpec) -> Self {

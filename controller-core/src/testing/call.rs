@@ -17,7 +17,7 @@ use crate::context::{Cache, Cause, Context, Event, Reach, Read, RunFacts, Target
 use crate::controller::{Controller, Described};
 use crate::descriptor::{Callback, Content};
 use crate::dispatch::Readers;
-use crate::erased::{Called, Erased, ErasedController};
+use crate::erased::Called;
 use crate::error::{Error, Result};
 use crate::json::Pointer;
 use crate::key::Key;
@@ -213,7 +213,7 @@ impl<C: Described> TestContext<C> {
     /// # Errors
     /// What the callback returned, or that the object does not decode.
     pub async fn call(&self, controller: C, callback: Callback) -> Result<Action> {
-        let erased = Erased::new(C::DESCRIPTOR, Arc::new(controller));
+        let erased = controller.erased(C::DESCRIPTOR).0;
         let object = self.object.clone().unwrap_or_else(|| b"null".to_vec());
         let reach: Arc<dyn Reach> = Arc::clone(&self.reach) as Arc<dyn Reach>;
         match erased.call(callback, object.into(), self.facts.clone(), reach).await {

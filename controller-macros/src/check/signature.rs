@@ -1,13 +1,14 @@
 //! The shape of a callback: `async fn name(&self, obj: &Object, cx: &Context<Self>)`.
 
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{FnArg, GenericArgument, Lifetime, PathArguments, ReceiverKind, Safety, Type};
+use syn::{FnArg, GenericArgument, GenericParam, Lifetime, PathArguments, ReceiverKind, ReturnType, Safety, Type};
 
 use crate::callback::is_context;
 use crate::errors::{Errors, written};
 use crate::item::{Item, Method, ungroup};
 use crate::message::Message;
-use crate::model::{arguments, borrows, can_be_decoded, type_name, unwrapped};
+use crate::model::{arguments, borrows, can_be_decoded, is_smart, type_name, unwrapped};
 
 /// Holds one callback to the shape. Each part that is wrong is a mistake of its own.
 pub(super) fn check(method: &Method, item: &Item, errors: &mut Errors) {
@@ -49,9 +50,11 @@ fn count(arguments: usize) -> String {
 fn qualifiers(method: &Method, errors: &mut Errors) {
     let sig = &method.sig;
     let name = || sig.ident.to_string();
-    if sig.asyncness.is_none() {
+    // What is `const` can't be `async` beside it: one mistake.
+    if sig.asyncness.is_none() && sig.constness.is_none() {
         let (fn_token, ident) = (&sig.fn_token, &sig.ident);
-        errors.push(quote!(#fn_token #ident), Message::NotAsync { name: name() });
+        let answer = promised(&sig.output).map_or_else(String::new, |answer| format!(" -> {}", written(answer)));
+        errors.push(quote!(#fn_token #ident), Message::NotAsync { name: name(), answer });
     }
     let unsafety = match &sig.safety {
         Safety::Default => None,
@@ -65,9 +68,32 @@ fn qualifiers(method: &Method, errors: &mut Errors) {
     }
 }
 
+/// The answer that a future in a signature promises: `impl Future<Output = Answer>`, boxed or not.
+fn promised(output: &ReturnType) -> Option<TokenStream> {
+    let ReturnType::Type(_, ty) = output else { return None };
+    let mut tokens = ty.to_token_stream().into_iter().skip_while(|token| token.to_string() != "Output").skip(2);
+    let mut depth = 0_usize;
+    let mut answer = TokenStream::new();
+    for token in tokens.by_ref() {
+        match token.to_string().as_str() {
+            "<" => depth += 1,
+            ">" if depth == 0 => return Some(answer),
+            ">" => depth -= 1,
+            _ => {}
+        }
+        answer.extend([token]);
+    }
+    None
+}
+
 /// Reports parameters and bounds of a callback's own; whether there are any.
 fn generics(method: &Method, errors: &mut Errors) -> bool {
     let generics = &method.sig.generics;
+    // The lifetimes of a boxed future go with it.
+    let boxed = method.sig.asyncness.is_none() && promised(&method.sig.output).is_some();
+    if boxed && generics.params.iter().all(|param| matches!(param, GenericParam::Lifetime(_))) {
+        return true;
+    }
     let culprit = match &generics.where_clause {
         _ if !generics.params.is_empty() => generics.to_token_stream(),
         Some(clause) if !clause.predicates.is_empty() => clause.to_token_stream(),
@@ -115,6 +141,7 @@ fn check_object(method: &Method, ty: &Type, errors: &mut Errors) {
             // The compiler says that a signature leaves nothing to infer.
             Type::Infer(_) => return,
             Type::Reference(inner) => Message::OwnedObject { written: written(referred(*inner.elem)) },
+            smart if is_smart(&smart) => Message::OwnedObject { written: written(unwrapped(smart)) },
             object if !can_be_decoded(&object) => Message::ObjectForm { name, written: written(object) },
             object if reference.mutability.is_some() => Message::MutableObject { written: written(object) },
             object if borrows(&object) => Message::BorrowedObject { written: written(object) },
@@ -141,7 +168,12 @@ fn check_context(ty: &Type, item: &Item, errors: &mut Errors) {
     }
     let message = match ungroup(ty.clone()) {
         Type::Reference(reference) if reference.mutability.is_none() => {
-            let Type::Path(path) = ungroup((*reference.elem).clone()) else { return };
+            let elem = ungroup((*reference.elem).clone());
+            if is_smart(&elem) {
+                errors.push(ty, Message::OwnedContext { written: written(unwrapped(elem)) });
+                return;
+            }
+            let Type::Path(path) = elem else { return };
             let Some(last) = path.path.segments.last() else { return };
             let PathArguments::AngleBracketed(list) = &last.arguments else {
                 errors.push(ty, Message::BareContext {});
@@ -158,7 +190,7 @@ fn check_context(ty: &Type, item: &Item, errors: &mut Errors) {
             Message::ForeignContext { written: of.map(written).unwrap_or_default() }
         }
         Type::Reference(reference) => Message::MutableContext { written: written(&reference.elem) },
-        owned => Message::OwnedContext { written: written(owned) },
+        owned => Message::OwnedContext { written: written(unwrapped(owned)) },
     };
     errors.push(ty, message);
 }

@@ -74,6 +74,12 @@ pub(super) fn namespaces(entry: &Entry, errors: &mut Errors) -> Option<Spanned<O
     let mut names: Vec<String> = Vec::new();
     let mut whole = true;
     for item in items {
+        if matches!(&item.kind, ValueKind::Text(text) if text == "*") {
+            let (option, forms) = (String::from("namespace"), String::from("`namespace = all`"));
+            errors.push(&item.tokens, Message::WrongValue { option, written: written(&item.tokens), forms });
+            whole = false;
+            continue;
+        }
         let name = item.text("namespace", errors).and_then(|item| {
             let good = name::is_dns_label(&item.value);
             hold(item, good, errors, |written| Message::NamespaceGrammar { written })
@@ -135,7 +141,7 @@ pub(super) fn backoff(entry: &Entry, errors: &mut Errors) -> Option<Backoff> {
     let named = parts.iter().any(|(part, _)| part.iter().any(|token| token.to_string() == "="));
     let (mut min, mut max) = (Given::Absent, Given::Absent);
     if named {
-        for entry in entry::parse(list.stream(), errors)? {
+        for entry in entry::parse(list.stream(), entry::example(&entry.key.to_string()), errors)? {
             let duration = |entry: &Entry, errors: &mut Errors| {
                 entry.value(errors)?.duration("backoff", "a wait from `1ms`", errors)
             };
@@ -198,7 +204,7 @@ pub(super) fn backoff(entry: &Entry, errors: &mut Errors) -> Option<Backoff> {
 pub(super) fn escalate(entry: &Entry, errors: &mut Errors) -> Option<Escalation> {
     let list = entry.list(errors)?;
     let (mut panics, mut within) = (Given::Absent, Given::Absent);
-    let entries = entry::parse(list.stream(), errors)?;
+    let entries = entry::parse(list.stream(), entry::example(&entry.key.to_string()), errors)?;
     let are_known = entries.iter().all(|entry| entry.key == "panics" || entry.key == "within");
     for entry in entries {
         match entry.key.to_string().as_str() {
@@ -220,7 +226,7 @@ pub(super) fn rate_limit(entry: &Entry, errors: &mut Errors) -> Option<Spanned<R
     const NAMES: [&str; 3] = ["runs", "per", "burst"];
     let list = entry.list(errors)?;
     let (mut runs, mut per, mut burst) = (Given::Absent, Given::Absent, Given::Absent);
-    let entries = entry::parse(list.stream(), errors)?;
+    let entries = entry::parse(list.stream(), entry::example(&entry.key.to_string()), errors)?;
     let are_known = entries.iter().all(|entry| NAMES.iter().any(|name| entry.key == name));
     for entry in entries {
         match entry.key.to_string().as_str() {

@@ -17,7 +17,7 @@ pub(super) fn when(entry: &Entry, errors: &mut Errors) -> Option<Spanned<Vec<Par
     let mut parts = Vec::new();
     let mut seen: Vec<String> = Vec::new();
     let mut whole = true;
-    for entry in entry::parse(list.stream(), errors)? {
+    for entry in entry::parse(list.stream(), entry::example(&entry.key.to_string()), errors)? {
         let option = match &entry.form {
             Form::List(list) => format!("{}({})", entry.key, written(list.stream())),
             Form::Bare | Form::Value(_) => entry.key.to_string(),
@@ -84,7 +84,7 @@ fn argument(entry: &Entry, errors: &mut Errors) -> Option<Spanned<String>> {
 pub(super) fn cache(entry: &Entry, errors: &mut Errors) -> Option<Cache> {
     let list = entry.list(errors)?;
     let mut cache = Cache::default();
-    for entry in entry::parse(list.stream(), errors)? {
+    for entry in entry::parse(list.stream(), entry::example(&entry.key.to_string()), errors)? {
         let (place, example) = match entry.key.to_string().as_str() {
             "metadata" => (&mut cache.metadata, "cache(metadata)"),
             "managed_fields" => (&mut cache.managed_fields, "cache(managed_fields)"),

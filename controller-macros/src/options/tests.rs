@@ -191,7 +191,7 @@ fn unknown_options_are_named() {
     refused("apiVersion = \"v1\"", &["MisspeltOption"]);
     refused("interval = \"5s\"", &["MisspeltOption"]);
     refused("colour = \"red\"", &["UnknownOption"]);
-    refused("finaliser = \"a/b\"", &["MisspeltOption"]);
+    refused("finaliser = \"a/b\"", &["PlannedOption"]);
     for planned in PLANNED {
         refused(&format!("{planned}(x)"), &["OptionNotYet"]);
     }

@@ -7,6 +7,7 @@
 //! Owners are told apart by name, operation, version and subresource. Field paths are taken to be the same in all
 //! versions of a kind.
 
+mod last;
 mod managers;
 mod node;
 mod set;
@@ -17,6 +18,8 @@ mod tests;
 
 use serde_json::Value;
 
+pub(crate) use self::last::keep_last_applied;
+use self::last::last_applied;
 use self::managers::of_nobody;
 pub(crate) use self::managers::{Manager, Managers, Operation, Owned};
 pub(crate) use self::node::Node;
@@ -25,9 +28,6 @@ use self::typed::{check, compare, fields, merge, without};
 
 /// Who owned everything of an object that nobody had applied or recorded before.
 const BEFORE: &str = "before-first-apply";
-
-/// The annotation in which kubectl keeps what it applied on the client's side.
-pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// One writer at one moment.
 #[derive(Clone, Debug)]
@@ -133,15 +133,20 @@ pub(crate) fn applied(
     }
     let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
     let set = writer.own(&fields(node, wanted));
-    let time = if set == last.set && last.time.is_some() { last.time.clone() } else { Some(writer.time.clone()) };
     let merged = merge(node, live, wanted);
-    managers.0.insert(writer.manager.clone(), Owned { set, time });
+    managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
     let new = pruned(node, merged, &managers, &last.set);
     let conflicts = conflicts(node, live, &new, &managers, writer);
     if !force && !conflicts.is_empty() {
         return Err(Refused::Conflicts(conflicts));
     }
-    let (mut managers, _) = taken(node, live, &new, managers, writer);
+    let (mut managers, comparison) = taken(node, live, &new, managers, writer);
+    // Whoever only comes to own something, and changes nothing, is not noted as having been there.
+    if let Some(owned) = managers.0.get_mut(&writer.manager)
+        && !comparison.is_same()
+    {
+        owned.time = Some(writer.time.clone());
+    }
     managers.0.retain(|_, owned| !owned.set.is_empty());
     Ok((new, managers))
 }
@@ -164,8 +169,7 @@ fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, wr
 /// What kubectl applied on the client's side, before it applied on the server's: it is its own, whatever the name of the
 /// owner. Only what still is as it was applied counts.
 fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
-    let last = live.pointer("/metadata/annotations").and_then(|annotations| annotations.get(LAST_APPLIED));
-    let last = last.and_then(Value::as_str).filter(|_| writer.manager.name == "kubectl");
+    let last = last_applied(live).filter(|_| writer.manager.name == "kubectl");
     let Some(last) = last.and_then(|last| serde_json::from_str::<Value>(last).ok()) else { return Set::default() };
     let comparison = compare(node, &last, live);
     let set = fields(node, &last).difference(&comparison.modified);

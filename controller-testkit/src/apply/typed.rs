@@ -16,6 +16,12 @@ pub(crate) struct Comparison {
     pub(crate) removed: Set,
 }
 
+impl Comparison {
+    pub(crate) fn is_same(&self) -> bool {
+        self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
+}
+
 /// Why a value is not of its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Misfit {

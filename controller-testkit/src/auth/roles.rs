@@ -77,7 +77,7 @@ impl<'a> Roles<'a> {
             _ => ("clusterrole", self.0.get(&format!("{GROUP}/clusterroles"), name)),
         };
         let found = found.ok_or_else(|| Missing { kind, name: name.to_owned() })?;
-        Ok(items(&found.value, "rules").map(Rule))
+        Ok(items(found.kept_value(), "rules").map(Rule))
     }
 
     /// Visits every rule that a user holds in a namespace (none: in the whole cluster), until told to stop.
@@ -89,7 +89,7 @@ impl<'a> Roles<'a> {
     ) -> ControlFlow<B> {
         let all = Range { prefix: "", from: "" };
         for (_, binding) in self.0.scan(&format!("{GROUP}/clusterrolebindings"), all) {
-            self.visit_binding(user, "", &binding.value, &mut visitor)?;
+            self.visit_binding(user, "", binding.kept_value(), &mut visitor)?;
         }
         if namespace.is_empty() {
             return ControlFlow::Continue(());
@@ -97,7 +97,8 @@ impl<'a> Roles<'a> {
         let prefix = format!("{namespace}/");
         let within = Range { prefix: &prefix, from: "" };
         for (_, binding) in self.0.scan(&format!("{GROUP}/rolebindings"), within) {
-            self.visit_binding(user, text(&binding.value, "/metadata/namespace"), &binding.value, &mut visitor)?;
+            let binding = binding.kept_value();
+            self.visit_binding(user, text(binding, "/metadata/namespace"), binding, &mut visitor)?;
         }
         ControlFlow::Continue(())
     }

@@ -6,12 +6,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroUsize;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Sleep;
 
 use super::body::{broken_connection, pieces};
 use crate::cluster::{Hub, HubState};
@@ -36,6 +38,13 @@ pub(crate) struct Feed {
     last: Option<Last>,
     outages: u64,
     steady: bool,
+    /// Goes off at a time that is the same for many events.
+    timer: Option<Timer>,
+}
+
+struct Timer {
+    at: Timestamp,
+    sleep: Pin<Box<Sleep>>,
 }
 
 /// How a watch ends.
@@ -55,7 +64,7 @@ enum Wait {
 impl Feed {
     pub(crate) fn new(hub: Arc<Hub>, bell: Arc<Notify>, id: WatchId, watch: Watch, outages: u64, steady: bool) -> Self {
         let (taken, ready) = (VecDeque::new(), VecDeque::new());
-        Feed { hub, bell, id, watch, taken, ready, last: None, outages, steady }
+        Feed { hub, bell, id, watch, taken, ready, last: None, outages, steady, timer: None }
     }
 
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send {
@@ -85,10 +94,23 @@ impl Feed {
                 Wait::Nothing => {}
                 Wait::Change => changed.await,
                 Wait::ChangeOr(until) => {
-                    let _ = tokio::time::timeout_at(hub.clock.instant(until), changed).await;
+                    let timer = self.timer_at(until);
+                    tokio::select! {
+                        biased;
+                        () = changed => {}
+                        () = timer.sleep.as_mut() => self.timer = None,
+                    }
                 }
             }
         }
+    }
+
+    /// The timer that goes off then: the last one, if it was for that time.
+    fn timer_at(&mut self, at: Timestamp) -> &mut Timer {
+        let last = self.timer.take().filter(|timer| timer.at == at);
+        let sleep = || Box::pin(tokio::time::sleep_until(self.hub.clock.instant(at)));
+        let timer = last.unwrap_or_else(|| Timer { at, sleep: sleep() });
+        self.timer.insert(timer)
     }
 
     /// Moves what may be shown now into `ready`, or decides the end, or says what to wait for.

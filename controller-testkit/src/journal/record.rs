@@ -46,7 +46,7 @@ fn placed(out: &mut Vec<u8>, word: &str, table: &str, key: &str, object: &Object
         let head = Value::from(vec![Value::from(word), table.into(), key.into()]).to_string();
         out.extend_from_slice(head.trim_end_matches(']').as_bytes());
         out.push(b',');
-        out.extend_from_slice(&object.json());
+        out.extend_from_slice(object.text());
         out.push(b']');
     });
 }

@@ -30,7 +30,9 @@ impl Folder {
 fn content(store: &Store) -> (u64, Vec<(String, String, Value)>) {
     let whole = Range { prefix: "", from: "" };
     let objects = store.tables().flat_map(|table| {
-        store.scan(table, whole).map(|(key, object)| (table.to_string(), key.to_string(), object.value.clone()))
+        store
+            .scan(table, whole)
+            .map(|(key, object)| (table.to_string(), key.to_string(), Arc::unwrap_or_clone(object.value())))
     });
     (store.current_rv(), objects.collect())
 }
@@ -200,7 +202,10 @@ fn what_can_not_be_written_is_never_promised() {
     let fault = runtime.block_on(mark.reached(store.current_rv())).expect_err("it can't be written");
     assert!(fault.contains("state"), "{fault}");
     assert!(runtime.block_on(mark.reached(1)).is_ok(), "what was promised stays so");
-    assert_eq!(Arc::strong_count(&mark.0), 2, "the thread is over");
+    // The thread is over: it says why, and then lets go of what it shared.
+    while Arc::strong_count(&mark.0) > 2 {
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test(start_paused = true)]

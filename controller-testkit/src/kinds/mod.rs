@@ -8,6 +8,7 @@ mod check;
 mod defaults;
 mod normal;
 mod quantity;
+mod restore;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod warning;
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
+pub(crate) use restore::{misfit, printed};
 pub(crate) use strategy::{prepare_create, prepare_update, stamp};
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
 pub(crate) use validate::{validate, validate_ephemeral, validate_resize, validate_status};

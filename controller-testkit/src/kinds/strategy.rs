@@ -124,7 +124,7 @@ fn tolerate(spec: &mut Map<String, Value>) {
 }
 
 /// The quality of service class: how firmly a Pod's containers hold their processors and memory.
-fn quality(pod: &Value) -> &'static str {
+pub(super) fn quality(pod: &Value) -> &'static str {
     let containers: Vec<&Value> = ["/spec/containers", "/spec/initContainers"]
         .iter()
         .filter_map(|path| pod.pointer(path)?.as_array())

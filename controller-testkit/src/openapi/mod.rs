@@ -1,17 +1,21 @@
-//! OpenAPI v3: the index, and a document for each group and version.
+//! OpenAPI: the index of version 3, a document for each group and version, and the one document of version 2.
 //!
 //! kubectl reads them to check objects before it sends them (types, unknown and required fields), to learn whether the
 //! server checks fields itself (`fieldValidation` among the parameters of a POST or PATCH) and to explain kinds. The
 //! built-in schemas come from the table of Go types and carry no descriptions; the custom ones come from their
-//! definitions. Version 2 and protobuf are not written.
+//! definitions. Version 2 is made of version 3; it alone is written in protobuf too.
 
+mod gnostic;
 mod paths;
 mod schemas;
+mod swagger;
 #[cfg(test)]
 mod tests;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::gnostic::encoded;
+pub(crate) use self::swagger::{swagger, swagger_hash};
 use crate::catalog::{Catalog, Resource, Shape, api_version};
 
 /// `GET /openapi/v3`: the documents and the hash of each.

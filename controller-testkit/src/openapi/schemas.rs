@@ -14,11 +14,15 @@ const INT_OR_STRING: &str = "io.k8s.apimachinery.pkg.util.intstr.IntOrString";
 const RAW: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
 const EXTENSIONS: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
-/// What `kubectl explain` says of the members that every object has.
-pub(super) const API_VERSION: &str =
-    "The group and version of the API in which this object is written, such as apps/v1.";
-pub(super) const KIND: &str = "The kind of this object, such as Deployment. It cannot be changed.";
-pub(super) const METADATA: &str = "The object's name, labels, annotations, owners and what the server notes on it.";
+/// What the real server writes beside the members that every object has, and `kubectl explain` prints.
+pub(super) const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an object. \
+    Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More \
+    info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
+pub(super) const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers \
+    may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+pub(super) const METADATA: &str = "Standard object's metadata. More info: \
+    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// The schemas gathered so far, by name.
 #[derive(Debug, Default)]

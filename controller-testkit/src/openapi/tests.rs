@@ -1,6 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use base64::Engine;
+
 use super::schemas::{API_VERSION, KIND, METADATA};
 use super::*;
 use crate::catalog::Storage;
@@ -179,4 +181,51 @@ fn a_hash_changes_with_its_document_alone() {
             .map(|url| url.starts_with("/openapi/v3/api/v1?hash=")),
         Some(true)
     );
+}
+
+#[test]
+fn version_2_says_the_same_in_one_document() {
+    let catalog = widgets(json!({
+        "type": "object", "properties": { "spec": { "type": "object", "nullable": true, "properties": {
+            "port": { "x-kubernetes-int-or-string": true, "default": 1 },
+        } } },
+    }));
+    let document = swagger(&catalog);
+    let mut found = BTreeSet::new();
+    references(&document, &mut found);
+    assert!(found.len() > 300, "{}", found.len());
+    for name in found {
+        let name = name.strip_prefix("#/definitions/").unwrap_or_else(|| panic!("{name} is of version 3"));
+        assert!(document["definitions"][name].is_object(), "{name}");
+    }
+    let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
+    assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Deployment");
+    assert_eq!(patch["parameters"][0]["in"], "body");
+    let validation = json!({ "name": "fieldValidation", "in": "query", "type": "string", "uniqueItems": true });
+    assert!(patch["parameters"].as_array().expect("a list").contains(&validation), "{patch}");
+    let port = &document["definitions"]["io.k8s.api.core.v1.ContainerPort"];
+    assert_eq!(port["properties"]["protocol"], json!({ "type": "string" }), "defaults are not told");
+    let widget = &document["definitions"]["com.example.t2.v1.Widget"]["properties"];
+    assert_eq!(widget["spec"], json!({}), "what may be null may be anything");
+    assert_eq!(widget["metadata"]["$ref"], "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+}
+
+/// As Go's gnostic-models 0.7.1 reads it and writes it again: `openapi_v2.ParseDocument`, then `proto.Marshal`.
+const THINGS: &str = r##"{"swagger":"2.0","info":{"title":"Kubernetes","version":"v1"},"paths":{"/apis/a/v1/things/{name}":{"get":{"consumes":["*/*"],"produces":["application/json"],"parameters":[{"name":"limit","in":"query","type":"integer","uniqueItems":true}],"responses":{"200":{"description":"OK","schema":{"$ref":"#/definitions/a.Thing"}}}},"patch":{"consumes":["application/merge-patch+json"],"produces":["application/json"],"parameters":[{"name":"body","in":"body","required":true,"schema":{"type":"object"}}],"responses":{"200":{"description":"OK"}}},"parameters":[{"name":"name","in":"path","required":true,"type":"string","uniqueItems":true}]}},"definitions":{"a.Thing":{"type":"object","description":"A thing.","required":["size"],"properties":{"free":{"type":"object","additionalProperties":true},"map":{"type":"object","additionalProperties":{"type":"string","format":"byte"}},"parts":{"type":"array","minItems":1,"maxItems":300,"uniqueItems":true,"items":{"$ref":"#/definitions/a.Thing"}},"size":{"type":"integer","minimum":1,"maximum":7.5,"exclusiveMaximum":true},"word":{"type":"string","pattern":"^a$","minLength":1,"maxLength":9}}}}}"##;
+const RECORDED: &str = "\
+    CgMyLjASEAoKS3ViZXJuZXRlcxICdjFCjAISiQIKGC9hcGlzL2EvdjEvdGhpbmdzL3tuYW1lfRLsARJlMhBhcHBsaWNhdGlvbi9qc29uOgMqLypC\
+    IAoeEhwaGhIFcXVlcnkiBWxpbWl0MgdpbnRlZ2VyoAEBSioKKAoDMjAwEiEKHwoCT0sSGQoXChUjL2RlZmluaXRpb25zL2EuVGhpbmdCYjIQYXBw\
+    bGljYXRpb24vanNvbjocYXBwbGljYXRpb24vbWVyZ2UtcGF0Y2granNvbkIfCh0KGxIEYm9keRoEYm9keSABKguyAQgKBm9iamVjdEoPCg0KAzIw\
+    MBIGCgQKAk9LSh8KHRIbIhkIARIEcGF0aCIEbmFtZSoGc3RyaW5nmAEBSvQBCvEBCgdhLlRoaW5nEuUBIghBIHRoaW5nLpoBBHNpemWyAQgKBm9i\
+    amVjdMoBxQEKGAoEZnJlZRIQqgECEAGyAQgKBm9iamVjdAooCgNtYXASIaoBEwoREgRieXRlsgEICgZzdHJpbmeyAQgKBm9iamVjdAo3CgVwYXJ0\
+    cxIucKwCeAGAAQGyAQcKBWFycmF5ugEZChcKFSMvZGVmaW5pdGlvbnMvYS5UaGluZwooCgRzaXplEiA5AAAAAAAAHkBAAUkAAAAAAADwP7IBCQoH\
+    aW50ZWdlcgocCgR3b3JkEhRYCWABagNeYSSyAQgKBnN0cmluZw==";
+
+#[test]
+fn version_2_in_protobuf_is_what_go_writes() {
+    let document = serde_json::from_str(THINGS).expect("the document is JSON");
+    assert_eq!(base64::engine::general_purpose::STANDARD.encode(encoded(&document)), RECORDED);
+    // An extension is a name, and a value in YAML.
+    let extended = json!({ "definitions": { "a": { "x-b": "c" } } });
+    assert!(encoded(&extended).ends_with(b"\xfa\x01\x0c\n\x03x-b\x12\x05\x12\x03\"c\""), "{:?}", encoded(&extended));
 }

@@ -34,6 +34,22 @@ pub(crate) enum Form {
 const KNOWN: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 const STREAMS: [&str; 2] = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 
+/// The forms of the OpenAPI document of version 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenApi {
+    Json,
+    Protobuf,
+}
+
+impl OpenApi {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Protobuf => "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+        }
+    }
+}
+
 /// One clause of an Accept header.
 pub(crate) struct Clause<'a> {
     media: &'a str,
@@ -52,6 +68,16 @@ impl<'a> Clause<'a> {
 
     pub(crate) fn is_yaml(&self) -> bool {
         self.media == "application/yaml"
+    }
+
+    pub(crate) fn open_api(&self) -> Option<OpenApi> {
+        match self.media {
+            "*/*" | "application/*" | "application/json" => Some(OpenApi::Json),
+            // The first of the two is how client-go spells it.
+            "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+            | "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" => Some(OpenApi::Protobuf),
+            _ => None,
+        }
     }
 
     fn form(&self) -> Option<Form> {

@@ -6,6 +6,7 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::first::{self, Template};
 use super::query::Query;
 use super::read::subject;
 use super::route::decode;
@@ -48,7 +49,7 @@ impl Server {
     /// The uid of a service account.
     pub(super) fn account(&self, namespace: &str, name: &str) -> Option<String> {
         let account = self.store.get("/serviceaccounts", &key(Some(namespace), name))?;
-        Some(meta::text(&account.value, "uid").to_owned())
+        Some(meta::text(&account.value(), "uid").to_owned())
     }
 
     /// Refuses a role or a binding that gives more than its writer has.
@@ -139,22 +140,7 @@ impl Server {
     /// Puts the roles of a fresh cluster into the store. Those that gather their rules from others are filled if
     /// somebody is at work who would do it.
     pub(crate) fn furnish_roles(&mut self, filled: Filled, now: Timestamp, rng: &mut fastrand::Rng) {
-        let generation = self.catalog.generation();
-        for (table, key, role) in templates(&self.catalog, filled) {
-            if self.store.get(table, key).is_some() {
-                // From an older life: it is its owner's.
-                continue;
-            }
-            let mut role = role.clone();
-            let metadata = meta::of(&mut role);
-            metadata.insert("uid".into(), meta::uid(rng).into());
-            metadata.insert("creationTimestamp".into(), meta::time(now));
-            let entries = metadata.get_mut("managedFields").and_then(Value::as_array_mut);
-            for entry in entries.into_iter().flatten() {
-                meta::members(entry).insert("time".into(), meta::time(now));
-            }
-            self.store.put(table, key, role, generation);
-        }
+        self.furnish(templates(&self.catalog, filled), now, rng);
     }
 }
 
@@ -165,8 +151,6 @@ pub(crate) enum Filled {
     No,
 }
 
-type Template = (String, String, Value);
-
 /// The objects of a fresh cluster with all but what differs between clusters, made once for all of them.
 fn templates(catalog: &Catalog, filled: Filled) -> &'static [Template] {
     static EMPTY: OnceLock<Vec<Template>> = OnceLock::new();
@@ -174,16 +158,10 @@ fn templates(catalog: &Catalog, filled: Filled) -> &'static [Template] {
     match filled {
         Filled::No => EMPTY.get_or_init(|| {
             let each = auth::bootstrap_roles().iter();
-            each.filter_map(|role| template(catalog, role)).collect()
+            each.filter_map(|role| first::template(catalog, role)).collect()
         }),
         Filled::Yes => FILLED.get_or_init(|| fill(catalog, templates(catalog, Filled::No).to_vec())),
     }
-}
-
-fn template(catalog: &Catalog, role: &Value) -> Option<Template> {
-    let resource = catalog.by_kind(GROUP, "v1", role.get("kind")?.as_str()?)?;
-    let namespace = Some(meta::namespace(role)).filter(|namespace| !namespace.is_empty());
-    Some((table(resource), key(namespace, meta::name(role)), role.clone()))
 }
 
 /// Fills the gathering roles: some gather from others that gather.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::scope::key;
 use super::{Server, meta};
+use crate::auth::User;
 use crate::catalog::Resource;
 use crate::status::{ApiError, Subject};
 use crate::store::Range;
@@ -17,6 +18,7 @@ impl Server {
         resource: &Resource,
         namespace: Option<&str>,
         object: &mut Value,
+        user: &User,
     ) -> Result<(), ApiError> {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Pod") => {
@@ -37,6 +39,10 @@ impl Server {
             }
             ("", "PersistentVolume") => {
                 protect(object, "kubernetes.io/pv-protection");
+                Ok(())
+            }
+            ("certificates.k8s.io", "CertificateSigningRequest") => {
+                sign(object, user);
                 Ok(())
             }
             _ => Ok(()),
@@ -62,7 +68,7 @@ impl Server {
                 .store
                 .scan(PRIORITY_CLASSES, Range { prefix: "", from: "" })
                 .map(|(_, class)| class)
-                .find(|class| class.value.get("globalDefault") == Some(&Value::Bool(true))),
+                .find(|class| class.value().get("globalDefault") == Some(&Value::Bool(true))),
             name => match self.store.get(PRIORITY_CLASSES, name) {
                 None => {
                     let why = format!("no PriorityClass with name {name} was found");
@@ -72,7 +78,8 @@ impl Server {
                 found => found,
             },
         };
-        let computed = |member: &str| found.and_then(|found| found.value.get(member)).cloned();
+        let found = found.map(|found| found.value());
+        let computed = |member: &str| found.as_ref().and_then(|found| found.get(member)).cloned();
         let class = "must not be provided in pod spec; priority admission controller computed";
         let refuse = |why: String| {
             let why = format!("{why} from the given PriorityClass name");
@@ -92,13 +99,24 @@ impl Server {
         }
         let Some(found) = found else { return Ok(()) };
         let spec = meta::members(meta::entry(pod, "spec"));
-        spec.insert("priorityClassName".into(), meta::name(&found.value).into());
+        spec.insert("priorityClassName".into(), meta::name(&found).into());
         for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {
-            if let Some(value) = found.value.get(from) {
+            if let Some(value) = found.get(from) {
                 spec.entry(to).or_insert_with(|| value.clone());
             }
         }
         Ok(())
+    }
+}
+
+/// Who asks for a certificate is known from the request, whatever is written in it.
+fn sign(request: &mut Value, user: &User) {
+    let spec = meta::members(meta::entry(request, "spec"));
+    for member in ["username", "uid", "groups", "extra"] {
+        spec.remove(member);
+    }
+    if let Value::Object(who) = user.to_value() {
+        spec.extend(who);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::body::{self, Body, Language, media_type};
 use super::patched::{self, Touched};
@@ -13,7 +13,7 @@ use super::write::{Cx, Writing, strictness, yaml_faults};
 use super::{Server, meta, owners, shape};
 use crate::apply::{self, Managers, Node, Operation, Refused};
 use crate::catalog::{Resource, Shape, split_api_version};
-use crate::field::{FieldError, echo, go, kind_of};
+use crate::field::{FieldError, kind_of};
 use crate::kinds;
 use crate::patch::{self, JsonPatch};
 use crate::status::{ApiError, Subject};
@@ -91,7 +91,7 @@ impl Patch {
     /// What a message about the patched object repeats: of a strategic patch, the patch.
     fn shown(&self, resource: &Resource, patched: &Value) -> String {
         let touched = match self {
-            Self::Strategic(patch) => return go::printed(patch),
+            Self::Strategic(patch) => return kinds::printed(patch),
             Self::Merge(patch) => Touched::by_merge(patch),
             Self::Json(patch) => Touched::by_pointers(patch.pointers()),
             Self::Apply { .. } => return patched.to_string(),
@@ -168,8 +168,8 @@ pub(super) fn apply_to(
         Refused::Misfit(why) => misfit(&why),
         Refused::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
     })?;
-    if cx.manager == "kubectl" {
-        remember_for_kubectl(&mut new, wanted);
+    if writer.manager.name == "kubectl" {
+        apply::keep_last_applied(&mut new, wanted);
     }
     shape::decode(resource, &mut new).map_err(|fault| {
         let fault = inner_fault(&fault);
@@ -190,21 +190,6 @@ fn inner_fault(fault: &str) -> String {
         (Some((what, _)), Some((_, wanted))) => format!("{what} Go value of type {wanted}"),
         _ => fault.to_owned(),
     }
-}
-
-/// Writes what kubectl applies into the annotation by which it applies on the client's side, where there is one: so it
-/// may go back to that.
-fn remember_for_kubectl(new: &mut Value, wanted: &Value) {
-    let has_one = meta::member(new, "annotations").and_then(|annotations| annotations.get(apply::LAST_APPLIED));
-    if has_one.and_then(Value::as_str).is_none_or(str::is_empty) {
-        return;
-    }
-    let mut wanted = wanted.clone();
-    if let Some(Value::Object(annotations)) = meta::of(&mut wanted).get_mut("annotations") {
-        annotations.remove(apply::LAST_APPLIED);
-    }
-    let annotations = meta::of(new).entry("annotations").or_insert_with(|| json!({}));
-    meta::members(annotations).insert(apply::LAST_APPLIED.into(), format!("{}\n", echo::json(&wanted)).into());
 }
 
 impl Server {
@@ -253,7 +238,7 @@ impl Server {
         }
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
-            read_patched(resource, &patch, new, &duplicates, cx)
+            read_patched(resource, new, &patch, &duplicates, cx)
         };
         let part = Part::of(target.subresource.as_deref());
         let name = target.name.as_deref().unwrap_or_default();
@@ -276,38 +261,17 @@ fn object(bytes: &[u8], prefix: &str) -> Result<Body, ApiError> {
     }
 }
 
-/// What is said of a value of a wrong type by who goes from value to value and does not read a text.
-fn fault_without_place(fault: &str) -> String {
-    let Some((what, wanted)) =
-        fault.strip_prefix("json: cannot unmarshal ").and_then(|rest| rest.split_once(" of type "))
-    else {
-        return fault.to_owned();
-    };
-    let found = what.split(' ').next().unwrap_or_default();
-    let found = match found {
-        "array" => "slice",
-        "object" => "map",
-        "number" => "int64",
-        found => found,
-    };
-    match wanted {
-        _ if wanted.starts_with("[]") => format!("cannot restore slice from {found}"),
-        _ if wanted.starts_with("map[") => format!("cannot restore map from {found}"),
-        _ if wanted.contains('.') => format!("cannot restore struct from: {found}"),
-        _ => format!("unrecognized type: {wanted}"),
-    }
-}
-
 /// Reads a patched object as the body of a write would be read.
 fn read_patched(
     resource: &Resource,
-    patch: &Patch,
     mut new: Value,
+    patch: &Patch,
     duplicates: &[String],
     cx: &mut Cx<'_>,
 ) -> Result<Value, ApiError> {
     let text = |member: &str| new.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
+    // A strategic patch is shown itself, since the object is made of it without another text in between.
     let unreadable = |new: &Value, fault: String| {
         let fault = FieldError::invalid("patch", &patch.shown(resource, new), fault);
         ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
@@ -335,7 +299,10 @@ fn read_patched(
     let whole = new.clone();
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
     let unknown = unknown.map_err(|fault| {
-        let fault = if matches!(patch, Patch::Strategic(_)) { fault_without_place(&fault) } else { fault };
+        let fault = match (patch, &resource.shape) {
+            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
+            _ => fault,
+        };
         unreadable(&whole, fault)
     })?;
     // What is wrong with the patch itself was found first.

@@ -74,7 +74,7 @@ impl Server {
         if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
-        self.admit_new(resource, namespace, &mut object)?;
+        self.admit_new(resource, namespace, &mut object, &cx.user)?;
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {
@@ -98,7 +98,7 @@ impl Server {
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
-            return Err(match meta::is_deleting(&existing.value) {
+            return Err(match existing.is_deleting() {
                 true => ApiError::being_deleted(subject(resource), &name),
                 false if asked.is_empty() => ApiError::generate_name(subject(resource), &name),
                 false => ApiError::already_exists(subject(resource), &name),
@@ -143,7 +143,7 @@ impl Server {
         let found = self.store.get("/namespaces", namespace);
         match found {
             None => Err(ApiError::not_found(NAMESPACES, namespace)),
-            Some(found) if meta::is_deleting(&found.value) => {
+            Some(found) if found.is_deleting() => {
                 Err(ApiError::namespace_terminating(subject(resource), name, namespace))
             }
             Some(_) => Ok(()),
@@ -159,9 +159,7 @@ impl Server {
         }
         let definition = format!("{}.{}", resource.plural, resource.group);
         match self.store.get(DEFINITIONS, &definition) {
-            Some(definition)
-                if establish::is_terminating(&definition.value) || meta::is_deleting(&definition.value) =>
-            {
+            Some(definition) if definition.is_deleting() || establish::is_terminating(definition.kept_value()) => {
                 let why = "create not allowed while custom resource definition is terminating";
                 Err(ApiError::forbidden(subject(resource), name, why))
             }

@@ -38,17 +38,16 @@ impl Server {
             self.catalog.remove_custom(name);
             return;
         };
-        let mut value = &definition.value;
-        let accepted = self.accepted(name, value, now);
+        let accepted = self.accepted(name, definition.kept_value(), now);
         if let Some(accepted) = accepted {
             let generation = self.catalog.generation();
-            let accepted = self.owned(&definition.value, accepted, now);
+            let accepted = self.owned(definition.kept_value(), accepted, now);
             self.store.put(DEFINITIONS, name, accepted, generation);
             // Names that this definition had to wait for may be wanted by others, and the other way round.
             self.reconsider(name, now);
         }
         let definition = self.store.get(DEFINITIONS, name).cloned().unwrap_or(definition);
-        value = &definition.value;
+        let value = definition.kept_value();
         match establish::is_established(value) {
             true => {
                 let before = self.catalog.converter(name);
@@ -66,10 +65,10 @@ impl Server {
         let others: Vec<Arc<_>> = self
             .store
             .scan(DEFINITIONS, crate::store::Range { prefix: "", from: "" })
-            .filter(|(other, object)| &***other != name && object.value.pointer("/spec/group") == group)
+            .filter(|(other, object)| &***other != name && object.kept_value().pointer("/spec/group") == group)
             .map(|(_, object)| object.clone())
             .collect();
-        establish::accept(definition, others.iter().map(|other| &other.value), now)
+        establish::accept(definition, others.iter().map(|other| &**other.kept_value()), now)
     }
 
     fn owned(&self, old: &Value, new: Value, now: Timestamp) -> Value {
@@ -84,16 +83,16 @@ impl Server {
         let waiting: Vec<Arc<str>> = self
             .store
             .scan(DEFINITIONS, crate::store::Range { prefix: "", from: "" })
-            .filter(|(name, object)| &***name != changed && !establish::is_established(&object.value))
+            .filter(|(name, object)| &***name != changed && !establish::is_established(object.kept_value()))
             .map(|(name, _)| name.clone())
             .collect();
         for name in waiting {
             let Some(definition) = self.store.get(DEFINITIONS, &name).cloned() else { continue };
-            if let Some(accepted) = self.accepted(&name, &definition.value, now) {
+            if let Some(accepted) = self.accepted(&name, definition.kept_value(), now) {
                 let generation = self.catalog.generation();
                 let established = establish::is_established(&accepted);
                 let resources = crd::resources(&accepted, self.catalog.converter(&name).as_ref());
-                let accepted = self.owned(&definition.value, accepted, now);
+                let accepted = self.owned(definition.kept_value(), accepted, now);
                 self.store.put(DEFINITIONS, &name, accepted, generation);
                 if established {
                     self.catalog.set_custom(&name, resources);

@@ -11,7 +11,7 @@ use super::body::{Body, Language};
 use super::present::Look;
 use super::query::{dry_run_fault, options};
 use super::read::{Unread, answer_list, is_builtin, subject};
-use super::scope::{Scope, key, table};
+use super::scope::{Scope, key, name_in, table};
 use super::update::{Place, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
@@ -153,7 +153,8 @@ impl DeleteOptions {
     /// Refuses to delete another object than the one that is meant.
     fn precondition(&self, resource: &Resource, name: &str, object: &Object) -> Result<(), ApiError> {
         let kind = Subject { group: &resource.group, resource: &resource.kind };
-        let uid = meta::text(&object.value, "uid");
+        let value = object.value();
+        let uid = meta::text(&value, "uid");
         if let Some(wanted) = self.uid.as_deref().filter(|wanted| *wanted != uid) {
             let why = format!(
                 "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might have \
@@ -215,7 +216,7 @@ impl Server {
                     name: name.to_owned(),
                     group: resource.group.clone(),
                     kind: resource.plural.clone(),
-                    uid: meta::text(&last.value, "uid").to_owned(),
+                    uid: meta::text(&last.value(), "uid").to_owned(),
                     ..Details::default()
                 };
                 Ok(reply::object(StatusCode::OK, &status::success(&details), writing.accepted.yaml))
@@ -243,16 +244,16 @@ impl Server {
             Unread::Future(rv) => ApiError::too_new(rv, self.store.current_rv()),
         })?;
         let (head, doomed) = self.selected(&scope, &list, at, &from);
-        let doomed: Vec<Arc<Object>> = doomed.into_iter().cloned().collect();
-        for object in &doomed {
-            let name = meta::name(&object.value);
-            match self.delete((resource, target.namespace.as_deref(), name), options, cx) {
+        let doomed: Vec<(Arc<str>, Arc<Object>)> =
+            doomed.into_iter().map(|(key, object)| (key.clone(), object.clone())).collect();
+        for (key, _) in &doomed {
+            match self.delete((resource, target.namespace.as_deref(), name_in(key)), options, cx) {
                 Ok(_) => {}
                 Err(error) if error.code == 404 => {}
                 Err(error) => return Err(error),
             }
         }
-        let items: Vec<&Arc<Object>> = doomed.iter().collect();
+        let items: Vec<&Arc<Object>> = doomed.iter().map(|(_, object)| object).collect();
         Ok(answer_list(resource, head, &items, writing.accepted, writing.look, cx.now))
     }
 
@@ -263,7 +264,9 @@ impl Server {
         options: &DeleteOptions,
         cx: &mut Cx<'_>,
     ) -> Result<Deleted, ApiError> {
-        let object = self.find(resource, namespace, name)?.clone();
+        let (table, key) = (table(resource), key(namespace, name));
+        let found = self.store.warmed(&table, &key);
+        let object = found.ok_or_else(|| ApiError::not_found(subject(resource), name))?;
         if is_namespace(resource) && matches!(name, "default" | "kube-system" | "kube-public" | "kube-node-lease") {
             return Err(ApiError::forbidden(subject(resource), name, "this namespace may not be deleted"));
         }
@@ -280,7 +283,6 @@ impl Server {
         };
         self.mutate(&change, cx)?;
         self.approve(&change, cx)?;
-        let (table, key) = (table(resource), key(namespace, name));
         let marked = match mark(resource, options, &object, cx.now) {
             Marking::Held(marked) => marked,
             Marking::Released(last) => {
@@ -293,7 +295,7 @@ impl Server {
                 return Ok(Deleted::Gone(gone));
             }
         };
-        if marked == object.value {
+        if marked == *object.value() {
             return Ok(Deleted::Marked(object));
         }
         self.settled(resource, &marked, cx)?;
@@ -316,7 +318,8 @@ enum Marking {
 }
 
 fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Timestamp) -> Marking {
-    let mut marked = object.value.clone();
+    let value = object.value();
+    let mut marked = (*value).clone();
     if is_namespace(resource) {
         return marked_namespace(resource, marked, now);
     }
@@ -326,7 +329,7 @@ fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Time
     }
     let finalizers = options.finalizers(resource, &marked);
     meta::set_finalizers(&mut marked, &finalizers);
-    let grace = grace(resource, options, &object.value);
+    let grace = grace(resource, options, &value);
     let generation = meta::generation(&marked);
     let before = meta::member(&marked, "deletionGracePeriodSeconds").and_then(Value::as_i64);
     let deleting = meta::is_deleting(&marked);
@@ -343,7 +346,7 @@ fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Time
         false => Marking::Held(marked),
         // Only pods tell in their last state that they were to go.
         true if is_pod(resource) => Marking::Released(marked),
-        true => Marking::Released(object.value.clone()),
+        true => Marking::Released(Arc::unwrap_or_clone(value)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a request to the verb that it means, and from what the verb did to an answer.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, USER_AGENT, VARY};
+use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
@@ -242,44 +242,12 @@ impl Server {
         Ok(answer)
     }
 
-    /// The OpenAPI document of a version; a client that knows an older one is sent to the present one.
-    fn open_api(&self, head: &Parts, group: &str, version: &str) -> Response<Bytes> {
-        let no_such_page = || {
-            let mut answer = reply::text(StatusCode::NOT_FOUND, "");
-            answer.headers_mut().remove(CONTENT_TYPE);
-            answer
-        };
-        let Some(hash) = openapi::hash(&self.catalog, group, version) else { return no_such_page() };
-        let query = Query::parse(head.uri.query());
-        let asked = query.get("hash").filter(|asked| !asked.is_empty());
-        if asked.is_some_and(|asked| asked != hash) {
-            let mut moved = reply::text(StatusCode::MOVED_PERMANENTLY, "");
-            if let Ok(place) = HeaderValue::from_str(&format!("{}?hash={hash}", head.uri.path())) {
-                moved.headers_mut().insert(LOCATION, place);
-            }
-            return moved;
-        }
-        let tag = format!("\"{hash}\"");
-        let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
-        let mut answer = match openapi::document(&self.catalog, group, version) {
-            _ if known => reply::text(StatusCode::NOT_MODIFIED, ""),
-            Some(document) => reply::document(HeaderValue::from_static("application/json"), &document),
-            None => return no_such_page(),
-        };
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            answer.headers_mut().insert(ETAG, tag);
-        }
-        if asked.is_some() {
-            let forever = HeaderValue::from_static("public, immutable");
-            answer.headers_mut().insert(CACHE_CONTROL, forever);
-        }
-        answer
-    }
-
     /// Every path that is served, as the root lists them.
     fn paths(&self) -> Value {
         let mut paths: Vec<String> =
-            ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned).into();
+            ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+                .map(str::to_owned)
+                .into();
         for group in self.catalog.groups() {
             let root = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
             paths.extend(group.versions.iter().map(|version| format!("{root}/{version}")));
@@ -303,6 +271,7 @@ impl Server {
             }
             Route::ApiVersions => self.aggregated(head, Root::Api, || discovery::api_versions(&address(head))),
             Route::ApiGroups => self.aggregated(head, Root::Apis, || discovery::api_groups(&self.catalog)),
+            Route::OpenApiWhole => Ok(self.open_api_whole(head)),
             Route::OpenApiIndex => {
                 let index = openapi::index(&self.catalog);
                 Ok(reply::document(HeaderValue::from_static("text/plain; charset=utf-8"), &index))

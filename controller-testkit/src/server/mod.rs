@@ -6,7 +6,9 @@
 
 // The modules stand in the order in which a request meets them.
 mod access;
+mod first;
 mod handle;
+mod open_api;
 mod route;
 mod query;
 mod accept;
@@ -55,6 +57,7 @@ use crate::store::{Event, Store};
 
 pub(crate) use access::Filled;
 pub(crate) use handle::answered;
+pub(crate) use meta::uid as new_uid;
 pub use restore::RestoreError;
 pub(crate) use route::decode;
 pub(crate) use watch::{Frame, Next, Watch};
@@ -84,8 +87,10 @@ struct Mark {
 const LOG_KEPT: SignedDuration = SignedDuration::from_mins(10);
 /// The log is forgotten in so many stretches.
 const STRETCHES: i32 = 64;
-/// No log is longer, however young: each entry keeps an object that may be there no more.
+/// No log is longer, however young.
 const LOG_ROOM: usize = 100_000;
+/// Nor do the versions in it that are there no more take more bytes than this.
+const LOG_WEIGHT: usize = 256 << 20;
 
 /// What a request gets.
 #[derive(Debug)]
@@ -131,6 +136,11 @@ impl Server {
         Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
     }
 
+    /// Takes this store for the empty one that it has.
+    pub(crate) fn take(&mut self, store: Store) {
+        self.store = store;
+    }
+
     /// Keeps the log so long and no longer.
     pub(crate) fn keep_log(&mut self, kept: SignedDuration) {
         self.log_kept = kept;
@@ -170,7 +180,7 @@ impl Server {
         if let Some(mark) = self.marks.drain(..old).next_back() {
             self.store.forget(mark.rv);
         }
-        self.store.shorten(LOG_ROOM);
+        self.store.shorten(LOG_ROOM, LOG_WEIGHT);
     }
 
     /// Every change after a version, oldest first.

@@ -49,20 +49,21 @@ impl Server {
         let pod = self.store.get(PODS, &key).cloned().ok_or_else(|| ApiError::not_found(pods, name))?;
         let conflict = |why: String| ApiError::conflict(Subject { group: "", resource: "pods/binding" }, name, &why);
         let uid = meta::text(&binding, "uid");
-        if !uid.is_empty() && uid != meta::text(&pod.value, "uid") {
-            let found = meta::text(&pod.value, "uid");
+        let value = pod.value();
+        if !uid.is_empty() && uid != meta::text(&value, "uid") {
+            let found = meta::text(&value, "uid");
             return Err(conflict(format!(
                 "Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
             )));
         }
-        if meta::is_deleting(&pod.value) {
+        if pod.is_deleting() {
             return Err(conflict(format!("pod {name} is being deleted, cannot be assigned to a host")));
         }
-        let bound = pod.value.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
+        let bound = value.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or_default();
         if !bound.is_empty() {
             return Err(conflict(format!("pod {name} is already assigned to node {bound:?}")));
         }
-        let mut changed = pod.value.clone();
+        let mut changed = (*value).clone();
         meta::members(meta::entry(&mut changed, "spec")).insert("nodeName".into(), node.into());
         let conditions =
             meta::members(meta::entry(&mut changed, "status")).entry("conditions").or_insert_with(|| json!([]));
@@ -89,22 +90,23 @@ impl Server {
         let options = DeleteOptions::check(&options, cx)?;
         let pod = self.find(&target.resource, target.namespace.as_deref(), name)?.clone();
         let prefix = target.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let labels = pod.labels();
         let budget = self.store.scan(BUDGETS, Range { prefix: &prefix, from: "" }).find(|(_, budget)| {
-            let selector = selector_text(budget.value.pointer("/spec/selector").unwrap_or(&Value::Null));
-            LabelSelector::parse(&selector).is_ok_and(|selector| selector.matches(meta::labels(&pod.value)))
+            let selector = selector_text(budget.value().pointer("/spec/selector").unwrap_or(&Value::Null));
+            LabelSelector::parse(&selector).is_ok_and(|selector| selector.matches(labels.as_ref()))
         });
         let allowed = |budget: &Value| budget.pointer("/status/disruptionsAllowed").and_then(Value::as_i64);
         if let Some((key, budget)) = budget.map(|(key, budget)| (key.clone(), budget.clone())) {
-            let phase = pod.value.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
-            let counts = !matches!(phase, "Pending" | "Succeeded" | "Failed") && !meta::is_deleting(&pod.value);
-            match allowed(&budget.value).unwrap_or(0) {
+            let (value, of_pod) = (budget.value(), pod.value());
+            let phase = of_pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
+            let counts = !matches!(phase, "Pending" | "Succeeded" | "Failed") && !pod.is_deleting();
+            match allowed(&value).unwrap_or(0) {
                 left if left <= 0 && counts => {
-                    let count = |member: &str| {
-                        budget.value.pointer(&format!("/status/{member}")).and_then(Value::as_i64).unwrap_or(0)
-                    };
+                    let count =
+                        |member: &str| value.pointer(&format!("/status/{member}")).and_then(Value::as_i64).unwrap_or(0);
                     let why = format!(
                         "The disruption budget {} needs {} healthy pods and has {} currently",
-                        meta::name(&budget.value),
+                        meta::name(&value),
                         count("desiredHealthy"),
                         count("currentHealthy")
                     );
@@ -114,7 +116,7 @@ impl Server {
                     .with_cause(json!({"reason": "DisruptionBudget", "message": why})));
                 }
                 left if counts && !cx.dry_run => {
-                    let mut spent = budget.value.clone();
+                    let mut spent = (*value).clone();
                     let status = meta::members(meta::entry(&mut spent, "status"));
                     status.insert("disruptionsAllowed".into(), (left - 1).into());
                     self.store.put(BUDGETS, &key, spent, budget.written_under);

@@ -2,6 +2,8 @@
 //!
 //! The common case copies nothing: the object is shown in the version in which it was written, as shared bytes.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -29,17 +31,16 @@ impl Look {
 
     /// The object in the resource's version, where that is not how it is stored.
     pub(crate) fn converted(self, resource: &Resource, object: &Object) -> Option<Value> {
-        let stored = object.value.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
-        let same = stored == resource.api_version();
+        let same = object.is_of_version(&resource.group, &resource.version);
         if same && (object.written_under == self.generation || matches!(resource.shape, Shape::Builtin(_))) {
             return None;
         }
-        Some(convert::to_version(resource, &object.value))
+        Some(convert::to_version(resource, &object.value()))
     }
 
     /// The object as plain JSON in the resource's version.
     pub(crate) fn value(self, resource: &Resource, object: &Object) -> Value {
-        self.converted(resource, object).unwrap_or_else(|| object.value.clone())
+        self.converted(resource, object).unwrap_or_else(|| Arc::unwrap_or_clone(object.value()))
     }
 
     /// One object as an answer, or a refusal if the form is for lists.
@@ -47,13 +48,18 @@ impl Look {
         match self.form {
             Form::Object => Ok(match self.converted(resource, object) {
                 Some(value) => bytes_of(&value),
-                None => object.json().to_vec(),
+                None => {
+                    // The line's end follows.
+                    let mut json = Vec::with_capacity(object.text().len() + 1);
+                    json.extend_from_slice(object.text());
+                    json
+                }
             }),
             Form::Metadata { list: true, .. } => Err(ApiError::wrong_form(format!(
                 "you requested PartialObjectMetadataList, but the requested object is not a list (*{})",
                 resource.kind
             ))),
-            Form::Metadata { version, .. } => Ok(bytes_of(&metadata(&object.value, version))),
+            Form::Metadata { version, .. } => Ok(metadata_of(object, version)),
             Form::Table(version) => {
                 let value = self.value(resource, object);
                 let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
@@ -62,19 +68,24 @@ impl Look {
         }
     }
 
-    /// An item of a list, less its opening brace.
-    pub(crate) fn item(self, resource: &Resource, object: &Object) -> Bytes {
-        match (self.form, self.converted(resource, object)) {
-            (Form::Metadata { version, .. }, _) => Bytes::from(bytes_of(&metadata(&object.value, version))).slice(1..),
-            (_, None) if matches!(resource.shape, Shape::Builtin(_)) => object.json_of_item(),
-            (_, None) => object.json().slice(1..),
-            (_, Some(mut value)) => {
+    /// Adds an item to a list.
+    pub(crate) fn item(self, out: &mut Vec<u8>, resource: &Resource, object: &Object) {
+        if let Form::Metadata { version, .. } = self.form {
+            return out.extend_from_slice(&metadata_of(object, version));
+        }
+        match self.converted(resource, object) {
+            None if matches!(resource.shape, Shape::Builtin(_)) => {
+                out.push(b'{');
+                out.extend_from_slice(object.item());
+            }
+            None => out.extend_from_slice(object.text()),
+            Some(mut value) => {
                 if matches!(resource.shape, Shape::Builtin(_)) {
                     let members = meta::members(&mut value);
                     members.remove("kind");
                     members.remove("apiVersion");
                 }
-                Bytes::from(bytes_of(&value)).slice(1..)
+                write_object(out, &value);
             }
         }
     }
@@ -114,7 +125,7 @@ impl Look {
                 Some(value) => frame(change, &bytes_of(&value)),
                 None => object.frame(change),
             },
-            Form::Metadata { version, .. } => frame(change, &bytes_of(&metadata(&object.value, version))),
+            Form::Metadata { version, .. } => frame(change, &metadata_of(object, version)),
             Form::Table(version) => {
                 let value = self.value(resource, object);
                 let head = json!({"resourceVersion": meta::text(&value, "resourceVersion")});
@@ -162,6 +173,16 @@ pub(crate) fn line(kind: &str, object: &Value) -> Bytes {
 pub(crate) fn bytes_of(value: &Value) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     write_object(&mut out, value);
+    out
+}
+
+/// A stored object's metadata alone.
+fn metadata_of(object: &Object, version: &str) -> Vec<u8> {
+    let head = format!("{{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/{version}\",\"metadata\":");
+    let mut out = Vec::with_capacity(head.len() + object.metadata().len() + 2);
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(object.metadata());
+    out.push(b'}');
     out
 }
 

@@ -113,6 +113,7 @@ impl Server {
         }
         let (at, from) = self.place(scope, options)?;
         let (head, items) = self.selected(scope, options, at, &from);
+        let items: Vec<&Arc<Object>> = items.into_iter().map(|(_, object)| object).collect();
         Ok(answer_list(resource, head, &items, accepted, look, now))
     }
 
@@ -123,9 +124,9 @@ impl Server {
         options: &ListOptions,
         at: Option<u64>,
         from: &'a str,
-    ) -> (Value, Vec<&'a Arc<Object>>) {
+    ) -> (Value, Vec<(&'a Arc<str>, &'a Arc<Object>)>) {
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
-        let mut items: Vec<&Arc<Object>> = Vec::new();
+        let mut items = Vec::new();
         let mut page = None;
         let range = scope.range(from);
         let mut rest: Box<dyn Iterator<Item = _>> = match at {
@@ -143,8 +144,8 @@ impl Server {
                 break;
             }
             last = Some(key);
-            if scope.selects(object) {
-                items.push(object);
+            if scope.selects(key, object) {
+                items.push((key, object));
             }
         }
         let mut head = Map::new();
@@ -250,8 +251,10 @@ pub(crate) fn answer_list(
     }
     body.extend_from_slice(b",\"items\":[");
     for (index, object) in items.iter().enumerate() {
-        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-        body.extend_from_slice(&look.item(resource, object));
+        if index > 0 {
+            body.push(b',');
+        }
+        look.item(&mut body, resource, object);
     }
     body.extend_from_slice(b"]}");
     match accepted.yaml.then(|| serde_json::from_slice(&body)) {

@@ -38,6 +38,11 @@ pub(crate) fn document(content_type: HeaderValue, value: &Value) -> Response<Byt
     response(StatusCode::OK, content_type, value.to_string().into())
 }
 
+/// What has a media type of its own.
+pub(crate) fn bytes(content_type: HeaderValue, body: impl Into<Bytes>) -> Response<Bytes> {
+    response(StatusCode::OK, content_type, body.into())
+}
+
 pub(crate) fn error(error: &ApiError, yaml: bool) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = object(status, &error.to_value(), yaml);

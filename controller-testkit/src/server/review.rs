@@ -9,12 +9,13 @@ use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
+use super::scope::key;
 use super::update::Part;
 use super::write::{Cx, Writing};
 use super::{Server, meta, owners, reply};
 use crate::apply::{Managers, Operation};
 use crate::auth::{Ask, Authorization, Decision, User};
-use crate::catalog::Resource;
+use crate::catalog::{Resource, split_api_version};
 use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
 
@@ -143,13 +144,17 @@ impl Server {
         let account =
             self.find(&target.resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default())?;
         let mut request = writing.parse(("authentication.k8s.io/v1", "TokenRequest"), true)?.value;
-        let (name, uid) = (meta::name(&account.value).to_owned(), meta::text(&account.value, "uid").to_owned());
+        let account = account.value();
+        let (name, uid) = (meta::name(&account).to_owned(), meta::text(&account, "uid").to_owned());
         let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
         if seconds < LEAST {
             let why = "may not specify a duration less than 10 minutes";
             let fault = FieldError::invalid("spec.expirationSeconds", &seconds, why);
             let kind = Subject { group: "authentication.k8s.io", resource: "TokenRequest" };
             return Err(ApiError::invalid(kind, "", &[fault]));
+        }
+        if let Some(bound) = request.pointer("/spec/boundObjectRef").filter(|bound| !bound.is_null()) {
+            self.may_be_bound(namespace, &name, bound)?;
         }
         meta::members(meta::entry(&mut request, "spec")).insert("expirationSeconds".into(), seconds.into());
         let marks = marks_of_token_request(&request, cx);
@@ -181,6 +186,42 @@ impl Server {
         let status = json!({"token": token, "expirationTimestamp": meta::time(expires)});
         meta::members(&mut request).insert("status".into(), status);
         Ok(reply::object(StatusCode::CREATED, &request, writing.accepted.yaml))
+    }
+}
+
+impl Server {
+    /// Refuses to bind a token to what is not there, is not what was meant, or runs as somebody else.
+    fn may_be_bound(&self, namespace: &str, account: &str, bound: &Value) -> Result<(), ApiError> {
+        let text = |member: &str| bound.get(member).and_then(Value::as_str).unwrap_or_default();
+        let (group, version) = split_api_version(text("apiVersion"));
+        let (kind, name) = (text("kind"), text("name"));
+        let (resource, namespace) = match (group, kind) {
+            ("", "Pod") => ("pods", Some(namespace)),
+            ("", "Secret") => ("secrets", Some(namespace)),
+            ("", "Node") => ("nodes", None),
+            _ => {
+                let what = format!("{group}/{version}, Kind={kind}");
+                return Err(ApiError::bad_request(format!("cannot bind token to object of type {what}")));
+            }
+        };
+        let found = self.store.get(&format!("/{resource}"), &key(namespace, name));
+        let Some(found) = found else { return Err(ApiError::not_found(Subject { group: "", resource }, name)) };
+        let found = found.value();
+        let runs_as = found.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or_default();
+        if kind == "Pod" && runs_as != account {
+            return Err(ApiError::bad_request(format!(
+                "cannot bind token for serviceaccount {account:?} to pod running with different serviceaccount name."
+            )));
+        }
+        let uid = text("uid");
+        if !uid.is_empty() && uid != meta::text(&found, "uid") {
+            let why = format!(
+                "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have \
+                 been deleted and then recreated"
+            );
+            return Err(ApiError::conflict(Subject { group: "", resource: kind }, name, &why));
+        }
+        Ok(())
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Route {
         group: String,
         version: String,
     },
+    /// All of it in one document, as version 2 has it.
+    OpenApiWhole,
     OpenApiIndex,
     OpenApiDocument {
         group: String,
@@ -62,6 +64,7 @@ impl Route {
             }
             ["api"] => Self::ApiVersions,
             ["apis"] => Self::ApiGroups,
+            ["openapi", "v2"] => Self::OpenApiWhole,
             ["openapi", "v3"] => Self::OpenApiIndex,
             ["openapi", "v3", "api", version] => {
                 Self::OpenApiDocument { group: String::new(), version: (*version).to_owned() }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::query::ListOptions;
 use super::route::Target;
-use super::{convert, fields, meta};
+use super::{convert, fields};
 use crate::catalog::Resource;
 use crate::selector::{FieldSelector, LabelSelector};
 use crate::status::ApiError;
@@ -38,6 +38,11 @@ pub(crate) fn key(namespace: Option<&str>, name: &str) -> String {
     }
 }
 
+/// The name in a key: no name has a slash.
+pub(crate) fn name_in(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or_default()
+}
+
 impl Scope {
     pub(crate) fn new(target: &Target, options: &ListOptions) -> Result<Self, ApiError> {
         let resource = target.resource.clone();
@@ -66,18 +71,14 @@ impl Scope {
     }
 
     /// Whether a stored object is meant; its key has been found in the range, or is checked by [`Self::has_key`].
-    pub(crate) fn selects(&self, object: &Object) -> bool {
-        self.selects_value(&object.value)
+    pub(crate) fn selects(&self, key: &str, object: &Object) -> bool {
+        self.name.as_deref().is_none_or(|name| name == name_in(key))
+            && (self.labels.is_empty() || self.labels.matches(object.labels().as_ref()))
+            && (self.fields.is_empty() || self.selects_fields(&object.value()))
     }
 
     pub(crate) fn has_key(&self, key: &str) -> bool {
         key.starts_with(&self.prefix)
-    }
-
-    fn selects_value(&self, value: &Value) -> bool {
-        self.name.as_deref().is_none_or(|name| name == meta::name(value))
-            && (self.labels.is_empty() || self.labels.matches(meta::labels(value)))
-            && (self.fields.is_empty() || self.selects_fields(value))
     }
 
     /// Fields are those of the version that is asked for.

@@ -11,6 +11,7 @@ use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};
 use crate::field::{FieldError, name};
 use crate::kinds;
+use crate::store::Object;
 
 /// Reads a body into the kind's shape: drops what the kind does not know, and answers the paths of what was dropped.
 /// The error is that of a value of a wrong type.
@@ -166,7 +167,7 @@ pub(crate) fn settle_changed(
                 }
                 Part::Status => kinds::validate_status(resource, object, old),
                 Part::EphemeralContainers => kinds::validate_ephemeral(object, old),
-                Part::Resize => kinds::validate_resize(object),
+                Part::Resize => kinds::validate_resize(object, old),
                 _ => Vec::new(),
             }
         }
@@ -190,9 +191,9 @@ pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
 }
 
 /// Whether an object is kept as it would be kept if it were written now.
-pub(crate) fn is_kept_so(resource: &Resource, object: &Value, kept: &Value) -> bool {
+pub(crate) fn is_kept_so(resource: &Resource, object: &Value, kept: &Object) -> bool {
     match &resource.shape {
-        Shape::Custom(version) => version.encode(object.clone()) == *kept,
+        Shape::Custom(version) => version.encode(object.clone()) == *kept.value(),
         Shape::Builtin(_) => true,
     }
 }

@@ -157,7 +157,8 @@ impl Server {
         }
         let table = table(resource);
         let key = key(namespace, name);
-        let Some(stored) = self.store.get(&table, &key).cloned() else {
+        // Whoever watches wants to know next what it was like before.
+        let Some(stored) = self.store.warmed(&table, &key) else {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     meta::of(&mut object).remove("resourceVersion");
@@ -170,7 +171,8 @@ impl Server {
                 _ => Err(ApiError::not_found(subject(resource), name)),
             };
         };
-        let old = Look::plain(self.catalog.generation()).value(resource, &stored);
+        let converted = Look::plain(self.catalog.generation()).converted(resource, &stored);
+        let old = converted.map_or_else(|| stored.value(), Arc::new);
         let (mut new, replaced, applied) = match change {
             Change::Replace(object) => (object, true, None),
             Change::Amend(amend) => (amend(&old, cx)?, false, None),
@@ -239,7 +241,7 @@ impl Server {
         if managers.own_the_same(&before) { &before } else { &managers }.put(&mut new);
         self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
-        if new == old && shape::is_kept_so(resource, &new, &stored.value) {
+        if new == *old && shape::is_kept_so(resource, &new, &stored) {
             return Ok((stored, StatusCode::OK));
         }
         let kept = shape::stored(resource, new.clone());

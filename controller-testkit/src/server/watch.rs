@@ -142,8 +142,10 @@ impl Server {
     /// Puts what there is now before everything else.
     fn begin(&self, watch: &mut Watch, mark: bool) {
         let objects = self.store.scan(&watch.scope.table, watch.scope.range(""));
-        watch.initial =
-            objects.filter(|(_, object)| watch.scope.selects(object)).map(|(_, object)| object.clone()).collect();
+        watch.initial = objects
+            .filter(|(key, object)| watch.scope.selects(key, object))
+            .map(|(_, object)| object.clone())
+            .collect();
         watch.seen = self.store.current_rv();
         watch.initial_end = mark.then_some(watch.seen);
         watch.start = Start::Under;
@@ -199,7 +201,7 @@ impl Server {
                 (None, _) => {}
                 // What leaves the selection is shown as it was within it.
                 (Some(Change::Deleted), Some(previous)) if event.change != Change::Deleted => {
-                    let mut last = previous.value.clone();
+                    let mut last = Arc::unwrap_or_clone(previous.value());
                     super::meta::of(&mut last).insert("resourceVersion".into(), event.rv.to_string().into());
                     let last = Object::new(last, event.rv, Change::Deleted, previous.written_under);
                     ready.push(watch.show(&last, Change::Deleted, now));
@@ -230,8 +232,8 @@ impl Watch {
         if !self.scope.has_key(&event.key) {
             return None;
         }
-        let was = event.previous.as_ref().is_some_and(|previous| self.scope.selects(previous));
-        let is = event.change != Change::Deleted && self.scope.selects(&event.object);
+        let was = event.previous.as_ref().is_some_and(|previous| self.scope.selects(&event.key, previous));
+        let is = event.change != Change::Deleted && self.scope.selects(&event.key, &event.object);
         match (was, is) {
             (false, true) => Some(Change::Added),
             (true, true) => Some(Change::Modified),

@@ -65,7 +65,7 @@ impl Server {
 
     fn hooks(&self, kind: Kind) -> Vec<Hook<'_>> {
         let all = self.store.scan(kind.table(), Range { prefix: "", from: "" });
-        all.flat_map(|(_, configuration)| Hook::all(&configuration.value)).collect()
+        all.flat_map(|(_, configuration)| Hook::all(configuration.kept_value())).collect()
     }
 
     fn ask(&self, kind: Kind, hook: Hook<'_>, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<Said, ApiError> {
@@ -143,6 +143,6 @@ impl Server {
         if change.is_of_namespaces() {
             return change.new.or(change.old).and_then(labels);
         }
-        labels(&self.store.get("/namespaces", change.namespace)?.value)
+        self.store.get("/namespaces", change.namespace)?.labels()
     }
 }

@@ -3,46 +3,26 @@
 //! The store knows keys and JSON, not HTTP and not kinds. Every change takes the next resourceVersion and leaves an
 //! event in the log, which watches, older lists and the world read. What the log has forgotten ([`Store::compact`])
 //! can be neither listed nor watched any more.
+//!
+//! An object is kept as its JSON ([`Object`]), and the log shares it: what the log costs of its own are the versions that
+//! are there no more, which are counted. The trees of the last few objects that were written or asked for stay with them,
+//! since whoever follows the changes looks at those.
+//!
 //! Keys sort as the real server's do, `namespace/name` as one string, since clients can see the order of a list.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::Bound;
-use std::sync::{Arc, OnceLock};
-
-use bytes::{BufMut, Bytes, BytesMut};
-use serde_json::Value;
-
+mod object;
+mod stencil;
 #[cfg(test)]
 mod tests;
 
-/// An object as it was at one resourceVersion.
-#[derive(Debug)]
-pub(crate) struct Object {
-    pub(crate) value: Value,
-    pub(crate) rv: u64,
-    /// The change that this version came with; the shared bytes carry its frame.
-    change: Change,
-    /// The catalog's generation when it was written, so that a reader knows whether defaults may have changed.
-    pub(crate) written_under: u64,
-    shared: OnceLock<Shared>,
-}
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
 
-/// What all readers of one version share.
-#[derive(Debug)]
-struct Shared {
-    /// The line of the watch event with which this version came.
-    line: Bytes,
-    /// Where the members after `kind` and `apiVersion` begin in it.
-    item: usize,
-}
+use serde_json::Value;
 
-/// What happened to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Added,
-    Modified,
-    Deleted,
-}
+pub(crate) use object::{Change, Object, frame, write_object};
+pub(crate) use stencil::Stencil;
 
 /// One entry of the log.
 #[derive(Debug)]
@@ -56,6 +36,15 @@ pub(crate) struct Event {
     pub(crate) previous: Option<Arc<Object>>,
 }
 
+impl Event {
+    /// How many bytes the log alone holds on its account: the version that was replaced, and that of a deleted object.
+    fn weight(&self) -> usize {
+        let last = (self.change == Change::Deleted).then_some(&self.object);
+        let of_others: usize = last.into_iter().chain(&self.previous).map(|object| object.size()).sum();
+        size_of::<Event>() + of_others
+    }
+}
+
 /// Every object of the cluster.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -65,7 +54,18 @@ pub(crate) struct Store {
     aged: u64,
     tables: BTreeMap<Arc<str>, Table>,
     log: VecDeque<Arc<Event>>,
+    /// What the log's events weigh.
+    log_weight: usize,
+    /// The trees of warm objects and how long their JSON is, those that were warmed first at the front; and how long all
+    /// of it is.
+    warm: VecDeque<(usize, Arc<Value>)>,
+    warm_size: usize,
+    /// Where objects are written before their bytes are kept.
+    desk: Vec<u8>,
 }
+
+/// Trees of so much JSON stay with their objects.
+const WARM: usize = 1 << 17;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -84,100 +84,20 @@ pub(crate) struct Range<'a> {
     pub(crate) from: &'a str,
 }
 
-impl Change {
-    fn head(self) -> &'static str {
-        match self {
-            Self::Added => r#"{"type":"ADDED","object":"#,
-            Self::Modified => r#"{"type":"MODIFIED","object":"#,
-            Self::Deleted => r#"{"type":"DELETED","object":"#,
-        }
-    }
-}
-
-const TAIL: &str = "}\n";
-
-/// A watch event's line around an object's JSON.
-pub(crate) fn frame(change: Change, json: &[u8]) -> Bytes {
-    let head = change.head();
-    let mut line = BytesMut::with_capacity(head.len() + json.len() + TAIL.len());
-    line.put_slice(head.as_bytes());
-    line.put_slice(json);
-    line.put_slice(TAIL.as_bytes());
-    line.freeze()
-}
-
-impl Object {
-    pub(crate) fn new(value: Value, rv: u64, change: Change, written_under: u64) -> Self {
-        Self { value, rv, change, written_under, shared: OnceLock::new() }
-    }
-
-    /// The line of a watch event with this object; serialised once for all watchers of its own change.
-    pub(crate) fn frame(&self, change: Change) -> Bytes {
-        if change == self.change { self.shared().line.clone() } else { frame(change, &self.json()) }
-    }
-
-    /// The object's JSON, a slice of the shared line.
-    pub(crate) fn json(&self) -> Bytes {
-        let shared = self.shared();
-        shared.line.slice(self.change.head().len()..shared.line.len() - TAIL.len())
-    }
-
-    /// The object's JSON as the lists of built-in kinds carry it: less kind and apiVersion, and less the opening brace.
-    pub(crate) fn json_of_item(&self) -> Bytes {
-        let shared = self.shared();
-        shared.line.slice(shared.item..shared.line.len() - TAIL.len())
-    }
-
-    fn shared(&self) -> &Shared {
-        self.shared.get_or_init(|| {
-            let mut line = Vec::with_capacity(1024);
-            line.extend_from_slice(self.change.head().as_bytes());
-            let item = write_object(&mut line, &self.value);
-            line.extend_from_slice(TAIL.as_bytes());
-            Shared { line: line.into(), item }
-        })
-    }
-}
-
-/// Writes an object with `kind`, `apiVersion` and `metadata` first, as the real server does, and tells where the
-/// members after the first two begin.
-pub(crate) fn write_object(out: &mut Vec<u8>, value: &Value) -> usize {
-    // Writing JSON into memory cannot fail: the keys are strings and the buffer grows.
-    let Some(members) = value.as_object() else {
-        let _ = serde_json::to_writer(&mut *out, value);
-        return out.len();
-    };
-    let mut separator = b'{';
-    let mut write = |out: &mut Vec<u8>, key: &str, value: &Value| {
-        out.push(std::mem::replace(&mut separator, b','));
-        let _ = serde_json::to_writer(&mut *out, key);
-        out.push(b':');
-        let _ = serde_json::to_writer(out, value);
-    };
-    const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
-    for key in &FIRST[..2] {
-        if let Some(value) = members.get(*key) {
-            write(out, key, value);
-        }
-    }
-    let item = out.len() + 1;
-    if let Some(metadata) = members.get(FIRST[2]) {
-        write(out, FIRST[2], metadata);
-    }
-    for (key, value) in members.iter().filter(|(key, _)| !FIRST.contains(&key.as_str())) {
-        write(out, key, value);
-    }
-    if separator == b'{' {
-        out.push(b'{');
-    }
-    out.push(b'}');
-    item
-}
-
 impl Store {
     /// An empty store. The first change gets resourceVersion 2: 0 has a meaning of its own and 1 is the empty store.
     pub(crate) fn new() -> Self {
-        Self { rv: 1, compacted: 0, aged: 0, tables: BTreeMap::new(), log: VecDeque::new() }
+        Self {
+            rv: 1,
+            compacted: 0,
+            aged: 0,
+            tables: BTreeMap::new(),
+            log: VecDeque::new(),
+            log_weight: 0,
+            warm: VecDeque::new(),
+            warm_size: 0,
+            desk: Vec::new(),
+        }
     }
 
     /// The resourceVersion of the last change.
@@ -251,12 +171,12 @@ impl Store {
     /// The events of one table after `rv`, oldest first.
     pub(crate) fn events_after<'a>(&'a self, table: &str, rv: u64) -> impl Iterator<Item = &'a Arc<Event>> + use<'a> {
         let log = self.tables.get(table).map(|table| &table.log);
-        log.into_iter().flat_map(move |log| log.range(log.partition_point(|event| event.rv <= rv)..))
+        log.into_iter().flat_map(move |log| log.range(later(log, rv)..))
     }
 
     /// The events of every table after `rv`, oldest first.
     pub(crate) fn all_events_after(&self, rv: u64) -> impl Iterator<Item = &Arc<Event>> {
-        self.log.range(self.log.partition_point(|event| event.rv <= rv)..)
+        self.log.range(later(&self.log, rv)..)
     }
 
     /// Whether a reader of this table that has seen everything up to `rv` has lost an event.
@@ -285,8 +205,10 @@ impl Store {
         let (table, key) = self.names(table, key);
         let objects = &mut self.tables.entry(table.clone()).or_default().objects;
         let change = if objects.contains_key(&key) { Change::Modified } else { Change::Added };
-        let object = Arc::new(Object::new(value, rv, change, written_under));
+        let (object, tree) = Object::written(value, rv, change, written_under, &mut self.desk);
+        let object = Arc::new(object);
         let previous = objects.insert(key.clone(), object.clone());
+        self.keep_warm(object.size(), tree);
         self.record(Event { rv, table, key, change, object: object.clone(), previous });
         object
     }
@@ -298,7 +220,9 @@ impl Store {
         let previous = self.tables.get_mut(&table)?.objects.remove(&key)?;
         let rv = self.next_rv();
         set_rv(&mut last, rv);
-        let object = Arc::new(Object::new(last, rv, Change::Deleted, previous.written_under));
+        let (object, tree) = Object::written(last, rv, Change::Deleted, previous.written_under, &mut self.desk);
+        let object = Arc::new(object);
+        self.keep_warm(object.size(), tree);
         let event = Event { rv, table, key, change: Change::Deleted, object: object.clone(), previous: Some(previous) };
         self.record(event);
         Some(object)
@@ -321,7 +245,7 @@ impl Store {
             }
         }
         let kept = self.log.partition_point(|event| event.rv <= upto);
-        self.log.drain(..kept);
+        self.log_weight -= self.log.drain(..kept).map(|event| event.weight()).sum::<usize>();
     }
 
     /// Begins at a resourceVersion, in place of the first one, with everything before it forgotten.
@@ -334,7 +258,7 @@ impl Store {
     pub(crate) fn put_back(&mut self, table: &str, key: &str, value: Value) -> bool {
         let Some(rv) = rv_of(&value).filter(|rv| *rv <= self.rv && self.log.is_empty()) else { return false };
         let (table, key) = self.names(table, key);
-        let object = Arc::new(Object::new(value, rv, Change::Modified, UNKNOWN));
+        let object = Arc::new(Object::written(value, rv, Change::Modified, UNKNOWN, &mut self.desk).0);
         self.tables.entry(table).or_default().objects.insert(key, object).is_none()
     }
 
@@ -342,27 +266,73 @@ impl Store {
     pub(crate) fn replay(&mut self, change: Change, table: &str, key: &str, value: Value) -> bool {
         let Some(rv) = rv_of(&value).filter(|rv| *rv > self.rv) else { return false };
         let (table, key) = self.names(table, key);
-        let object = Arc::new(Object::new(value, rv, change, UNKNOWN));
+        let object = Arc::new(Object::written(value, rv, change, UNKNOWN, &mut self.desk).0);
+        self.commit(change, table, key, object).is_some()
+    }
+
+    /// Does what was done to an object; none if it can't have been.
+    fn commit(&mut self, change: Change, table: Arc<str>, key: Arc<str>, object: Arc<Object>) -> Option<()> {
         let objects = &mut self.tables.entry(table.clone()).or_default().objects;
         let previous = match change {
             Change::Deleted => objects.remove(&key),
             _ => objects.insert(key.clone(), object.clone()),
         };
         if previous.is_none() != (change == Change::Added) {
-            return false;
+            return None;
         }
-        self.rv = rv;
-        self.record(Event { rv, table, key, change, object, previous });
-        true
+        self.rv = object.rv;
+        self.record(Event { rv: object.rv, table, key, change, object, previous });
+        Some(())
     }
 
-    /// Forgets the oldest of a log that is longer than `room`, a part of it at a time.
-    pub(crate) fn shorten(&mut self, room: usize) {
-        if self.log.len() > room {
-            let kept = room - room / 8;
-            let upto = self.log.get(self.log.len() - kept - 1).map_or(0, |event| event.rv);
-            self.forget(upto);
+    /// Forgets the oldest of a log that has more events than `room`, or weighs more than `weight`, a part of it at a time.
+    pub(crate) fn shorten(&mut self, room: usize, weight: usize) {
+        if self.log.len() <= room && self.log_weight <= weight {
+            return;
         }
+        let (room, weight) = (room - room / 8, weight - weight / 8);
+        let (mut left, mut left_weight, mut upto) = (self.log.len(), self.log_weight, 0);
+        for event in &self.log {
+            if left <= room && left_weight <= weight {
+                break;
+            }
+            (left, left_weight, upto) = (left - 1, left_weight - event.weight(), event.rv);
+        }
+        self.forget(upto);
+    }
+
+    /// What the log holds beside the objects that there are, in bytes.
+    #[cfg(test)]
+    pub(crate) fn log_weight(&self) -> usize {
+        self.log_weight
+    }
+
+    /// The object, with its tree at hand for a while.
+    pub(crate) fn warmed(&mut self, table: &str, key: &str) -> Option<Arc<Object>> {
+        let place = self.tables.get_mut(table)?.objects.get_mut(key)?;
+        if place.is_warm() {
+            return Some(place.clone());
+        }
+        let (object, tree) = place.warmed();
+        let object = Arc::new(object);
+        *place = object.clone();
+        self.keep_warm(object.size(), tree);
+        Some(object)
+    }
+
+    /// Keeps the tree of an object of that size, and lets those go that it has kept for longest.
+    fn keep_warm(&mut self, size: usize, tree: Arc<Value>) {
+        self.warm_size += size;
+        self.warm.push_back((size, tree));
+        while self.warm_size > WARM && self.warm.len() > 1 {
+            let Some((size, _)) = self.warm.pop_front() else { break };
+            self.warm_size -= size;
+        }
+    }
+
+    #[cfg(test)]
+    fn cool(&mut self) {
+        (self.warm, self.warm_size) = (VecDeque::new(), 0);
     }
 
     fn next_rv(&mut self) -> u64 {
@@ -378,9 +348,20 @@ impl Store {
     }
 
     fn record(&mut self, event: Event) {
+        self.log_weight += event.weight();
         let event = Arc::new(event);
         self.tables.entry(event.table.clone()).or_default().log.push_back(event.clone());
         self.log.push_back(event);
+    }
+}
+
+/// Where the events after `rv` begin. Most who ask have seen all but the last few.
+fn later(log: &VecDeque<Arc<Event>>, rv: u64) -> usize {
+    const FEW: usize = 4;
+    let unseen = log.iter().rev().take(FEW).take_while(|event| event.rv > rv).count();
+    match unseen {
+        FEW => log.partition_point(|event| event.rv <= rv),
+        few => log.len() - few,
     }
 }
 

@@ -46,6 +46,12 @@ pub(crate) fn render(
     header: Header,
     now: Timestamp,
 ) -> Value {
+    let mut items = items.to_vec();
+    if (resource.group.as_str(), resource.kind.as_str()) == ("flowcontrol.apiserver.k8s.io", "FlowSchema") {
+        // They are shown as they would be tried.
+        items.sort_by_key(|schema| schema.pointer("/spec/matchingPrecedence").and_then(Value::as_i64));
+    }
+    let items = items.as_slice();
     let (columns, rows): (Value, Vec<Vec<Value>>) = match &resource.shape {
         Shape::Builtin(_) => builtin(&resource.group, &resource.kind, items, now),
         Shape::Custom(version) => {

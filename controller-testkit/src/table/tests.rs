@@ -95,6 +95,21 @@ fn a_row_carries_what_was_asked_for() {
 }
 
 #[test]
+fn flow_schemas_are_shown_as_they_are_tried() {
+    let catalog = Catalog::builtin();
+    let resource = catalog.get("flowcontrol.apiserver.k8s.io", "v1", "flowschemas").expect("it is served");
+    let schema = |name: &str, at: i64| json!({ "metadata": { "name": name }, "spec": { "matchingPrecedence": at } });
+    let items = [schema("a", 900), schema("b", 1), schema("c", 900)];
+    let items: Vec<&Value> = items.iter().collect();
+    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let table = render(resource, &json!({}), &items, IncludeObject::Metadata, Header::Columns, now);
+    let rows = table["rows"].as_array().expect("a list");
+    let names: Vec<(&Value, &Value)> =
+        rows.iter().map(|row| (&row["cells"][0], &row["object"]["metadata"]["name"])).collect();
+    assert_eq!(json!(names), json!([["b", "b"], ["a", "a"], ["c", "c"]]));
+}
+
+#[test]
 fn durations_have_fewer_units_the_longer_they_are() {
     let check = |seconds, expect: &str| assert_eq!(age::human(seconds), expect, "{seconds}");
     check(-2, "<invalid>");

@@ -13,18 +13,18 @@ use super::hand::Hand;
 use super::index::Owner;
 use super::object;
 use super::queue::{Place, Work};
-use crate::store::Change;
+use crate::store::{Change, Object};
 
 pub(super) const FOREGROUND: &str = "foregroundDeletion";
 pub(super) const ORPHAN: &str = "orphan";
 
 impl Clockwork {
     /// Notes what a change means for owners and dependents.
-    pub(super) fn see_owner(&mut self, place: &Place, object: &Value, change: Change, now: Timestamp) {
+    pub(super) fn see_owner(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
         if change == Change::Deleted {
-            let uid = object::uid(object);
-            let Some(known) = self.index.remove(uid) else { return };
-            for dependent in self.index.dependents(uid).cloned().collect::<Vec<_>>() {
+            let uid = object.uid();
+            let Some(known) = self.index.remove(&uid) else { return };
+            for dependent in self.index.dependents(&uid).cloned().collect::<Vec<_>>() {
                 self.queue.add(Work::Collect(dependent), now);
             }
             for owner in known.owners {
@@ -37,8 +37,8 @@ impl Clockwork {
         if owners.iter().any(|owner| !self.index.owns(&owner.uid, place)) {
             self.queue.add(Work::Collect(uid.clone()), now);
         }
-        let waits = object::has_finalizer(object, FOREGROUND) || object::has_finalizer(object, ORPHAN);
-        if object::is_deleting(object) && waits {
+        let waits = |object: &Value| [FOREGROUND, ORPHAN].iter().any(|one| object::has_finalizer(object, one));
+        if object.is_deleting() && object.is_bound() && waits(&object.value()) {
             self.queue.add(Work::Release(uid), now);
         }
         for owner in owners {

@@ -13,7 +13,7 @@ use super::object;
 use super::queue::Place;
 use crate::catalog::{Resource, Shape};
 use crate::server::{Answer, Server};
-use crate::store::{Object, Range};
+use crate::store::Range;
 
 /// A built-in kind that the world works on.
 #[derive(Debug)]
@@ -106,13 +106,13 @@ fn program(path: &str) -> &'static str {
 
 /// An object as it was when the hand looked.
 #[derive(Clone)]
-pub(super) struct Seen(Arc<Object>);
+pub(super) struct Seen(Arc<Value>);
 
 impl Deref for Seen {
     type Target = Value;
 
     fn deref(&self) -> &Value {
-        &self.0.value
+        &self.0
     }
 }
 
@@ -143,7 +143,12 @@ impl<'a> Hand<'a> {
 
     /// The object in that place.
     pub(super) fn get(&self, place: &Place) -> Option<Seen> {
-        self.server.store().get(&place.table, &place.key).cloned().map(Seen)
+        self.server.store().get(&place.table, &place.key).map(|object| Seen(object.value()))
+    }
+
+    /// The role in that place, at which it looks often.
+    pub(super) fn role(&self, place: &Place) -> Option<Seen> {
+        self.server.store().get(&place.table, &place.key).map(|object| Seen(object.kept_value().clone()))
     }
 
     /// The places of all objects of a resource.

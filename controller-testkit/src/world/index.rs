@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::object;
 use super::queue::Place;
+use crate::store::Object;
 
 /// What the world remembers of an object.
 #[derive(Debug, Clone)]
@@ -32,20 +33,22 @@ pub(super) struct Index {
     strays: BTreeSet<Place>,
 }
 
+fn owners(object: &Value) -> Vec<Owner> {
+    let owners = object::items(object, "/metadata/ownerReferences").iter().filter_map(|owner| {
+        let uid = owner["uid"].as_str()?;
+        Some(Owner { uid: uid.into(), blocks: owner["blockOwnerDeletion"] == true })
+    });
+    owners.collect()
+}
+
 impl Index {
     /// Takes an object's present state.
-    pub(super) fn insert(&mut self, place: &Place, object: &Value) -> Option<Arc<str>> {
-        let uid: Arc<str> = match object::uid(object) {
+    pub(super) fn insert(&mut self, place: &Place, object: &Object) -> Option<Arc<str>> {
+        let uid: Arc<str> = match &*object.uid() {
             "" => return None,
             uid => uid.into(),
         };
-        let owners: Vec<Owner> = object::items(object, "/metadata/ownerReferences")
-            .iter()
-            .filter_map(|owner| {
-                let uid = owner["uid"].as_str()?;
-                Some(Owner { uid: uid.into(), blocks: owner["blockOwnerDeletion"] == true })
-            })
-            .collect();
+        let owners = if object.is_bound() { owners(&object.value()) } else { Vec::new() };
         let old = self.known.insert(uid.clone(), Known { place: place.clone(), owners: owners.clone() });
         for owner in old.iter().flat_map(|old| &old.owners).filter(|owner| !owners.contains(owner)) {
             self.unlink(&owner.uid, &uid);

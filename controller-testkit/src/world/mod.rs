@@ -9,6 +9,7 @@ mod daemonsets;
 mod definitions;
 mod deployments;
 mod event;
+mod fresh;
 mod furniture;
 mod gc;
 mod hand;
@@ -31,9 +32,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::auth::Authorization;
-use crate::server::{Filled, Server};
-use crate::store::{Change, Range};
+use crate::server::Server;
+use crate::store::{Change, Object, Range};
 use hand::{Hand, kind};
 use index::Index;
 use queue::{Place, Queue, Work};
@@ -104,16 +104,17 @@ impl World {
     /// The world at work, over a server with what a fresh cluster has.
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
         let resumed = server.store().tables().next().is_some();
-        furniture::furnish(&mut Hand::new(server, now, rng), self.reach);
-        if server.gate().authorization == Authorization::Rbac {
-            let filled = if self.reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
-            server.furnish_roles(filled, now, rng);
-        }
+        fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
         let (index, queue) = (Index::default(), Queue::default());
         let mut clockwork = Clockwork { reach: self.reach, pace, cursor: 0, index, queue, addresses: 0 };
-        if resumed {
-            clockwork.look_around(server, now);
+        match resumed {
+            true => clockwork.look_around(server, now),
+            false => {
+                clockwork.take_in(server, now);
+                // The roles of a fresh cluster have been gathered.
+                clockwork.queue.drop(&Work::Roles);
+            }
         }
         clockwork
     }
@@ -148,7 +149,7 @@ impl Clockwork {
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
-                self.see(&place, &object.value, Change::Added, now);
+                self.see(&place, object, Change::Added, now);
                 // What an older life gave out is not given out again.
                 self.addresses += u32::from(kind::PODS.is(&place));
             }
@@ -164,12 +165,13 @@ impl Clockwork {
         }
         for event in server.events_after(self.cursor) {
             let place = Place { table: event.table.clone(), key: event.key.clone() };
-            self.see(&place, &event.object.value, event.change, now);
+            self.see(&place, &event.object, event.change, now);
         }
         self.cursor = rv;
     }
 
-    fn see(&mut self, place: &Place, object: &Value, change: Change, now: Timestamp) {
+    /// Takes in one change. Few need the whole object for that.
+    fn see(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
         self.see_definition(place, object, now);
         self.see_event(place, object, now);
         if self.reach >= Reach::Housekeeping {
@@ -183,25 +185,25 @@ impl Clockwork {
         }
     }
 
-    fn see_definition(&mut self, place: &Place, object: &Value, now: Timestamp) {
-        if kind::DEFINITIONS.is(place) && object::is_deleting(object) {
+    fn see_definition(&mut self, place: &Place, object: &Object, now: Timestamp) {
+        if kind::DEFINITIONS.is(place) && object.is_deleting() {
             self.queue.add(Work::Definition(place.clone()), now);
         }
     }
 
-    fn see_event(&mut self, place: &Place, object: &Value, now: Timestamp) {
+    fn see_event(&mut self, place: &Place, object: &Object, now: Timestamp) {
         if kind::EVENTS.is(place) {
-            let made: Option<Timestamp> = object::text(object, "/metadata/creationTimestamp").parse().ok();
+            let made = object::text(&object.value(), "/metadata/creationTimestamp").parse::<Timestamp>().ok();
             let end = made.unwrap_or(now).checked_add(EVENT_LIFE).unwrap_or(Timestamp::MAX);
             self.queue.add(Work::Expire(place.clone()), end);
         }
     }
 
     /// Storage that is to be deleted is let go: whether a pod uses it is not looked at.
-    fn see_storage(&mut self, place: &Place, object: &Value, now: Timestamp) {
+    fn see_storage(&mut self, place: &Place, object: &Object, now: Timestamp) {
         let is_storage = kind::CLAIMS.is(place) || kind::VOLUMES.is(place);
-        if is_storage && object::is_deleting(object) && PROTECTIONS.iter().any(|one| object::has_finalizer(object, one))
-        {
+        let held = |object: &Value| PROTECTIONS.iter().any(|one| object::has_finalizer(object, one));
+        if is_storage && object.is_deleting() && held(&object.value()) {
             self.queue.add(Work::Unprotect(place.clone()), now);
         }
     }
@@ -215,16 +217,17 @@ impl Clockwork {
     }
 
     /// A workload has changed: it is looked at, and so is what manages it.
-    fn see_workload(&mut self, place: &Place, object: &Value, now: Timestamp) {
+    fn see_workload(&mut self, place: &Place, object: &Object, now: Timestamp) {
         let Some(work) = Work::of(place) else { return };
+        let object = object.value();
         let soon = match work {
-            Work::Pod(_) => self.pods_next(object, now),
+            Work::Pod(_) => self.pods_next(&object, now),
             _ => Some(now),
         };
         if let Some(soon) = soon {
             self.queue.add(work, soon);
         }
-        let manager = object::controller(object).and_then(|uid| self.index.get(uid));
+        let manager = object::controller(&object).and_then(|uid| self.index.get(uid));
         if let Some(work) = manager.and_then(|manager| Work::of(&manager.place)) {
             self.queue.add(work, now);
         }

@@ -8,15 +8,15 @@ use super::Clockwork;
 use super::hand::{Hand, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
-use crate::store::Change;
+use crate::store::{Change, Object};
 
 impl Clockwork {
     /// Notes what a change means for a namespace or for what is in it.
-    pub(super) fn see_namespace(&mut self, place: &Place, object: &Value, change: Change, now: Timestamp) {
+    pub(super) fn see_namespace(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
         if kind::NAMESPACES.is(place) {
             match change {
                 Change::Deleted => {}
-                _ if object::is_deleting(object) => self.queue.add(Work::Namespace(place.clone()), now),
+                _ if object.is_deleting() => self.queue.add(Work::Namespace(place.clone()), now),
                 Change::Added => self.queue.add(Work::Furnish(place.clone()), now),
                 Change::Modified => {}
             }

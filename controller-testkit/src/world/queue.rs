@@ -70,6 +70,13 @@ impl Queue {
         self.order.insert((at, work));
     }
 
+    /// Does not do it after all.
+    pub(super) fn drop(&mut self, work: &Work) {
+        if let Some(due) = self.due.remove(work) {
+            self.order.remove(&(due, work.clone()));
+        }
+    }
+
     /// The next work that is due.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Work> {
         let (at, work) = self.order.pop_first()?;
@@ -105,6 +112,10 @@ mod tests {
         assert_eq!(queue.pop(at(4)), Some(work("a")));
         assert_eq!(queue.pop(at(4)), Some(work("b")));
         assert_eq!(queue.pop(at(9)), None);
+        assert_eq!(queue.next(), None);
+        queue.add(work("a"), at(5));
+        queue.drop(&work("a"));
+        queue.drop(&work("b"));
         assert_eq!(queue.next(), None);
     }
 }

@@ -20,7 +20,7 @@ impl Clockwork {
 pub(super) fn aggregate(hand: &mut Hand<'_>) {
     let kind = &kind::CLUSTER_ROLES;
     let places = hand.places(kind.group, kind.plural).into_iter();
-    let roles: Vec<(Place, Seen)> = places.filter_map(|place| hand.get(&place).map(|role| (place, role))).collect();
+    let roles: Vec<(Place, Seen)> = places.filter_map(|place| hand.role(&place).map(|role| (place, role))).collect();
     for (place, role) in &roles {
         let Some(rules) = auth::aggregate(role, roles.iter().map(|(_, role)| &**role)) else { continue };
         if role.get("rules") != Some(&rules) {

@@ -73,6 +73,13 @@ async fn a_fresh_cluster_is_furnished() {
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
     assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
     assert_eq!(hand.names("/apis/coordination.k8s.io/v1/leases").await, ["node-1"]);
+    let mut critical = pod("critical");
+    critical["spec"]["priorityClassName"] = "system-node-critical".into();
+    hand.create("/api/v1/namespaces/kube-system/pods", critical).await;
+    let critical = hand.get("/api/v1/namespaces/kube-system/pods/critical").await;
+    assert_eq!(critical["spec"]["priority"], 2_000_001_000);
+    let levels = hand.names("/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations").await;
+    assert!(levels.iter().any(|level| level == "leader-election"), "{levels:?}");
     let bare = Hand(Cluster::builder().world(World::none()).build().client());
     assert_eq!(bare.names("/api/v1/nodes").await, [""; 0]);
     assert_eq!(bare.names("/api/v1/services").await, ["kubernetes"]);

@@ -1,12 +1,14 @@
 use controller_core::prelude::*;
-use k8s_openapi::api::core::v1::Pod;
+
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+struct Small {}
 
 struct PodWatcher;
 
 #[controller(api_version = "v1", kind = "Pod", schema(derive))] //~ mistake
-//~ right: #[controller(api_version = "v1", kind = "Pod", schema({ "type": "object" }))]
+//~ right: #[controller(api_version = "v1", kind = "Pod", schema = derive)]
 impl PodWatcher {
-    async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
+    async fn reconcile(&self, _pod: &Small, _cx: &Context<Self>) -> Result {
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::descriptor::Descriptor;
 use crate::dispatch::Live;
 use crate::dispatch::controller::{Broken, serve};
 use crate::env::{Chance, Clock, Task, spawn};
-use crate::erased::Erased;
+use crate::erased::Shared as _;
 use crate::error::{Error, Failure};
 use crate::outcome::Action;
 use crate::watch::{Delta, Hub, Sink as _};
@@ -174,7 +174,7 @@ impl Bench {
             watchdog: crate::dispatch::Watchdog::start(),
         };
         let descriptor = change(Scripted::DESCRIPTOR);
-        let controller = Erased::new(descriptor, Arc::new(scripted));
+        let controller = scripted.erased(descriptor).0;
         let resource = Resource {
             group: String::new(),
             version: "v1".into(),
@@ -184,7 +184,7 @@ impl Bench {
             namespaced: true,
         };
         let schema = schema.map(|schema| Schema::compile(&schema).expect("a schema"));
-        let engine = Engine::new(Arc::new(controller), Arc::new(scope), resource, schema, Filters::default());
+        let engine = Engine::new(controller, Arc::new(scope), resource, schema, Filters::default());
         let stop = CancellationToken::new();
         let task = spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());

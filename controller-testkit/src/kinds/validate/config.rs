@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets.
+//! ConfigMaps and Secrets, quotas, classes of priority, and requests for certificates.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::at::{At, Faults};
 use super::texts::config_key;
+use crate::kinds::quantity;
 
 /// The most bytes that the values of one object may have.
 const LARGEST: usize = 1024 * 1024;
@@ -180,5 +181,49 @@ pub(super) fn trust_bundle(new: &At<'_>, f: &mut Faults) {
     let bundle = new.at("spec.trustBundle");
     if !bundle.text().contains("-----BEGIN CERTIFICATE-----") {
         f.invalid_as(&bundle, "<value omitted>", "at least one trust anchor must be provided");
+    }
+}
+
+/// What a quota may count in whole numbers only.
+const COUNTED: [&str; 9] = [
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+];
+
+/// What it may measure.
+const MEASURED: [&str; 10] = [
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.storage",
+    "requests.ephemeral-storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+];
+
+pub(super) fn quota(new: &At<'_>, f: &mut Faults) {
+    for (name, amount) in new.at("spec.hard").entries() {
+        let is_huge = name.starts_with("hugepages-") || name.starts_with("requests.hugepages-");
+        if !name.contains('/') && !is_huge && !COUNTED.contains(&name) && !MEASURED.contains(&name) {
+            f.invalid_as(&amount, name, "must be a standard resource type or fully qualified");
+            f.invalid_as(&amount, name, "must be a standard resource for quota");
+        }
+        match quantity::nanos(amount.text()) {
+            Some(..0) => f.invalid(&amount, "must be greater than or equal to 0"),
+            Some(nanos) if COUNTED.contains(&name) && nanos % 1_000_000_000 != 0 => {
+                f.invalid(&amount, "must be an integer");
+            }
+            _ => {}
+        }
     }
 }

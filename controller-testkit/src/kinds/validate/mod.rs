@@ -31,6 +31,7 @@ use serde_json::Value;
 
 pub(super) use self::at::At;
 use self::at::Faults;
+use super::strategy::quality;
 use crate::catalog::Resource;
 use crate::field::FieldError;
 
@@ -65,14 +66,18 @@ pub(crate) fn validate_ephemeral(object: &Value, old: &Value) -> Vec<FieldError>
 }
 
 /// What is wrong with a change of the resources of a pod's containers: only a node that tells what they have can give
-/// them other ones.
-pub(crate) fn validate_resize(object: &Value) -> Vec<FieldError> {
+/// them other ones, and how firmly they hold them stays.
+pub(crate) fn validate_resize(object: &Value, old: &Value) -> Vec<FieldError> {
     let mut faults = Faults::default();
     let pod = At::root(object);
     let statuses = pod.at("status.containerStatuses");
     let untold = |status: &At<'_>| status.at("state.running").is_set() && !status.field("resources").is_set();
     if statuses.items().iter().any(untold) {
         faults.forbidden(&pod.field("spec"), "Pod running on node without support for resize");
+    }
+    let class = pod.at("status.qosClass");
+    if quality(object) != quality(old) {
+        faults.invalid_as(&pod.field("spec"), class.text(), "Pod QOS Class may not change as a result of resizing");
     }
     faults.into_inner()
 }
@@ -88,6 +93,7 @@ pub(crate) fn validate(resource: &Resource, object: &Value, old: Option<&Value>)
         ("", "Service") => service::service(&new, old, f),
         ("", "ConfigMap") => config::config_map(&new, old, f),
         ("", "Secret") => config::secret(&new, old, f),
+        ("", "ResourceQuota") => config::quota(&new, f),
         ("", "Node") => node::node(&new, old, f),
         ("", "PersistentVolumeClaim") => storage::claim(&new, old, f),
         ("", "Event") if old.is_none() => records::event(&new, f),

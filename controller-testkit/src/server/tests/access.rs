@@ -72,6 +72,27 @@ fn role(rig: &mut Rig, name: &str, rules: Value) {
 }
 
 #[test]
+fn who_asks_for_a_certificate_is_known_from_the_request() {
+    use base64::Engine;
+
+    let mut rig = rig();
+    role(&mut rig, "asks", json!([{"apiGroups": ["*"], "resources": ["certificatesigningrequests"], "verbs": ["*"]}]));
+    bind(&mut rig, "asks", "bob");
+    let request = base64::engine::general_purpose::STANDARD.encode("-----BEGIN CERTIFICATE REQUEST-----");
+    let spec = json!({
+        "request": request, "signerName": "example.com/x", "usages": ["client auth"],
+        "username": "jane", "groups": ["system:masters"], "extra": {"a": ["b"]},
+    });
+    let bob = User::new("bob").group("people").uid("2");
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let made =
+        as_user(&mut rig, &bob, &format!("POST {path}"), json!({"metadata": {"name": "a"}, "spec": spec})).is(201);
+    let told = |member: &str| made.body["spec"][member].clone();
+    assert_eq!((told("username"), told("uid"), told("extra")), (json!("bob"), json!("2"), Value::Null));
+    assert_eq!(told("groups"), json!(["people", "system:authenticated"]));
+}
+
+#[test]
 fn a_token_says_who_asks() {
     let mut rig = rig();
     let mut check = |token: &str, path: &str, code: u16, message: &str| {
@@ -154,6 +175,23 @@ fn a_service_account_is_known_by_its_token() {
     assert_eq!((&marks["subresource"], &marks["operation"]), (&json!("token"), &json!("Update")));
     assert_eq!(marks["fieldsV1"], json!({"f:spec": {"f:expirationSeconds": {}}}));
     let bound = json!({"spec": {"boundObjectRef": {"kind": "Pod", "apiVersion": "v1", "name": "p"}}});
+    let missing = rig.post(&format!("{accounts}/sa/token"), bound.clone()).is(404);
+    assert_eq!(missing.message(), "pods \"p\" not found");
+    let pod = |name: &str, account: &str| {
+        let spec = json!({"serviceAccountName": account, "containers": [{"name": "c", "image": "i"}]});
+        json!({"metadata": {"name": name}, "spec": spec})
+    };
+    rig.post("/api/v1/namespaces/default/pods", pod("p", "sa")).is(201);
+    rig.post("/api/v1/namespaces/default/pods", pod("q", "other")).is(201);
+    let mut bind = |bound: Value, code: u16| {
+        let body = json!({"spec": {"boundObjectRef": bound}});
+        rig.post(&format!("{accounts}/sa/token"), body).is(code).message().to_owned()
+    };
+    let why = "cannot bind token for serviceaccount \"sa\" to pod running with different serviceaccount name.";
+    assert_eq!(bind(json!({"kind": "Pod", "apiVersion": "v1", "name": "q"}), 400), why);
+    let why = "cannot bind token to object of type /v1, Kind=ConfigMap";
+    assert_eq!(bind(json!({"kind": "ConfigMap", "apiVersion": "v1", "name": "q"}), 400), why);
+    bind(json!({"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": "other"}), 409);
     let marked = rig.post(&format!("{accounts}/sa/token"), bound).is(201).body["metadata"]["managedFields"].clone();
     let owned = json!({".": {}, "f:apiVersion": {}, "f:kind": {}, "f:name": {}});
     assert_eq!(marked[0]["fieldsV1"]["f:spec"]["f:boundObjectRef"], owned);

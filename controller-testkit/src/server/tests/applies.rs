@@ -66,6 +66,22 @@ fn applying_creates_changes_nothing_twice_and_takes_away_what_is_left_out() {
 }
 
 #[test]
+fn who_only_comes_to_own_something_has_no_time() {
+    let mut rig = Rig::new();
+    let path = &format!("{MAPS}/a");
+    rig.apply(path, "one", "", &map("a", json!({"x": "1"}))).is(201);
+    let shared = rig.apply(path, "two", "", &map("a", json!({"x": "1"}))).is(200);
+    let times = |got: &Got| -> Vec<(String, bool)> {
+        let entries = got.body["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        entries.iter().map(|entry| (text(&entry["manager"]).to_owned(), entry.get("time").is_some())).collect()
+    };
+    let timed = |got: &Got, manager: &str| times(got).contains(&(manager.to_owned(), true));
+    assert!(timed(&shared, "one") && !timed(&shared, "two"), "{:?}", times(&shared));
+    let changed = rig.apply(path, "two", "", &map("a", json!({"x": "1", "y": "1"}))).is(200);
+    assert!(timed(&changed, "two"), "{:?}", times(&changed));
+}
+
+#[test]
 fn a_field_that_two_apply_goes_with_the_last_of_them() {
     let mut rig = Rig::new();
     let path = &format!("{MAPS}/a");
@@ -239,6 +255,10 @@ fn kubectl_takes_over_what_it_applied_on_the_clients_side() {
     rig.apply(path, "other", "", &map("a", json!({"x": "2"}))).is(409);
     let taken = rig.apply(path, "kubectl", "", &map("a", json!({"x": "2"}))).is(200);
     assert_eq!(taken.body["data"], json!({"x": "2", "y": "1"}));
+    // Whoever goes back to the client's side finds what was applied last, without owning the note of it.
+    let last = &taken.body["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"];
+    assert_eq!(*last, format!("{}\n", map("a", json!({"x": "2"}))));
+    assert!(!owners(&taken).iter().any(|owner| owner.starts_with("kubectl Apply") && owner.contains("annotations")));
     // What somebody changed since is not kubectl's.
     rig.merge(path, "editor", &json!({"data": {"y": "3"}})).is(200);
     let refused = rig.apply(path, "kubectl", "", &map("a", json!({"y": "2"}))).is(409);

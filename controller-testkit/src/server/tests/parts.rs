@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Rig, text};
+use crate::server::Answer;
 
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -345,6 +346,32 @@ fn a_lease_is_made_by_a_put() {
 }
 
 #[test]
+fn the_document_of_version_2_comes_as_the_client_likes_it() {
+    let mut rig = Rig::new();
+    let mut check = |accept: &str, code: u16, media: &str| {
+        let Answer::Whole(answer) = rig.send(&format!("GET /openapi/v2\naccept: {accept}"), "") else {
+            panic!("{accept}: it is not whole")
+        };
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (code, &media.parse().expect("text"))
+        );
+        answer
+    };
+    let json = "application/json";
+    let go = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    let whole = check(json, 200, json);
+    assert!(whole.body().starts_with(b"{"), "it is JSON");
+    check("*/*", 200, json);
+    check(go, 200, protobuf);
+    check(&format!("{protobuf}, {json};q=0.5"), 200, protobuf);
+    check("application/yaml", 406, "text/plain; charset=utf-8");
+    let tag = whole.headers()["etag"].to_str().expect("text").to_owned();
+    rig.ask(&format!("GET /openapi/v2\nif-none-match: {tag}"), "").is(304);
+}
+
+#[test]
 fn documents_are_served_in_the_clients_form() {
     let mut rig = Rig::new();
     let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
@@ -357,6 +384,5 @@ fn documents_are_served_in_the_clients_form() {
     rig.get(&place).is(200);
     let moved = rig.get("/openapi/v3/api/v1?hash=old").is(301);
     assert_eq!(moved.headers["location"].to_str().expect("text"), place);
-    rig.get("/openapi/v2").is(404);
     assert!(rig.get("/").is(200).text.contains("/apis/apps/v1"));
 }

@@ -316,6 +316,33 @@ fn a_collection_is_deleted_by_selector() {
 }
 
 #[test]
+fn a_strategic_patch_that_does_not_fit_is_shown_as_go_prints_it() {
+    let mut rig = Rig::new();
+    let spec = json!({
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+    });
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    rig.post(path, json!({"metadata": {"name": "a"}, "spec": spec})).is(201);
+    let mut check = |patch: Value, why: &str| {
+        let request = format!("PATCH {path}/a\ncontent-type: application/strategic-merge-patch+json");
+        let got = rig.ask(&request, patch.to_string()).is(422);
+        let whole = format!(" \"\" is invalid: patch: Invalid value: {why}");
+        assert_eq!(got.message(), whole, "{patch}");
+    };
+    check(json!({"spec": {"replicas": "three"}}), r#""map[spec:map[replicas:three]]": unrecognized type: int32"#);
+    check(
+        json!({"spec": {"replicas": 1.5}, "metadata": {"labels": {"x": null}}}),
+        r#""map[metadata:map[labels:map[x:<nil>]] spec:map[replicas:1.5]]": cannot convert float64 to int32"#,
+    );
+    check(json!({"spec": {"paused": "yes"}}), r#""map[spec:map[paused:yes]]": unrecognized type: bool"#);
+    check(
+        json!({"metadata": {"labels": {"x": 1}}}),
+        r#""map[metadata:map[labels:map[x:1]]]": cannot convert int64 to string"#,
+    );
+}
+
+#[test]
 fn bodies_that_nest_too_deeply_are_refused() {
     let mut rig = Rig::new();
     let json = format!("{{\"metadata\":{{\"name\":\"a\"}},\"data\":{}1{}}}", "{\"a\":".repeat(5000), "}".repeat(5000));

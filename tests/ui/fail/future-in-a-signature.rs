@@ -1,0 +1,18 @@
+use controller_core::prelude::*;
+use k8s_openapi::api::core::v1::Pod;
+
+struct PodWatcher;
+
+#[controller(api_version = "v1", kind = "Pod")]
+impl PodWatcher {
+    fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> impl Future<Output = Result> + Send { //~ mistake
+    //~ right: async fn reconcile(&self, _pod: &Pod, _cx: &Context<Self>) -> Result {
+        async { Ok(()) }
+        //~ right: Ok(())
+    }
+}
+
+fn main() {
+    let _ = PodWatcher.child_spec();
+    drop(controller_core::Operator::new("x").controller(PodWatcher));
+}
