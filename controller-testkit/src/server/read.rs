@@ -59,6 +59,9 @@ pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, String> {
     })
 }
 
+/// Stored objects under their keys.
+type Selected<'a> = Vec<(&'a Arc<str>, &'a Arc<Object>)>;
+
 impl Server {
     /// The stored object of that name.
     pub(crate) fn find(
@@ -124,7 +127,7 @@ impl Server {
         options: &ListOptions,
         at: Option<u64>,
         from: &'a str,
-    ) -> (Value, Vec<(&'a Arc<str>, &'a Arc<Object>)>) {
+    ) -> (Value, Selected<'a>) {
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
         let mut items = Vec::new();
         let mut page = None;
