@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) struct Real {
     /// Its address: `https://127.0.0.1:6443`.
     pub(crate) url: String,
-    /// The address of what it keeps everything in.
+    /// That of its etcd.
     store: String,
     programs: Vec<Child>,
     _folder: TempDir,
@@ -38,7 +38,7 @@ impl Real {
         Ok(Client::try_from(config)?)
     }
 
-    /// To what it keeps everything in, which speaks JSON as well.
+    /// A client of its etcd.
     pub(crate) fn etcd(&self) -> Result<Client> {
         Ok(Client::try_from(Config::new(self.store.parse()?))?)
     }

@@ -13,6 +13,7 @@ mod accepted;
 mod normal;
 mod play;
 #[path = "../differential/real.rs"]
+#[expect(dead_code, reason = "only the differential test looks into its etcd")]
 mod real;
 mod record;
 mod transcript;

@@ -238,7 +238,7 @@ impl Server {
         }
         let amend = |old: &Value, cx: &mut Cx<'_>| {
             let new = patch.apply(resource, old)?;
-            read_patched(resource, &patch, new, &duplicates, cx)
+            read_patched(resource, new, &patch, &duplicates, cx)
         };
         let part = Part::of(target.subresource.as_deref());
         let name = target.name.as_deref().unwrap_or_default();
@@ -261,33 +261,11 @@ fn object(bytes: &[u8], prefix: &str) -> Result<Body, ApiError> {
     }
 }
 
-/// What is said of a value of a wrong type by who goes from value to value and does not read a text.
-fn fault_without_place(fault: &str) -> String {
-    let Some((what, wanted)) =
-        fault.strip_prefix("json: cannot unmarshal ").and_then(|rest| rest.split_once(" of type "))
-    else {
-        return fault.to_owned();
-    };
-    let found = what.split(' ').next().unwrap_or_default();
-    let found = match found {
-        "array" => "slice",
-        "object" => "map",
-        "number" => "int64",
-        found => found,
-    };
-    match wanted {
-        _ if wanted.starts_with("[]") => format!("cannot restore slice from {found}"),
-        _ if wanted.starts_with("map[") => format!("cannot restore map from {found}"),
-        _ if wanted.contains('.') => format!("cannot restore struct from: {found}"),
-        _ => format!("unrecognized type: {wanted}"),
-    }
-}
-
 /// Reads a patched object as the body of a write would be read.
 fn read_patched(
     resource: &Resource,
-    patch: &Patch,
     mut new: Value,
+    patch: &Patch,
     duplicates: &[String],
     cx: &mut Cx<'_>,
 ) -> Result<Value, ApiError> {
@@ -322,9 +300,7 @@ fn read_patched(
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
     let unknown = unknown.map_err(|fault| {
         let fault = match (patch, &resource.shape) {
-            (Patch::Strategic(_), Shape::Builtin(ty)) => {
-                kinds::misfit(ty, &whole).unwrap_or_else(|| fault_without_place(&fault))
-            }
+            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
             _ => fault,
         };
         unreadable(&whole, fault)

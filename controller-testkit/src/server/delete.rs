@@ -11,7 +11,7 @@ use super::body::{Body, Language};
 use super::present::Look;
 use super::query::{dry_run_fault, options};
 use super::read::{Unread, answer_list, is_builtin, subject};
-use super::scope::{Scope, key, table};
+use super::scope::{Scope, key, name_in, table};
 use super::update::{Place, is_namespace, is_released};
 use super::write::{Cx, Writing};
 use super::{Server, body, meta, reply, shape};
@@ -244,16 +244,16 @@ impl Server {
             Unread::Future(rv) => ApiError::too_new(rv, self.store.current_rv()),
         })?;
         let (head, doomed) = self.selected(&scope, &list, at, &from);
-        let doomed: Vec<Arc<Object>> = doomed.into_iter().cloned().collect();
-        for object in &doomed {
-            let name = meta::name(&object.value()).to_owned();
-            match self.delete((resource, target.namespace.as_deref(), &name), options, cx) {
+        let doomed: Vec<(Arc<str>, Arc<Object>)> =
+            doomed.into_iter().map(|(key, object)| (key.clone(), object.clone())).collect();
+        for (key, _) in &doomed {
+            match self.delete((resource, target.namespace.as_deref(), name_in(key)), options, cx) {
                 Ok(_) => {}
                 Err(error) if error.code == 404 => {}
                 Err(error) => return Err(error),
             }
         }
-        let items: Vec<&Arc<Object>> = doomed.iter().collect();
+        let items: Vec<&Arc<Object>> = doomed.iter().map(|(_, object)| object).collect();
         Ok(answer_list(resource, head, &items, writing.accepted, writing.look, cx.now))
     }
 

@@ -59,6 +59,9 @@ pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, String> {
     })
 }
 
+/// Stored objects under their keys.
+type Selected<'a> = Vec<(&'a Arc<str>, &'a Arc<Object>)>;
+
 impl Server {
     /// The stored object of that name.
     pub(crate) fn find(
@@ -113,6 +116,7 @@ impl Server {
         }
         let (at, from) = self.place(scope, options)?;
         let (head, items) = self.selected(scope, options, at, &from);
+        let items: Vec<&Arc<Object>> = items.into_iter().map(|(_, object)| object).collect();
         Ok(answer_list(resource, head, &items, accepted, look, now))
     }
 
@@ -123,9 +127,9 @@ impl Server {
         options: &ListOptions,
         at: Option<u64>,
         from: &'a str,
-    ) -> (Value, Vec<&'a Arc<Object>>) {
+    ) -> (Value, Selected<'a>) {
         let limit = if options.resource_version == "0" { 0 } else { options.limit };
-        let mut items: Vec<&Arc<Object>> = Vec::new();
+        let mut items = Vec::new();
         let mut page = None;
         let range = scope.range(from);
         let mut rest: Box<dyn Iterator<Item = _>> = match at {
@@ -144,7 +148,7 @@ impl Server {
             }
             last = Some(key);
             if scope.selects(key, object) {
-                items.push(object);
+                items.push((key, object));
             }
         }
         let mut head = Map::new();
