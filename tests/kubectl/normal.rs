@@ -71,7 +71,8 @@ impl Normal {
             let place = found[2].parse::<u64>().map_or(0, |version| self.versions.range(..=version).count());
             format!("{}<{place}>", &found[1])
         });
-        text.lines().map(|line| format!("{}\n", Self::line(line))).collect()
+        let lines: String = text.lines().map(|line| format!("{}\n", Self::line(line))).collect();
+        by_manager(&lines)
     }
 
     fn line(line: &str) -> String {
@@ -81,6 +82,39 @@ impl Normal {
         }
         line
     }
+}
+
+/// Managers that wrote within one second are listed by their names, and others by their times: how quick a run was is
+/// not told.
+pub(crate) fn by_manager(text: &str) -> String {
+    let mut sorted = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        sorted.push_str(&format!("{line}\n"));
+        let Some(indent) = line.strip_suffix("managedFields:").filter(|indent| indent.trim().is_empty()) else {
+            continue;
+        };
+        let (first, next) = (format!("{indent}- "), format!("{indent}  "));
+        let mut items: Vec<String> = Vec::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with(&first) || line.starts_with(&next)) {
+            if line.starts_with(&first) {
+                items.push(String::new());
+            }
+            if let Some(item) = items.last_mut() {
+                item.push_str(&format!("{line}\n"));
+            }
+        }
+        items.sort();
+        sorted.extend(items);
+    }
+    sorted
+}
+
+#[test]
+fn managers_come_in_no_order() {
+    let text = "metadata:\n  managedFields:\n  - manager: b\n    time: 1\n  - manager: a\n  name: one\nspec: {}\n";
+    let expect = "metadata:\n  managedFields:\n  - manager: a\n  - manager: b\n    time: 1\n  name: one\nspec: {}\n";
+    assert_eq!(by_manager(text), expect);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use super::differences;
+use super::normal::by_manager;
 use super::play::{Kubectl, Shell};
 use super::real::Real;
 use super::transcript::Transcript;
@@ -95,5 +96,5 @@ pub(crate) fn read(kubectl: &Kubectl, transcript: &Transcript) -> Result<Vec<Str
         "{}: `just record-kubectl` after a change of a transcript",
         path.display()
     );
-    Ok(printed)
+    Ok(printed.iter().map(|printed| by_manager(printed)).collect())
 }

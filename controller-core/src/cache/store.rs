@@ -72,6 +72,8 @@ pub(crate) enum Applied {
 pub(crate) struct Store {
     inner: RwLock<Inner>,
     synced: AtomicBool,
+    /// Whether there may be changes in it that nobody was told of yet.
+    telling: AtomicBool,
     /// Whether objects are to be compressed.
     #[cfg(feature = "compressed")]
     compresses: AtomicBool,
@@ -141,6 +143,16 @@ impl Store {
     /// Whether the first list is complete.
     pub(crate) fn synced(&self) -> bool {
         self.synced.load(Ordering::Acquire)
+    }
+
+    /// From now on there may be changes that nobody was told of yet, or there are none any more.
+    pub(crate) fn set_telling(&self, telling: bool) {
+        self.telling.store(telling, Ordering::Release);
+    }
+
+    /// Whether those who listen know all that was there to be seen before this was asked.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.telling.load(Ordering::Acquire)
     }
 
     /// A new subscriber, which was given all objects: from now on it holds the slots of objects that go.

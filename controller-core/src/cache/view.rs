@@ -38,6 +38,12 @@ impl View {
         found
     }
 
+    /// Whether those who listen know all that was there to be seen before this was asked.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests wait for an operator to settle"))]
+    pub(crate) fn is_told(&self) -> bool {
+        self.store.is_told()
+    }
+
     fn shows(&self, entry: &Entry) -> bool {
         self.narrow.as_ref().is_none_or(|narrow| narrow.shows(entry))
     }

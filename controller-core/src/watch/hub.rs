@@ -453,6 +453,7 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
         };
         let at = now();
         let mut told = told(at);
+        board.store.set_telling(true);
         match signal {
             Signal::Opened => pump.opened(told.now, &mut told),
             Signal::Refused { code, retry_after, body } => {
@@ -461,12 +462,13 @@ async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fast
             Signal::Chunk(chunk) => {
                 board.vitals.lock().alive(told.now);
                 pump.chunk(told.now, &chunk, &mut told);
-                // A body that always has more must not keep others from their turn.
-                tokio::task::consume_budget().await;
             }
             Signal::Ended => pump.ended(told.now, &mut told),
             Signal::Failed(why) => pump.failed(told.now, why, &mut told),
         }
+        board.store.set_telling(false);
+        // A body that always has more must not keep others from their turn.
+        tokio::task::consume_budget().await;
         deadline = at + pump.silence();
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);

@@ -187,6 +187,36 @@ fn words(told: &[&str]) -> Vec<String> {
 type Arm = fn(&Faults, usize) -> Fault;
 
 /// After each fault that a resume mends, every delta was told once and in order.
+/// Looks at the store while it is told of a change in it.
+#[derive(Default)]
+struct Onlooker {
+    view: std::sync::OnceLock<View>,
+    told_early: AtomicBool,
+    heard: AtomicU32,
+}
+
+impl Sink for Onlooker {
+    fn deliver(&self, _delta: Delta<'_>) {
+        let told = self.view.get().is_some_and(View::is_told);
+        self.told_early.fetch_or(told, Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_on_its_way_until_everyone_was_told() {
+    let rig = rig();
+    let onlooker = Arc::new(Onlooker::default());
+    let subscription = rig.hub.subscribe(&spec("ConfigMap"), onlooker.clone());
+    assert!(onlooker.view.set(subscription.view().clone()).is_ok());
+    for name in ["a", "b", "c"] {
+        rig.create(name).await;
+    }
+    until("all is heard", || onlooker.heard.load(Ordering::Relaxed) == 4).await;
+    assert!(subscription.view().is_told());
+    assert!(!onlooker.told_early.load(Ordering::Relaxed), "it was told, and the watch said that it had been before");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_cut_at_any_event_tells_each_change_once() {
     let ways: [(&str, Arm); 4] = [
