@@ -428,8 +428,10 @@ impl Engine {
             state.panics.pop_front();
         }
         if state.panics.len() >= usize::try_from(panics.max(1)).unwrap_or(usize::MAX) && state.escalated.is_none() {
-            state.escalated =
-                Some(format!("{} panics of callbacks within {within:?}; the last: {report}", state.panics.len()));
+            state.escalated = Some(match state.panics.len() {
+                1 => format!("a callback panicked: {report}"),
+                panics => format!("{panics} panics of callbacks within {within:?}; the last: {report}"),
+            });
             self.crew.alarm();
         }
     }
