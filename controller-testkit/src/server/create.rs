@@ -51,8 +51,7 @@ impl Server {
             self.open_namespace(resource, &asked, namespace)?;
         }
         // Webhooks see whose fields they are; what they add is nobody's.
-        let mut shown = object.clone();
-        managers.put(&mut shown);
+        managers.put(&mut object);
         let change = Reviewed {
             operation: Operation::Create,
             resource,
@@ -62,9 +61,10 @@ impl Server {
             new: None,
             old: None,
         };
-        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
+            managers.put(&mut object);
         }
         self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);
@@ -94,7 +94,6 @@ impl Server {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
         shape::tidy(resource, &mut object);
-        managers.put(&mut object);
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
