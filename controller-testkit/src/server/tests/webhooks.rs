@@ -172,6 +172,21 @@ fn a_webhook_has_its_say() {
 }
 
 #[test]
+fn a_webhook_does_not_say_who_owns_a_new_object() {
+    let create = |change: Value| {
+        let mut rig = Rig::new();
+        configure(&mut rig, "Mutating", "t", json!([hook("t.example.com", json!({}))]));
+        let got = send(&mut rig, "POST", MAPS, map("m"), |call| patch(call, change.clone())).is(201);
+        got.body["metadata"]["managedFields"].clone()
+    };
+    let owners = create(json!([]));
+    assert_eq!(owners[0]["operation"], "Update", "{owners}");
+    assert_eq!(create(json!([{"op": "remove", "path": "/metadata/managedFields"}])), owners);
+    let other = json!([{"op": "replace", "path": "/metadata/managedFields/0/manager", "value": "hook"}]);
+    assert_eq!(create(other), owners);
+}
+
+#[test]
 fn failures_may_be_ignored() {
     let mut rig = Rig::new();
     let lenient = json!({"failurePolicy": "Ignore"});
