@@ -7,6 +7,9 @@
 //! - ` NAME NUMBER FORM FLAGS FACTS…`: a field of it. `~` is an embedded struct, whose fields stand in JSON beside the
 //!   others but in protobuf within a message of their own. NUMBER is protobuf's, 0 where there is none. FLAGS: `p` a
 //!   pointer, `o` omitempty, `z` omitzero, `r` required.
+//!
+//! A process meets few of the types, and a cluster is to be there at once: what the types are called is read with the
+//! first question, the fields of each when somebody asks for them.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -19,7 +22,7 @@ pub(crate) const RESOURCES: &str = include_str!("resources.txt");
 const TYPES: &str = include_str!("types.txt");
 
 /// A Go struct of the Kubernetes API.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Type {
     /// The name in OpenAPI documents, such as `io.k8s.api.core.v1.Pod`.
     pub(crate) name: String,
@@ -27,10 +30,18 @@ pub(crate) struct Type {
     pub(crate) kinds: Vec<(&'static str, &'static str, &'static str)>,
     /// Server-side apply replaces it as a whole.
     pub(crate) atomic: bool,
-    /// Every field by its place in JSON: those of embedded structs too.
-    pub(crate) fields: Vec<Field>,
-    /// What stands behind a field number in a protobuf message.
-    pub(crate) wire: BTreeMap<u32, Wire>,
+    /// Its package, in which the names in its lines are looked for first, and its name there.
+    place: (&'static str, &'static str),
+    /// The lines of its fields.
+    lines: &'static str,
+    body: OnceLock<Body>,
+}
+
+/// What the lines of a type say.
+#[derive(Debug, Default)]
+struct Body {
+    fields: Vec<Field>,
+    wire: BTreeMap<u32, Wire>,
     by_name: BTreeMap<&'static str, usize>,
 }
 
@@ -119,10 +130,31 @@ impl TypeId {
     }
 }
 
+impl PartialEq for Type {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
 impl Type {
+    /// Every field by its place in JSON: those of embedded structs too.
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.body().fields
+    }
+
     /// The field of that JSON name.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        self.by_name.get(name).and_then(|at| self.fields.get(*at))
+        let Body { fields, by_name, .. } = self.body();
+        by_name.get(name).and_then(|at| fields.get(*at))
+    }
+
+    /// What stands behind a field number in a protobuf message.
+    pub(crate) fn wire(&self, number: u32) -> Option<&Wire> {
+        self.body().wire.get(&number)
+    }
+
+    fn body(&self) -> &Body {
+        self.body.get_or_init(|| Body::read(self))
     }
 }
 
@@ -138,7 +170,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Type> {
 
 /// The type of a built-in kind.
 pub(crate) fn of_kind(group: &str, version: &str, kind: &str) -> Option<&'static Type> {
-    table().by_kind.get(&(group, version, kind)).map(|at| &types()[*at])
+    table().by_kind.get(&(group, version, kind)).map(|id| id.get())
 }
 
 /// JSONSchemaProps, which the forms of its "or" types lead back to.
@@ -149,91 +181,68 @@ pub(crate) fn schema_props() -> TypeId {
 #[derive(Debug)]
 struct Table {
     types: Vec<Type>,
+    by_place: BTreeMap<(&'static str, &'static str), TypeId>,
     by_name: BTreeMap<String, TypeId>,
-    by_kind: BTreeMap<(&'static str, &'static str, &'static str), usize>,
+    by_kind: BTreeMap<(&'static str, &'static str, &'static str), TypeId>,
     schema_props: TypeId,
 }
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(read)
+    TABLE.get_or_init(Table::read)
 }
 
-/// A type as its lines give it, before names are resolved.
-struct Draft {
-    package: &'static str,
-    prefix: &'static str,
-    name: &'static str,
-    kinds: Vec<&'static str>,
-    fields: Vec<&'static str>,
-}
-
-fn read() -> Table {
-    let drafts = draft();
-    let ids: BTreeMap<(&str, &str), usize> =
-        drafts.iter().enumerate().map(|(at, draft)| ((draft.package, draft.name), at)).collect();
-    let types: Vec<Type> = (0..drafts.len()).map(|at| build(&drafts, &ids, at)).collect();
-    let by_name: BTreeMap<String, TypeId> =
-        types.iter().enumerate().map(|(at, ty)| (ty.name.clone(), TypeId(at))).collect();
-    let by_kind = types.iter().enumerate().flat_map(|(at, ty)| ty.kinds.iter().map(move |kind| (*kind, at))).collect();
-    let schema_props = ids.get(&("apiextensions/v1", "JSONSchemaProps")).copied().unwrap_or_default();
-    Table { types, by_name, by_kind, schema_props: TypeId(schema_props) }
-}
-
-fn draft() -> Vec<Draft> {
-    let (mut package, mut prefix) = ("", "");
-    let mut drafts: Vec<Draft> = Vec::new();
-    for line in TYPES.lines() {
-        if let Some(field) = line.strip_prefix(' ') {
-            if let Some(draft) = drafts.last_mut() {
-                draft.fields.push(field);
+impl Table {
+    fn read() -> Self {
+        let mut types: Vec<Type> = Vec::new();
+        let (mut package, mut prefix) = ("", "");
+        for (index, part) in TYPES.split("\ntype ").enumerate() {
+            // Before the first type there are only words about the file and the first package.
+            if index > 0 {
+                let (line, lines) = part.split_once('\n').unwrap_or((part, ""));
+                let (name, kinds) = line.split_once(' ').unwrap_or((line, ""));
+                types.push(Type {
+                    name: format!("{prefix}.{name}"),
+                    kinds: kinds.split(' ').filter_map(parse_kind).collect(),
+                    atomic: kinds.split(' ').any(|word| word == "atomic"),
+                    place: (package, name),
+                    lines,
+                    body: OnceLock::new(),
+                });
             }
-            continue;
+            if let Some((_, line)) = part.rsplit_once("\npackage ") {
+                (package, prefix) = line.split_once(' ').unwrap_or_default();
+            }
         }
-        let mut words = line.split(' ');
-        match words.next() {
-            Some("package") => {
-                package = words.next().unwrap_or_default();
-                prefix = words.next().unwrap_or_default();
-            }
-            Some("type") => {
-                let name = words.next().unwrap_or_default();
-                drafts.push(Draft { package, prefix, name, kinds: words.collect(), fields: Vec::new() });
-            }
-            _ => {}
-        }
+        let ids = || types.iter().enumerate().map(|(at, ty)| (ty, TypeId(at)));
+        let by_place: BTreeMap<_, _> = ids().map(|(ty, id)| (ty.place, id)).collect();
+        let by_name = ids().map(|(ty, id)| (ty.name.clone(), id)).collect();
+        let by_kind = ids().flat_map(|(ty, id)| ty.kinds.iter().map(move |kind| (*kind, id))).collect();
+        let schema_props = by_place.get(&("apiextensions/v1", "JSONSchemaProps")).copied();
+        Self { by_place, by_name, by_kind, schema_props: schema_props.unwrap_or(TypeId(0)), types }
     }
-    drafts
 }
 
-fn build(drafts: &[Draft], ids: &BTreeMap<(&str, &str), usize>, at: usize) -> Type {
-    let draft = &drafts[at];
-    let mut ty = Type {
-        name: format!("{}.{}", draft.prefix, draft.name),
-        kinds: draft.kinds.iter().filter_map(|kind| parse_kind(kind)).collect(),
-        atomic: draft.kinds.contains(&"atomic"),
-        fields: Vec::new(),
-        wire: BTreeMap::new(),
-        by_name: BTreeMap::new(),
-    };
-    for line in &draft.fields {
-        let Some((number, form, field)) = parse_field(draft, ids, line) else { continue };
-        match (field.name, form) {
-            ("~", Form::Struct(TypeId(inner))) => {
-                ty.fields.extend(build(drafts, ids, inner).fields);
-                if number > 0 {
-                    ty.wire.insert(number, Wire::Embedded(TypeId(inner)));
+impl Body {
+    fn read(ty: &Type) -> Self {
+        let mut body = Body::default();
+        let lines = ty.lines.lines().filter_map(|line| line.strip_prefix(' '));
+        for (number, field) in lines.filter_map(|line| parse_field(ty.place.0, line)) {
+            match field.form {
+                Form::Struct(inner) if field.name == "~" => {
+                    body.fields.extend_from_slice(inner.get().fields());
+                    body.wire.insert(number, Wire::Embedded(inner));
+                }
+                _ => {
+                    body.wire.insert(number, Wire::Field(body.fields.len()));
+                    body.fields.push(field);
                 }
             }
-            (_, form) => {
-                ty.wire.insert(number, Wire::Field(ty.fields.len()));
-                ty.fields.push(Field { form, ..field });
-            }
         }
+        body.wire.remove(&0);
+        body.by_name = body.fields.iter().enumerate().map(|(at, field)| (field.name, at)).collect();
+        body
     }
-    ty.wire.remove(&0);
-    ty.by_name = ty.fields.iter().enumerate().map(|(at, field)| (field.name, at)).collect();
-    ty
 }
 
 fn parse_kind(text: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
@@ -242,15 +251,16 @@ fn parse_kind(text: &'static str) -> Option<(&'static str, &'static str, &'stati
     Some((group, version, kind))
 }
 
-fn parse_field(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, line: &'static str) -> Option<(u32, Form, Field)> {
+/// A field with its number in protobuf.
+fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
     let mut words = line.split(' ');
     let name = words.next()?;
     let number = words.next()?.parse().ok()?;
-    let form = parse_form(draft, ids, words.next()?)?;
+    let form = parse_form(package, words.next()?)?;
     let flags = words.next()?;
     let mut field = Field {
         name,
-        form: Form::String,
+        form,
         pointer: flags.contains('p'),
         omit_empty: flags.contains('o'),
         omit_zero: flags.contains('z'),
@@ -281,11 +291,11 @@ fn parse_field(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, line: &'stati
             _ => {}
         }
     }
-    Some((number, form, field))
+    Some((number, field))
 }
 
-fn parse_form(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, text: &str) -> Option<Form> {
-    let inner = |text: &str| parse_form(draft, ids, text).map(Box::new);
+fn parse_form(package: &str, text: &str) -> Option<Form> {
+    let inner = |text: &str| parse_form(package, text).map(Box::new);
     if let Some(element) = text.strip_prefix("[]") {
         return inner(element).map(Form::List);
     }
@@ -314,8 +324,8 @@ fn parse_form(draft: &Draft, ids: &BTreeMap<(&str, &str), usize>, text: &str) ->
         "schemaorarray" => Form::SchemaOrArray,
         "schemaorstrings" => Form::SchemaOrStrings,
         name => {
-            let place = name.rsplit_once('.').unwrap_or((draft.package, name));
-            Form::Struct(TypeId(*ids.get(&place)?))
+            let place = name.rsplit_once('.').unwrap_or((package, name));
+            Form::Struct(*table().by_place.get(&place)?)
         }
     })
 }
