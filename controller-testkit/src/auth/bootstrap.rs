@@ -1,23 +1,28 @@
 //! The roles and bindings that a fresh cluster has.
 //!
 //! They are those of a kube-apiserver v1.37.2 that has just been started, as this prints them:
-//! `kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json | jq -c '.items[]
-//! | del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields[].time)'`.
+//! `kubectl get clusterroles,clusterrolebindings,roles,rolebindings -A -o json --show-managed-fields | jq -c '.items[]'`,
+//! in the form in which `server/first.rs` has what else such a cluster has. Those that gather their rules from others
+//! have none there; a test fills them into `gathered.txt`, with `UPDATE_EXPECT=1`.
 
-use std::sync::OnceLock;
-
-use serde_json::Value;
-
-static ROLES: &str = include_str!("bootstrap.jsonl");
+static ROLES: &str = include_str!("bootstrap.txt");
+static GATHERED: &str = include_str!("gathered.txt");
 
 /// Who fills the roles that gather their rules from others.
 pub(crate) const AGGREGATED: &str = "clusterrole-aggregation-controller";
 
-/// The objects, as a client would create them.
-pub(crate) fn roles() -> &'static [Value] {
-    static PARSED: OnceLock<Vec<Value>> = OnceLock::new();
-    PARSED.get_or_init(|| {
-        let lines = ROLES.lines().map(serde_json::from_str);
-        lines.collect::<Result<_, _>>().expect("the file in this folder holds an object in each line")
+/// Whether the roles that gather their rules from others have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Yes,
+    No,
+}
+
+/// The lines of the objects: table, key, and the object with its marks.
+pub(crate) fn roles(filled: Filled) -> impl Iterator<Item = &'static str> {
+    ROLES.lines().map(move |line| {
+        let place = line.find('{').unwrap_or_default();
+        let full = (filled == Filled::Yes).then(|| GATHERED.lines().find(|full| full.starts_with(&line[..place])));
+        full.flatten().unwrap_or(line)
     })
 }

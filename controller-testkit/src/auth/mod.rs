@@ -18,7 +18,7 @@ mod bootstrap;
 mod tests;
 
 pub(crate) use ask::{Ask, Hints};
-pub(crate) use bootstrap::{AGGREGATED, roles as bootstrap_roles};
+pub(crate) use bootstrap::{AGGREGATED, Filled, roles as bootstrap_roles};
 pub(crate) use escalate::{Grant, not_held, quoted};
 pub use gate::Authorization;
 pub(crate) use gate::{Caller, Decision, Gate};

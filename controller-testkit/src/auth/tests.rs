@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::rule::Rule;
 use super::token::Seal;
 use super::user::{account, table};
-use super::{Ask, Grant, Hints, User, aggregate, bootstrap_roles, not_held, wanted};
+use super::{Ask, Grant, Hints, User, not_held, wanted};
 
 fn read(method: &Method, path: &str, hints: Hints) -> Ask {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -241,14 +241,4 @@ fn a_service_account_is_known_by_its_name() {
     for other in ["", "a", "system:serviceaccount:", "system:serviceaccount:a", "system:serviceaccount:a:b:c"] {
         assert_eq!(account(other), None, "{other}");
     }
-}
-
-#[test]
-fn the_first_roles_gather_what_they_should() {
-    let role = |name: &str| {
-        bootstrap_roles().iter().find(|role| role["metadata"]["name"] == name).unwrap_or_else(|| panic!("no {name}"))
-    };
-    let rules = aggregate(role("view"), bootstrap_roles().iter()).expect("it gathers");
-    assert_eq!(rules, role("system:aggregate-to-view")["rules"]);
-    assert_eq!(aggregate(role("cluster-admin"), bootstrap_roles().iter()), None);
 }

@@ -1,20 +1,18 @@
 //! Who sends a request and whether they may, before anybody looks at what it asks for.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::first::{self, Template};
 use super::query::Query;
 use super::read::subject;
 use super::route::decode;
-use super::scope::{key, table};
-use super::{Server, meta, owners};
-use crate::apply::{Manager, Managers, Operation, Writer};
-use crate::auth::{self, Ask, Authorization, Caller, Gate, Grant, Hints, Roles, User};
-use crate::catalog::{Catalog, Resource};
+use super::scope::key;
+use super::{Server, meta};
+use crate::auth::{self, Ask, Authorization, Caller, Filled, Gate, Grant, Hints, Roles, User};
+use crate::catalog::Resource;
 use crate::selector::FieldSelector;
 use crate::status::ApiError;
 
@@ -140,59 +138,7 @@ impl Server {
     /// Puts the roles of a fresh cluster into the store. Those that gather their rules from others are filled if
     /// somebody is at work who would do it.
     pub(crate) fn furnish_roles(&mut self, filled: Filled, now: Timestamp, rng: &mut fastrand::Rng) {
-        self.furnish(templates(&self.catalog, filled), now, rng);
-    }
-}
-
-/// Whether the roles that gather their rules from others have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Filled {
-    Yes,
-    No,
-}
-
-/// The objects of a fresh cluster with all but what differs between clusters, made once for all of them.
-fn templates(catalog: &Catalog, filled: Filled) -> &'static [Template] {
-    static EMPTY: OnceLock<Vec<Template>> = OnceLock::new();
-    static FILLED: OnceLock<Vec<Template>> = OnceLock::new();
-    match filled {
-        Filled::No => EMPTY.get_or_init(|| {
-            let each = auth::bootstrap_roles().iter();
-            each.filter_map(|role| first::template(catalog, role)).collect()
-        }),
-        Filled::Yes => FILLED.get_or_init(|| fill(catalog, templates(catalog, Filled::No).to_vec())),
-    }
-}
-
-/// Fills the gathering roles: some gather from others that gather.
-fn fill(catalog: &Catalog, mut templates: Vec<Template>) -> Vec<Template> {
-    let Some(resource) = catalog.get(GROUP, "v1", "clusterroles") else { return templates };
-    let of_cluster = table(resource);
-    loop {
-        let mut changed = false;
-        for at in 0..templates.len() {
-            let all = templates.iter().filter(|(table, ..)| *table == of_cluster).map(|(.., role)| role);
-            let Some(rules) = auth::aggregate(&templates[at].2, all) else { continue };
-            if templates[at].2.get("rules") == Some(&rules) {
-                continue;
-            }
-            let before = templates[at].2.clone();
-            let role = &mut templates[at].2;
-            meta::members(role).insert("rules".into(), rules);
-            let manager = Manager {
-                name: auth::AGGREGATED.to_owned(),
-                operation: Operation::Apply,
-                api_version: format!("{GROUP}/v1"),
-                subresource: String::new(),
-            };
-            let reset = Value::Object(serde_json::Map::new());
-            let writer = Writer { manager, time: String::new(), reset };
-            owners::after_update(resource, &before, role, Managers::of(&before), &writer).put(role);
-            changed = true;
-        }
-        if !changed {
-            return templates;
-        }
+        self.furnish(auth::bootstrap_roles(filled), now, rng);
     }
 }
 

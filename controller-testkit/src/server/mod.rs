@@ -55,7 +55,6 @@ use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
-pub(crate) use access::Filled;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;
 pub use restore::RestoreError;

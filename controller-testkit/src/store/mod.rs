@@ -22,7 +22,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(crate) use object::{Change, Object, frame, write_object};
-pub(crate) use stencil::Stencil;
+pub(crate) use stencil::{Moment, Stencil};
 
 /// One entry of the log.
 #[derive(Debug)]
@@ -211,6 +211,24 @@ impl Store {
         self.keep_warm(object.size(), tree);
         self.record(Event { rv, table, key, change, object: object.clone(), previous });
         object
+    }
+
+    /// Creates an object whose JSON is told as the store itself writes it, once its resourceVersion is known; false if it
+    /// is there already, or is no object.
+    pub(crate) fn plant(
+        &mut self,
+        table: &str,
+        key: &str,
+        written_under: u64,
+        json: impl FnOnce(u64) -> String,
+    ) -> bool {
+        let rv = self.rv + 1;
+        let (table, key) = self.names(table, key);
+        if self.get(&table, &key).is_some() {
+            return false;
+        }
+        let object = Object::read(&json(rv), rv, Change::Added, written_under);
+        object.and_then(|object| self.commit(Change::Added, table, key, Arc::new(object))).is_some()
     }
 
     /// Removes an object, given its last state: the stored one, or what the write that removes the last finalizer left.

@@ -9,8 +9,10 @@ use std::io;
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// An object as it was at one resourceVersion.
@@ -60,6 +62,48 @@ struct Span {
 
 const TAIL: &str = "}\n";
 
+/// What [`Facts`] are about, in an object's JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outline<'a> {
+    #[serde(borrow)]
+    api_version: &'a RawValue,
+    metadata: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
+    uid: Option<&'a RawValue>,
+    owner_references: Option<IgnoredAny>,
+    finalizers: Option<IgnoredAny>,
+    deletion_timestamp: Option<IgnoredAny>,
+}
+
+impl Facts {
+    /// Of an object whose JSON begins at that place of its line.
+    fn read(json: &str, at: usize) -> Option<Self> {
+        let outline: Outline<'_> = serde_json::from_str(json).ok()?;
+        let metadata: Metadata<'_> = serde_json::from_str(outline.metadata.get()).ok()?;
+        let span = |part: &RawValue| {
+            let from = u32::try_from(part.get().as_ptr().addr() - json.as_ptr().addr() + at).unwrap_or(u32::MAX);
+            Span { from, to: from + part.get().len() as u32 }
+        };
+        let api_version = span(outline.api_version);
+        Some(Facts {
+            item: api_version.to + 1,
+            api_version,
+            metadata: span(outline.metadata),
+            labels: metadata.labels.map(span).unwrap_or_default(),
+            uid: metadata.uid.map(span).unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            bound: metadata.owner_references.is_some() || metadata.finalizers.is_some(),
+        })
+    }
+}
+
 impl Change {
     fn head(self) -> &'static str {
         match self {
@@ -107,6 +151,13 @@ impl Object {
         let kept = if faithful { OnceLock::new() } else { OnceLock::from(tree.clone()) };
         let (line, warm) = (Bytes::copy_from_slice(desk), Arc::downgrade(&tree));
         (Self { rv, written_under, line, change, facts, warm, kept }, tree)
+    }
+
+    /// An object whose JSON is there already, with its members in the order in which they are written here.
+    pub(super) fn read(json: &str, rv: u64, change: Change, written_under: u64) -> Option<Self> {
+        let facts = Facts::read(json, change.head().len())?;
+        let line = frame(change, json.as_bytes());
+        Some(Self { rv, written_under, line, change, facts, warm: Weak::new(), kept: OnceLock::new() })
     }
 
     /// The same object over the same bytes, and its tree anew.

@@ -1,8 +1,8 @@
 //! A store's history as a stencil: drawn once, and copied with other uids and another time.
 //!
-//! What every fresh cluster is given takes requests by the dozen to make, and is the same each time but for uids and
-//! times, which are texts of fixed lengths. So one cluster is made that way, the places of those texts are noted, and
-//! every other is a copy of its bytes with the places filled in.
+//! What every fresh cluster is given takes some hundred steps to make, and is the same each time but for uids and times,
+//! which are texts of fixed lengths. So one cluster is made that way, the places of those texts are noted, and every
+//! other is a copy of its bytes with the places filled in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,22 +34,32 @@ struct Drawn {
 enum Hole {
     /// The uid that was drawn so many uids after the first.
     Uid(usize),
+    Date,
     Seconds,
     Micros,
 }
 
-/// A moment as objects carry it, in whole seconds and in millionths.
-struct Moment {
-    seconds: String,
-    micros: String,
+/// A moment as objects carry it: the day, whole seconds, and millionths.
+pub(crate) struct Moment {
+    pub(crate) date: String,
+    pub(crate) seconds: String,
+    pub(crate) micros: String,
 }
 
 impl Moment {
-    fn of(at: Timestamp) -> Self {
+    pub(crate) fn of(at: Timestamp) -> Self {
         let text = |format: &str| at.strftime(format).to_string();
-        Self { seconds: text("%Y-%m-%dT%H:%M:%SZ"), micros: text("%Y-%m-%dT%H:%M:%S.%6fZ") }
+        Self { date: text("%Y-%m-%d"), seconds: text("%Y-%m-%dT%H:%M:%SZ"), micros: text("%Y-%m-%dT%H:%M:%S.%6fZ") }
+    }
+
+    fn has_length_of(&self, other: &Self) -> bool {
+        let lengths = |moment: &Self| [moment.date.len(), moment.seconds.len(), moment.micros.len()];
+        lengths(self) == lengths(other)
     }
 }
+
+/// How long a uid is.
+const UID: usize = 36;
 
 impl Stencil {
     /// The history of a store that has forgotten nothing, in which everything happened at one moment, and in which that
@@ -63,14 +73,21 @@ impl Stencil {
             uids.entry(uid).or_insert(next);
             let mut holes = Vec::new();
             let line = String::from_utf8_lossy(event.object.line());
-            for (text, hole) in [(&moment.seconds, Hole::Seconds), (&moment.micros, Hole::Micros)] {
-                holes.extend(line.match_indices(text).map(|(place, _)| (place, hole)));
-            }
-            // Of uids there are too many to look for each. They stand in quotes, which in a field's name are escaped.
+            // What differs stands in quotes, which in a field's name are escaped.
             let mut from = 0;
-            for text in line.split('"') {
-                holes.extend(uids.get(text.trim_end_matches('\\')).map(|number| (from, Hole::Uid(*number))));
-                from += text.len() + 1;
+            for part in line.split('"') {
+                let text = part.trim_end_matches('\\');
+                holes.extend(match text {
+                    _ if text == moment.date => Some((from, Hole::Date)),
+                    _ if text == moment.seconds => Some((from, Hole::Seconds)),
+                    _ if text == moment.micros => Some((from, Hole::Micros)),
+                    // A uid may have something before it.
+                    _ => text.len().checked_sub(UID).and_then(|at| {
+                        let number = uids.get(text.get(at..)?)?;
+                        Some((from + at, Hole::Uid(*number)))
+                    }),
+                });
+                from += part.len() + 1;
             }
             let Event { table, key, change, object, .. } = &**event;
             Drawn { table: table.clone(), key: key.clone(), change: *change, object: object.clone(), holes }
@@ -83,7 +100,7 @@ impl Stencil {
     /// time does not fit.
     pub(crate) fn copy(&self, mut uid: impl FnMut() -> String, at: Timestamp) -> Option<Store> {
         let (moment, usual) = (Moment::of(at), Moment::of(Timestamp::UNIX_EPOCH));
-        if moment.seconds.len() != usual.seconds.len() || moment.micros.len() != usual.micros.len() {
+        if !moment.has_length_of(&usual) {
             return None;
         }
         let uids: Vec<String> = (0..self.uids).map(|_| uid()).collect();
@@ -93,6 +110,7 @@ impl Stencil {
             for (place, hole) in holes {
                 let text = match hole {
                     Hole::Uid(number) => &uids[*number],
+                    Hole::Date => &moment.date,
                     Hole::Seconds => &moment.seconds,
                     Hole::Micros => &moment.micros,
                 };

@@ -1,4 +1,4 @@
-//! A fresh cluster: made once by the requests that make it, then copied.
+//! A fresh cluster: made once, then copied.
 
 use std::sync::OnceLock;
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::Reach;
 use super::furniture;
 use super::hand::Hand;
-use crate::auth::Authorization;
-use crate::server::{Filled, Server, new_uid};
+use crate::auth::{Authorization, Filled};
+use crate::server::{Server, new_uid};
 use crate::store::{Stencil, Store};
 
 /// When the cluster that is copied was made: a moment that stands nowhere else.
@@ -24,18 +24,12 @@ pub(super) fn furnish(server: &mut Server, reach: Reach, now: Timestamp, rng: &m
             return server.take(store);
         }
     }
-    by_requests(server, reach, authorization, now, rng);
+    make(server, reach, authorization, now, rng);
 }
 
-fn by_requests(
-    server: &mut Server,
-    reach: Reach,
-    authorization: Authorization,
-    now: Timestamp,
-    rng: &mut fastrand::Rng,
-) {
+fn make(server: &mut Server, reach: Reach, authorization: Authorization, now: Timestamp, rng: &mut fastrand::Rng) {
+    server.furnish_first(now, rng);
     furniture::furnish(&mut Hand::new(server, now, rng), reach);
-    server.furnish_classes(now, rng);
     if authorization == Authorization::Rbac {
         let filled = if reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
         server.furnish_roles(filled, now, rng);
@@ -48,7 +42,7 @@ fn stencil(reach: Reach, authorization: Authorization) -> &'static Stencil {
     DRAWN[reach as usize][of_roles].get_or_init(|| {
         let made = Timestamp::from_microsecond(MADE).unwrap_or_default();
         let mut server = Server::over(Store::new());
-        by_requests(&mut server, reach, authorization, made, &mut fastrand::Rng::with_seed(0));
+        make(&mut server, reach, authorization, made, &mut fastrand::Rng::with_seed(0));
         Stencil::of(server.store(), made)
     })
 }
@@ -70,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_what_requests_would_have_made() {
+    fn a_copy_is_what_is_made_anew() {
         let now: Timestamp = "2026-07-08T09:10:11.121314Z".parse().expect("a moment");
         for reach in [Reach::Server, Reach::Housekeeping, Reach::Workloads] {
             for authorization in [Authorization::Rbac, Authorization::AlwaysAllow] {
@@ -79,7 +73,7 @@ mod tests {
                 copied.gate().authorization = authorization;
                 made.gate().authorization = authorization;
                 furnish(&mut copied, reach, now, &mut one);
-                by_requests(&mut made, reach, authorization, now, &mut other);
+                make(&mut made, reach, authorization, now, &mut other);
                 assert_eq!(told(&copied), told(&made), "{reach:?} {authorization:?}");
                 assert_eq!(one, other, "as much was left to chance");
                 assert_eq!(copied.current_rv(), made.current_rv());
@@ -88,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_does_not_fit_is_met_by_requests() {
+    fn a_time_that_does_not_fit_is_met_make() {
         let mut server = Server::new();
         furnish(&mut server, Reach::Server, Timestamp::MIN, &mut fastrand::Rng::with_seed(7));
         let early = server.store().get("/namespaces", "default").expect("it is furnished").value();

@@ -12,32 +12,11 @@ pub(super) const NODE: &str = "node-1";
 /// The namespaces of every cluster.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
-/// Puts into an empty cluster what the API server and the cluster's own controllers put there.
+/// Puts into a cluster that the API server has furnished what the cluster's own controllers put there.
 pub(super) fn furnish(hand: &mut Hand<'_>, reach: Reach) {
-    for name in NAMESPACES {
-        hand.create(&kind::NAMESPACES, "", &json!({"metadata": {"name": name}}));
-        if reach >= Reach::Housekeeping {
-            furnish_namespace(name, hand);
-        }
+    if reach >= Reach::Housekeeping {
+        NAMESPACES.iter().for_each(|name| furnish_namespace(name, hand));
     }
-    let labels = json!({"component": "apiserver", "provider": "kubernetes"});
-    hand.create(
-        &kind::SERVICES,
-        "default",
-        &json!({
-            "metadata": {"name": "kubernetes", "labels": labels},
-            "spec": {
-                "type": "ClusterIP",
-                "clusterIP": "10.96.0.1",
-                "clusterIPs": ["10.96.0.1"],
-                "ipFamilies": ["IPv4"],
-                "ipFamilyPolicy": "SingleStack",
-                "internalTrafficPolicy": "Cluster",
-                "sessionAffinity": "None",
-                "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}],
-            },
-        }),
-    );
     if reach >= Reach::Workloads {
         node(hand);
     }

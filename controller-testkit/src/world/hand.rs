@@ -45,7 +45,6 @@ pub(super) mod kind {
         NAMESPACES: "" "v1" "namespaces" "v1" "Namespace";
         NODES: "" "v1" "nodes" "v1" "Node";
         PODS: "" "v1" "pods" "v1" "Pod";
-        SERVICES: "" "v1" "services" "v1" "Service";
         CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
         EVENTS: "" "v1" "events" "v1" "Event";
@@ -91,11 +90,8 @@ fn path(group: &str, version: &str, namespace: &str, plural: &str) -> String {
     if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") }
 }
 
-/// Whose work a write is: the kubelet's is on pods and nodes, and a server makes its own namespaces and service.
+/// Whose work a write is: the kubelet's is on pods and nodes.
 fn program(path: &str) -> &'static str {
-    if matches!(path, "/api/v1/namespaces" | "/api/v1/namespaces/default/services") {
-        return "kube-apiserver";
-    }
     let of_the_node =
         path.contains("/nodes") || path.contains("/leases") || path.ends_with("/status") && path.contains("/pods/");
     if path.contains("/clusterroles/") {

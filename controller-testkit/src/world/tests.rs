@@ -72,7 +72,7 @@ async fn a_fresh_cluster_is_furnished() {
     let service = hand.get("/api/v1/namespaces/default/services/kubernetes").await;
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
     assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
-    assert_eq!(hand.names("/apis/coordination.k8s.io/v1/leases").await, ["node-1"]);
+    assert_eq!(hand.names("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases").await, ["node-1"]);
     let mut critical = pod("critical");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
     hand.create("/api/v1/namespaces/kube-system/pods", critical).await;
@@ -83,6 +83,32 @@ async fn a_fresh_cluster_is_furnished() {
     let bare = Hand(Cluster::builder().world(World::none()).build().client());
     assert_eq!(bare.names("/api/v1/nodes").await, [""; 0]);
     assert_eq!(bare.names("/api/v1/services").await, ["kubernetes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bare_server_tells_of_itself() {
+    let hand = Hand(Cluster::builder().world(World::none()).build().client());
+    let mut served: Vec<String> = vec!["v1.".to_owned()];
+    for group in hand.get("/apis").await["groups"].as_array().expect("a list of groups") {
+        // Who keeps the list does not stand in it.
+        let versions = group["versions"].as_array().filter(|_| group["name"] != "apiregistration.k8s.io");
+        let name = |version: &Value| Some(format!("{}.{}", version["version"].as_str()?, group["name"].as_str()?));
+        served.extend(versions.into_iter().flatten().filter_map(name));
+    }
+    served.sort();
+    assert_eq!(hand.names("/apis/apiregistration.k8s.io/v1/apiservices").await, served);
+    let default = "/api/v1/namespaces/default";
+    let address = hand.get(&format!("{default}/services/kubernetes")).await["spec"]["clusterIP"].clone();
+    assert_eq!(hand.names("/apis/networking.k8s.io/v1/ipaddresses").await, [address.as_str().expect("an address")]);
+    assert_eq!(hand.names("/apis/networking.k8s.io/v1/servicecidrs").await, ["kubernetes"]);
+    let endpoints =
+        hand.get(&format!("{default}/endpoints/kubernetes")).await["subsets"][0]["addresses"][0]["ip"].clone();
+    let slice = hand.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes").await;
+    assert_eq!(slice["endpoints"][0]["addresses"], json!([endpoints]));
+    let lease = hand.get("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases").await["items"][0].clone();
+    let held = format!("{}_", lease["metadata"]["name"].as_str().expect("a name"));
+    assert!(lease["spec"]["holderIdentity"].as_str().expect("a holder").starts_with(&held), "{lease}");
+    assert_eq!(lease["metadata"]["labels"]["apiserver.kubernetes.io/identity"], "kube-apiserver");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,8 +7,8 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::{Got, Rig, text};
-use crate::auth::{Authorization, Caller, Gate, User};
-use crate::server::{Answer, Filled};
+use crate::auth::{Authorization, Caller, Filled, Gate, User};
+use crate::server::Answer;
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 const REVIEWS: &str = "/apis/authorization.k8s.io/v1";
