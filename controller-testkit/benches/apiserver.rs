@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use controller_testkit::{Cluster, World};
@@ -85,19 +86,38 @@ fn rate(count: usize, took: Duration) -> usize {
     (count as f64 / took.as_secs_f64()) as usize
 }
 
-async fn starts(figures: &mut Vec<Figure>) {
-    const STARTS: u32 = 200;
-    const GOAL: Duration = Duration::from_millis(5);
-    let start = async || {
-        let cluster = Cluster::new();
-        send(&cluster.client(), "GET", "/api/v1/namespaces/default", "application/json", &Value::Null).await;
-        // Its controllers look around once.
-        tokio::task::yield_now().await;
-    };
-    let shown = |took: Duration| format!("{:.1} ms", took.as_secs_f64() * 1e3);
+async fn start() {
+    let cluster = Cluster::new();
+    send(&cluster.client(), "GET", "/api/v1/namespaces/default", "application/json", &Value::Null).await;
+    // Its controllers look around once.
+    tokio::task::yield_now().await;
+}
+
+/// What a process is asked to do whose first start is measured.
+const FIRST: &str = "first-start";
+
+/// The first start of this process, by the clock, in microseconds.
+async fn first_start() {
     let began = Instant::now();
     start().await;
-    let first = began.elapsed();
+    println!("{}", began.elapsed().as_micros());
+}
+
+async fn starts(figures: &mut Vec<Figure>) {
+    const STARTS: u32 = 200;
+    const PROCESSES: usize = 21;
+    const GOAL: Duration = Duration::from_millis(5);
+    let shown = |took: Duration| format!("{:.1} ms", took.as_secs_f64() * 1e3);
+    let own = std::env::current_exe().expect("Linux tells it");
+    let mut firsts: Vec<u64> = (0..PROCESSES)
+        .map(|_| {
+            let told = Command::new(&own).arg(FIRST).output().expect("it starts again").stdout;
+            String::from_utf8_lossy(&told).trim().parse().expect("microseconds")
+        })
+        .collect();
+    firsts.sort_unstable();
+    let first = Duration::from_micros(firsts[PROCESSES / 2]);
+    start().await;
     let began = worked();
     for _ in 0..STARTS {
         start().await;
@@ -230,6 +250,9 @@ fn main() {
     let mut figures = Vec::new();
     let wants = |part: &str| words.iter().all(|word| word.starts_with('-') || word == part);
     runtime.block_on(async {
+        if words.iter().any(|word| word == FIRST) {
+            return first_start().await;
+        }
         if wants("starts") {
             starts(&mut figures).await;
         }
@@ -247,6 +270,9 @@ fn main() {
             log(&mut figures).await;
         }
     });
+    if figures.is_empty() {
+        return;
+    }
     let table = table(&figures);
     print!("{table}");
     if words.iter().any(|word| word == "--write-docs") {

@@ -20,9 +20,10 @@ pub(crate) enum Filled {
 
 /// The lines of the objects: table, key, and the object with its marks.
 pub(crate) fn roles(filled: Filled) -> impl Iterator<Item = &'static str> {
+    let lines = GATHERED.lines().filter(|_| filled == Filled::Yes);
+    let full: Vec<(&str, &str)> = lines.filter_map(|line| Some((line.split_once('{')?.0, line))).collect();
     ROLES.lines().map(move |line| {
-        let place = line.find('{').unwrap_or_default();
-        let full = (filled == Filled::Yes).then(|| GATHERED.lines().find(|full| full.starts_with(&line[..place])));
-        full.flatten().unwrap_or(line)
+        let full = full.iter().find(|(place, _)| line.starts_with(place));
+        full.map_or(line, |(_, full)| *full)
     })
 }

@@ -13,7 +13,7 @@ type Object = Map<String, Value>;
 pub(crate) fn default(ty: &Type, object: &mut Value) {
     let Value::Object(fields) = object else { return };
     before(&ty.name, fields);
-    for field in ty.fields() {
+    for field in &ty.fields {
         match fields.get_mut(field.name) {
             Some(value) if !value.is_null() => inner(&field.form, value),
             _ => {

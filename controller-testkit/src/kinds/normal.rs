@@ -67,7 +67,7 @@ pub(crate) fn stored(ty: &Type, object: &mut Value) {
         return;
     }
     let Value::Object(fields) = object else { return };
-    for field in ty.fields() {
+    for field in &ty.fields {
         match fields.get_mut(field.name) {
             Some(value) if value.as_array().is_some_and(Vec::is_empty) => *value = Value::Null,
             Some(value) => stored_inner(&field.form, value),
@@ -91,7 +91,7 @@ fn stored_inner(form: &Form, value: &mut Value) {
 
 /// Drops the empty fields that Go omits and adds those that it always writes, one level deep.
 pub(crate) fn complete(ty: &Type, fields: &mut Map<String, Value>) {
-    for field in ty.fields() {
+    for field in &ty.fields {
         match fields.get(field.name) {
             Some(value) if field.is_omitted(value) => {
                 fields.remove(field.name);

@@ -7,7 +7,7 @@ use super::{Form, Type};
 
 /// What is wrong with the first value that does not fit. Forms with a text of their own are left to the decoder.
 pub(crate) fn misfit(ty: &Type, object: &Value) -> Option<String> {
-    ty.fields().iter().find_map(|field| of_form(&field.form, object.get(field.name)?))
+    ty.fields.iter().find_map(|field| of_form(&field.form, object.get(field.name)?))
 }
 
 fn of_form(form: &Form, value: &Value) -> Option<String> {

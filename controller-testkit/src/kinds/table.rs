@@ -8,10 +8,11 @@
 //!   others but in protobuf within a message of their own. NUMBER is protobuf's, 0 where there is none. FLAGS: `p` a
 //!   pointer, `o` omitempty, `z` omitzero, `r` required.
 //!
-//! A process meets few of the types, and a cluster is to be there at once: what the types are called is read with the
-//! first question, the fields of each when somebody asks for them.
+//! A process meets few of the types, and a cluster is to be there at once: where the types stand is read with the first
+//! question, each of them when somebody asks for it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::catalog::split_api_version;
@@ -22,7 +23,7 @@ pub(crate) const RESOURCES: &str = include_str!("resources.txt");
 const TYPES: &str = include_str!("types.txt");
 
 /// A Go struct of the Kubernetes API.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Type {
     /// The name in OpenAPI documents, such as `io.k8s.api.core.v1.Pod`.
     pub(crate) name: String,
@@ -30,18 +31,10 @@ pub(crate) struct Type {
     pub(crate) kinds: Vec<(&'static str, &'static str, &'static str)>,
     /// Server-side apply replaces it as a whole.
     pub(crate) atomic: bool,
-    /// Its package, in which the names in its lines are looked for first, and its name there.
-    place: (&'static str, &'static str),
-    /// The lines of its fields.
-    lines: &'static str,
-    body: OnceLock<Body>,
-}
-
-/// What the lines of a type say.
-#[derive(Debug, Default)]
-struct Body {
-    fields: Vec<Field>,
-    wire: BTreeMap<u32, Wire>,
+    /// Every field by its place in JSON: those of embedded structs too.
+    pub(crate) fields: Vec<Field>,
+    /// What stands behind a field number in a protobuf message.
+    pub(crate) wire: BTreeMap<u32, Wire>,
     by_name: BTreeMap<&'static str, usize>,
 }
 
@@ -126,46 +119,29 @@ pub(crate) struct TypeId(usize);
 impl TypeId {
     /// The type itself.
     pub(crate) fn get(self) -> &'static Type {
-        &types()[self.0]
-    }
-}
-
-impl PartialEq for Type {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        let place = &table().types[self.0];
+        place.read.get_or_init(|| Box::new(Type::read(place)))
     }
 }
 
 impl Type {
-    /// Every field by its place in JSON: those of embedded structs too.
-    pub(crate) fn fields(&self) -> &[Field] {
-        &self.body().fields
-    }
-
     /// The field of that JSON name.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        let Body { fields, by_name, .. } = self.body();
-        by_name.get(name).and_then(|at| fields.get(*at))
-    }
-
-    /// What stands behind a field number in a protobuf message.
-    pub(crate) fn wire(&self, number: u32) -> Option<&Wire> {
-        self.body().wire.get(&number)
-    }
-
-    fn body(&self) -> &Body {
-        self.body.get_or_init(|| Body::read(self))
+        self.by_name.get(name).and_then(|at| self.fields.get(*at))
     }
 }
 
 /// Every type, in the order of the table.
-pub(crate) fn types() -> &'static [Type] {
-    &table().types
+#[cfg(test)]
+pub(crate) fn types() -> impl Iterator<Item = &'static Type> {
+    (0..table().types.len()).map(|at| TypeId(at).get())
 }
 
 /// The type of that OpenAPI name.
 pub(crate) fn named(name: &str) -> Option<&'static Type> {
-    table().by_name.get(name).map(|id| id.get())
+    let (prefix, name) = name.rsplit_once('.')?;
+    let package = table().packages.iter().find(|package| package.prefix == prefix)?;
+    table().find(package, name).map(TypeId::get)
 }
 
 /// The type of a built-in kind.
@@ -175,16 +151,36 @@ pub(crate) fn of_kind(group: &str, version: &str, kind: &str) -> Option<&'static
 
 /// JSONSchemaProps, which the forms of its "or" types lead back to.
 pub(crate) fn schema_props() -> TypeId {
-    table().schema_props
+    table().at("apiextensions/v1", "JSONSchemaProps").unwrap_or(TypeId(0))
+}
+
+/// What is read at once: where the types stand.
+#[derive(Debug)]
+struct Table {
+    types: Vec<Place>,
+    packages: Vec<Package>,
+    by_kind: BTreeMap<(&'static str, &'static str, &'static str), TypeId>,
 }
 
 #[derive(Debug)]
-struct Table {
-    types: Vec<Type>,
-    by_place: BTreeMap<(&'static str, &'static str), TypeId>,
-    by_name: BTreeMap<String, TypeId>,
-    by_kind: BTreeMap<(&'static str, &'static str, &'static str), TypeId>,
-    schema_props: TypeId,
+struct Package {
+    name: &'static str,
+    /// Of the names of its types in OpenAPI documents.
+    prefix: &'static str,
+    /// Where its types stand, which are in the order of their names.
+    types: Range<usize>,
+}
+
+/// Where a type stands.
+#[derive(Debug)]
+struct Place {
+    package: usize,
+    name: &'static str,
+    /// The kinds whose objects it is, and more.
+    facts: &'static str,
+    /// Its own lines and those of whatever comes after it.
+    lines: &'static str,
+    read: OnceLock<Box<Type>>,
 }
 
 fn table() -> &'static Table {
@@ -194,54 +190,66 @@ fn table() -> &'static Table {
 
 impl Table {
     fn read() -> Self {
-        let mut types: Vec<Type> = Vec::new();
-        let (mut package, mut prefix) = ("", "");
-        for (index, part) in TYPES.split("\ntype ").enumerate() {
-            // Before the first type there are only words about the file and the first package.
-            if index > 0 {
-                let (line, lines) = part.split_once('\n').unwrap_or((part, ""));
-                let (name, kinds) = line.split_once(' ').unwrap_or((line, ""));
-                types.push(Type {
-                    name: format!("{prefix}.{name}"),
-                    kinds: kinds.split(' ').filter_map(parse_kind).collect(),
-                    atomic: kinds.split(' ').any(|word| word == "atomic"),
-                    place: (package, name),
-                    lines,
-                    body: OnceLock::new(),
-                });
-            }
-            if let Some((_, line)) = part.rsplit_once("\npackage ") {
-                (package, prefix) = line.split_once(' ').unwrap_or_default();
+        let mut table = Self { types: Vec::with_capacity(1024), packages: Vec::new(), by_kind: BTreeMap::new() };
+        let mut rest = TYPES;
+        while let Some((line, lines)) = rest.split_once('\n') {
+            rest = lines;
+            if let Some(line) = line.strip_prefix("type ") {
+                let (name, facts) = line.split_once(' ').unwrap_or((line, ""));
+                let id = TypeId(table.types.len());
+                table.by_kind.extend(kinds(facts).map(|kind| (kind, id)));
+                let package = table.packages.len() - 1;
+                table.types.push(Place { package, name, facts, lines, read: OnceLock::new() });
+                table.packages[package].types.end = table.types.len();
+            } else if let Some(line) = line.strip_prefix("package ") {
+                let (name, prefix) = line.split_once(' ').unwrap_or((line, ""));
+                table.packages.push(Package { name, prefix, types: table.types.len()..table.types.len() });
             }
         }
-        let ids = || types.iter().enumerate().map(|(at, ty)| (ty, TypeId(at)));
-        let by_place: BTreeMap<_, _> = ids().map(|(ty, id)| (ty.place, id)).collect();
-        let by_name = ids().map(|(ty, id)| (ty.name.clone(), id)).collect();
-        let by_kind = ids().flat_map(|(ty, id)| ty.kinds.iter().map(move |kind| (*kind, id))).collect();
-        let schema_props = by_place.get(&("apiextensions/v1", "JSONSchemaProps")).copied();
-        Self { by_place, by_name, by_kind, schema_props: schema_props.unwrap_or(TypeId(0)), types }
+        table
+    }
+
+    fn at(&self, package: &str, name: &str) -> Option<TypeId> {
+        self.find(self.packages.iter().find(|found| found.name == package)?, name)
+    }
+
+    fn find(&self, package: &Package, name: &str) -> Option<TypeId> {
+        let types = self.types.get(package.types.clone())?;
+        types.binary_search_by(|place| place.name.cmp(name)).ok().map(|at| TypeId(package.types.start + at))
     }
 }
 
-impl Body {
-    fn read(ty: &Type) -> Self {
-        let mut body = Body::default();
-        let lines = ty.lines.lines().filter_map(|line| line.strip_prefix(' '));
-        for (number, field) in lines.filter_map(|line| parse_field(ty.place.0, line)) {
+fn kinds(facts: &'static str) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    facts.split(' ').filter_map(parse_kind)
+}
+
+impl Type {
+    fn read(place: &Place) -> Self {
+        let package = &table().packages[place.package];
+        let mut ty = Type {
+            name: format!("{}.{}", package.prefix, place.name),
+            kinds: kinds(place.facts).collect(),
+            atomic: place.facts.split(' ').any(|fact| fact == "atomic"),
+            fields: Vec::new(),
+            wire: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
+        let lines = place.lines.lines().map_while(|line| line.strip_prefix(' '));
+        for (number, field) in lines.filter_map(|line| parse_field(package.name, line)) {
             match field.form {
                 Form::Struct(inner) if field.name == "~" => {
-                    body.fields.extend_from_slice(inner.get().fields());
-                    body.wire.insert(number, Wire::Embedded(inner));
+                    ty.fields.extend_from_slice(&inner.get().fields);
+                    ty.wire.insert(number, Wire::Embedded(inner));
                 }
                 _ => {
-                    body.wire.insert(number, Wire::Field(body.fields.len()));
-                    body.fields.push(field);
+                    ty.wire.insert(number, Wire::Field(ty.fields.len()));
+                    ty.fields.push(field);
                 }
             }
         }
-        body.wire.remove(&0);
-        body.by_name = body.fields.iter().enumerate().map(|(at, field)| (field.name, at)).collect();
-        body
+        ty.wire.remove(&0);
+        ty.by_name = ty.fields.iter().enumerate().map(|(at, field)| (field.name, at)).collect();
+        ty
     }
 }
 
@@ -324,8 +332,8 @@ fn parse_form(package: &str, text: &str) -> Option<Form> {
         "schemaorarray" => Form::SchemaOrArray,
         "schemaorstrings" => Form::SchemaOrStrings,
         name => {
-            let place = name.rsplit_once('.').unwrap_or((package, name));
-            Form::Struct(*table().by_place.get(&place)?)
+            let (package, name) = name.rsplit_once('.').unwrap_or((package, name));
+            Form::Struct(table().at(package, name)?)
         }
     })
 }

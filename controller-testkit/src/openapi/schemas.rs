@@ -77,7 +77,7 @@ impl Schemas {
     fn object(&mut self, ty: &Type) -> Value {
         let mut properties = Map::new();
         let mut required = Vec::new();
-        for field in ty.fields() {
+        for field in &ty.fields {
             properties.insert(field.name.to_owned(), self.field(field));
             if field.required {
                 required.push(field.name);

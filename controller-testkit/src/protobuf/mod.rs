@@ -142,12 +142,12 @@ impl Decoder {
         }
         let mut reader = Reader::new(bytes);
         while let Some((number, scalar)) = reader.field()? {
-            match ty.wire(number) {
+            match ty.wire.get(&number) {
                 Some(kinds::Wire::Embedded(inner)) => {
                     self.fields(inner.get(), value::bytes(scalar)?, fields)?;
                 }
                 Some(kinds::Wire::Field(at)) => {
-                    if let Some(field) = ty.fields().get(*at) {
+                    if let Some(field) = ty.fields.get(*at) {
                         self.add(field, scalar, fields)?;
                     }
                 }

@@ -11,7 +11,7 @@ use super::read::subject;
 use super::route::decode;
 use super::scope::key;
 use super::{Server, meta};
-use crate::auth::{self, Ask, Authorization, Caller, Filled, Gate, Grant, Hints, Roles, User};
+use crate::auth::{self, Ask, Authorization, Caller, Gate, Grant, Hints, Roles, User};
 use crate::catalog::Resource;
 use crate::selector::FieldSelector;
 use crate::status::ApiError;
@@ -133,12 +133,6 @@ impl Server {
             why.push_str(&format!("; resolution errors: [{faults}]"));
         }
         Err(ApiError::forbidden(subject(resource), meta::name(new), &why))
-    }
-
-    /// Puts the roles of a fresh cluster into the store. Those that gather their rules from others are filled if
-    /// somebody is at work who would do it.
-    pub(crate) fn furnish_roles(&mut self, filled: Filled, now: Timestamp, rng: &mut fastrand::Rng) {
-        self.furnish(auth::bootstrap_roles(filled), now, rng);
     }
 }
 

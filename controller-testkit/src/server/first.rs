@@ -8,10 +8,8 @@
 //! Its own addresses and name are replaced by those of the one node, and before each object stand its table and its key.
 //!
 //! The objects are written as the store writes them, so that nobody need take them apart: a cluster is to be there at
-//! once. What differs between clusters is marked: `$rv`, `$uid`, and `$date`, `$time` and `$micros` for the moment.
-//! A test holds the lines to this form, and `UPDATE_EXPECT=1` brings them into it.
-
-use std::fmt::Write;
+//! once. What differs between clusters is marked: `$rv`, `$uid`, `$date`, `$time` and `$micros` for the moment, and `$owner`
+//! for the uid of the object before. A test holds the lines to this form, and `UPDATE_EXPECT=1` brings them into it.
 
 use jiff::Timestamp;
 
@@ -21,48 +19,50 @@ use crate::store::Moment;
 static OBJECTS: &str = include_str!("first.txt");
 
 /// The lines of the objects that every cluster has.
-pub(super) fn objects() -> impl Iterator<Item = &'static str> {
+pub(crate) fn objects() -> impl Iterator<Item = &'static str> {
     OBJECTS.lines()
 }
 
 impl Server {
-    /// Puts what every cluster has into the store.
-    pub(crate) fn furnish_first(&mut self, now: Timestamp, rng: &mut fastrand::Rng) {
-        self.furnish(objects(), now, rng);
-    }
-
-    /// What is there is from an older life, and its owner's: it stays.
-    pub(super) fn furnish<'a>(
+    /// Puts what is missing of these objects into the store. What is there is from an older life, and its owner's: it stays.
+    pub(crate) fn furnish<'a>(
         &mut self,
         lines: impl Iterator<Item = &'a str>,
         now: Timestamp,
         rng: &mut fastrand::Rng,
     ) {
-        let (generation, moment) = (self.catalog.generation(), Moment::of(now));
+        let (generation, moment, mut desk) = (self.catalog.generation(), Moment::of(now), String::new());
+        let mut uid = String::new();
         for line in lines {
             let mut parts = line.splitn(3, ' ');
             let (Some(table), Some(key), Some(object)) = (parts.next(), parts.next(), parts.next()) else { continue };
-            self.store.plant(table, key, generation, |rv| fill(object, rv, &meta::uid(rng), &moment));
+            if let Some(known) = self.store.get(table, key) {
+                uid = known.uid().into_owned();
+                continue;
+            }
+            let owner = std::mem::replace(&mut uid, meta::uid(rng));
+            self.store.plant(table, key, generation, &mut desk, |text, rv| {
+                let rv = rv.to_string();
+                fill(text, object, |mark| match mark {
+                    "uid" => &uid,
+                    "owner" => &owner,
+                    "date" => &moment.date,
+                    "time" => &moment.seconds,
+                    "micros" => &moment.micros,
+                    _ => &rv,
+                });
+            });
         }
     }
 }
 
-/// An object in place of its marks.
-fn fill(object: &str, rv: u64, uid: &str, moment: &Moment) -> String {
+/// Writes an object with something in place of each mark.
+fn fill<'a>(text: &mut String, object: &str, with: impl Fn(&str) -> &'a String) {
     let mut parts = object.split('$');
-    let mut text = String::with_capacity(object.len() + object.len() / 4);
     text.push_str(parts.next().unwrap_or_default());
     for part in parts {
         let (mark, rest) = part.split_at(part.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(part.len()));
-        match mark {
-            "uid" => text.push_str(uid),
-            "date" => text.push_str(&moment.date),
-            "time" => text.push_str(&moment.seconds),
-            "micros" => text.push_str(&moment.micros),
-            // Writing into memory cannot fail.
-            _ => drop(write!(text, "{rv}")),
-        }
+        text.push_str(with(mark));
         text.push_str(rest);
     }
-    text
 }

@@ -55,6 +55,7 @@ use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use first::objects as first_objects;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;
 pub use restore::RestoreError;

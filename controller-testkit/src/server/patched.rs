@@ -49,7 +49,7 @@ fn fields(out: &mut String, ty: Option<&Type>, object: &Value, touched: Option<&
     let mut names: Vec<&String> = members.keys().collect();
     if let (Some(ty), None) = (ty, touched) {
         // What the type does not know was not written by Go.
-        names.sort_by_key(|name| ty.fields().iter().position(|field| field.name == name.as_str()));
+        names.sort_by_key(|name| ty.fields.iter().position(|field| field.name == name.as_str()));
     }
     out.push('{');
     for (index, name) in names.into_iter().enumerate() {

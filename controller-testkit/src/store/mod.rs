@@ -213,22 +213,20 @@ impl Store {
         object
     }
 
-    /// Creates an object whose JSON is told as the store itself writes it, once its resourceVersion is known; false if it
-    /// is there already, or is no object.
+    /// Creates an object whose JSON is written as the store itself does, once its resourceVersion is known; none if that is
+    /// no object.
     pub(crate) fn plant(
         &mut self,
         table: &str,
         key: &str,
         written_under: u64,
-        json: impl FnOnce(u64) -> String,
-    ) -> bool {
+        desk: &mut String,
+        json: impl FnOnce(&mut String, u64),
+    ) -> Option<()> {
         let rv = self.rv + 1;
+        let object = Object::copied(rv, written_under, desk, |text| json(text, rv))?;
         let (table, key) = self.names(table, key);
-        if self.get(&table, &key).is_some() {
-            return false;
-        }
-        let object = Object::read(&json(rv), rv, Change::Added, written_under);
-        object.and_then(|object| self.commit(Change::Added, table, key, Arc::new(object))).is_some()
+        self.commit(Change::Added, table, key, Arc::new(object))
     }
 
     /// Removes an object, given its last state: the stored one, or what the write that removes the last finalizer left.

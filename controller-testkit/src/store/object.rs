@@ -153,10 +153,20 @@ impl Object {
         (Self { rv, written_under, line, change, facts, warm, kept }, tree)
     }
 
-    /// An object whose JSON is there already, with its members in the order in which they are written here.
-    pub(super) fn read(json: &str, rv: u64, change: Change, written_under: u64) -> Option<Self> {
-        let facts = Facts::read(json, change.head().len())?;
-        let line = frame(change, json.as_bytes());
+    /// A new object whose JSON somebody else writes, with its members in the order in which they are written here.
+    pub(super) fn copied(
+        rv: u64,
+        written_under: u64,
+        desk: &mut String,
+        json: impl FnOnce(&mut String),
+    ) -> Option<Self> {
+        let change = Change::Added;
+        desk.clear();
+        desk.push_str(change.head());
+        json(desk);
+        let facts = Facts::read(&desk[change.head().len()..], change.head().len())?;
+        desk.push_str(TAIL);
+        let line = Bytes::copy_from_slice(desk.as_bytes());
         Some(Self { rv, written_under, line, change, facts, warm: Weak::new(), kept: OnceLock::new() })
     }
 

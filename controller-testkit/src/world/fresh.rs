@@ -1,14 +1,14 @@
 //! A fresh cluster: made once, then copied.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
 use super::Reach;
 use super::furniture;
-use super::hand::Hand;
-use crate::auth::{Authorization, Filled};
-use crate::server::{Server, new_uid};
+use crate::auth::{Authorization, Filled, bootstrap_roles};
+use crate::server::{Server, first_objects, new_uid};
 use crate::store::{Stencil, Store};
 
 /// When the cluster that is copied was made: a moment that stands nowhere else.
@@ -17,9 +17,11 @@ const MADE: i64 = 981_173_106_123_456;
 /// Puts into a cluster what it lacks of the things that every cluster has.
 pub(super) fn furnish(server: &mut Server, reach: Reach, now: Timestamp, rng: &mut fastrand::Rng) {
     let authorization = server.gate().authorization;
-    if server.current_rv() == Store::new().current_rv() {
+    if server.current_rv() == Store::new().current_rv()
+        && let Some(stencil) = stencil(reach, authorization)
+    {
         let mut drawn = rng.clone();
-        if let Some(store) = stencil(reach, authorization).copy(|| new_uid(&mut drawn), now) {
+        if let Some(store) = stencil.copy(|| new_uid(&mut drawn), now) {
             *rng = drawn;
             return server.take(store);
         }
@@ -28,27 +30,42 @@ pub(super) fn furnish(server: &mut Server, reach: Reach, now: Timestamp, rng: &m
 }
 
 fn make(server: &mut Server, reach: Reach, authorization: Authorization, now: Timestamp, rng: &mut fastrand::Rng) {
-    server.furnish_first(now, rng);
-    furniture::furnish(&mut Hand::new(server, now, rng), reach);
-    if authorization == Authorization::Rbac {
-        let filled = if reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
-        server.furnish_roles(filled, now, rng);
+    let filled = if reach >= Reach::Housekeeping { Filled::Yes } else { Filled::No };
+    let roles = (authorization == Authorization::Rbac).then(|| bootstrap_roles(filled));
+    server.furnish(first_objects().chain(roles.into_iter().flatten()).chain(furniture::of(reach)), now, rng);
+}
+
+/// One kind of fresh cluster.
+struct Kind {
+    is_known: AtomicBool,
+    stencil: OnceLock<Stencil>,
+}
+
+impl Kind {
+    const fn new() -> Self {
+        Kind { is_known: AtomicBool::new(false), stencil: OnceLock::new() }
     }
 }
 
-fn stencil(reach: Reach, authorization: Authorization) -> &'static Stencil {
-    static DRAWN: [[OnceLock<Stencil>; 2]; 3] = [const { [const { OnceLock::new() }; 2] }; 3];
-    let of_roles = usize::from(authorization == Authorization::Rbac);
-    DRAWN[reach as usize][of_roles].get_or_init(|| {
-        let made = Timestamp::from_microsecond(MADE).unwrap_or_default();
-        let mut server = Server::over(Store::new());
-        make(&mut server, reach, authorization, made, &mut fastrand::Rng::with_seed(0));
-        Stencil::of(server.store(), made)
+/// None for the first cluster of its kind: many a process has only one, and is not to wait for what only others need.
+fn stencil(reach: Reach, authorization: Authorization) -> Option<&'static Stencil> {
+    static KINDS: [[Kind; 2]; 3] = [const { [const { Kind::new() }; 2] }; 3];
+    let kind = &KINDS[reach as usize][usize::from(authorization == Authorization::Rbac)];
+    kind.is_known.swap(true, Ordering::Relaxed).then(|| {
+        kind.stencil.get_or_init(|| {
+            let made = Timestamp::from_microsecond(MADE).unwrap_or_default();
+            let mut server = Server::over(Store::new());
+            make(&mut server, reach, authorization, made, &mut fastrand::Rng::with_seed(0));
+            Stencil::of(server.store(), made)
+        })
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    use super::super::hand::Hand;
     use super::*;
 
     /// Everything that the store holds and remembers.
@@ -72,6 +89,8 @@ mod tests {
                 let (mut one, mut other) = (fastrand::Rng::with_seed(7), fastrand::Rng::with_seed(7));
                 copied.gate().authorization = authorization;
                 made.gate().authorization = authorization;
+                // The first one is made in any case.
+                furnish(&mut Server::new(), reach, now, &mut one.clone());
                 furnish(&mut copied, reach, now, &mut one);
                 make(&mut made, reach, authorization, now, &mut other);
                 assert_eq!(told(&copied), told(&made), "{reach:?} {authorization:?}");
@@ -88,5 +107,28 @@ mod tests {
         let early = server.store().get("/namespaces", "default").expect("it is furnished").value();
         let made = early["metadata"]["creationTimestamp"].as_str().unwrap_or_default();
         assert!(made.starts_with('-') && made.ends_with("9999-01-02T01:59:59Z"), "{made}");
+    }
+
+    fn without_uid(mut object: Value) -> Value {
+        object["metadata"]["uid"].take();
+        object
+    }
+
+    #[test]
+    fn the_first_namespaces_have_what_later_ones_get() {
+        let now: Timestamp = "2026-07-08T09:10:11.121314Z".parse().expect("a moment");
+        let rng = &mut fastrand::Rng::with_seed(7);
+        let (mut copied, mut made) = (Server::new(), Server::new());
+        copied.furnish(first_objects().chain(furniture::of(Reach::Housekeeping)), now, rng);
+        made.furnish(first_objects(), now, rng);
+        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+            furniture::furnish_namespace(name, &mut Hand::new(&mut made, now, rng));
+        }
+        let bare = |server: &Server| -> Vec<Value> {
+            let later = server.events_after(0).skip(first_objects().count());
+            let objects = later.map(|event| (*event.object.value()).clone());
+            objects.map(without_uid).collect()
+        };
+        assert_eq!(bare(&copied), bare(&made));
     }
 }

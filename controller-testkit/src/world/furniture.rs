@@ -9,17 +9,15 @@ use super::object;
 /// The name of the one node.
 pub(super) const NODE: &str = "node-1";
 
-/// The namespaces of every cluster.
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+/// What the first namespaces have: the same as those that come later, which get it by requests.
+static NAMESPACES: &str = include_str!("namespaces.txt");
+/// The node, and the lease by which it shows that it lives.
+static NODES: &str = include_str!("node.txt");
 
-/// Puts into a cluster that the API server has furnished what the cluster's own controllers put there.
-pub(super) fn furnish(hand: &mut Hand<'_>, reach: Reach) {
-    if reach >= Reach::Housekeeping {
-        NAMESPACES.iter().for_each(|name| furnish_namespace(name, hand));
-    }
-    if reach >= Reach::Workloads {
-        node(hand);
-    }
+/// What the cluster's own controllers put into a fresh cluster, as lines of the form that `server/first.rs` tells of.
+pub(super) fn of(reach: Reach) -> impl Iterator<Item = &'static str> {
+    let of_namespaces = NAMESPACES.lines().filter(move |_| reach >= Reach::Housekeeping);
+    of_namespaces.chain(NODES.lines().filter(move |_| reach >= Reach::Workloads))
 }
 
 /// Puts into a namespace what it lacks of the things that every namespace has.
@@ -49,76 +47,4 @@ pub(super) fn furnish_namespace(name: &str, hand: &mut Hand<'_>) {
             }),
         );
     }
-}
-
-fn node(hand: &mut Hand<'_>) {
-    let room = json!({"cpu": "8", "memory": "16Gi", "pods": "1000", "ephemeral-storage": "100Gi"});
-    hand.create(
-        &kind::NODES,
-        "",
-        &json!({
-            "metadata": {
-                "name": NODE,
-                "labels": {
-                    "kubernetes.io/arch": "amd64",
-                    "kubernetes.io/hostname": NODE,
-                    "kubernetes.io/os": "linux",
-                    "node-role.kubernetes.io/control-plane": "",
-                },
-            },
-            "spec": {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]},
-        }),
-    );
-    let now = object::time(hand.now());
-    let condition = |kind: &str, status: &str, reason: &str, message: &str| {
-        json!({
-            "type": kind, "status": status, "reason": reason, "message": message,
-            "lastHeartbeatTime": now, "lastTransitionTime": now,
-        })
-    };
-    let status = json!({"status": {
-        "addresses": [
-            {"type": "InternalIP", "address": "192.168.0.1"},
-            {"type": "Hostname", "address": NODE},
-        ],
-        "allocatable": room,
-        "capacity": room,
-        "conditions": [
-            condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-            condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-            condition("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-            condition("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
-        ],
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-        "nodeInfo": {
-            "architecture": "amd64",
-            "bootID": "", "machineID": "", "systemUUID": "",
-            "containerRuntimeVersion": "testkit://1",
-            "kernelVersion": "6.12.0",
-            "kubeProxyVersion": "",
-            "kubeletVersion": "v1.37.2",
-            "operatingSystem": "linux",
-            "osImage": "controller-testkit",
-        },
-    }});
-    hand.patch_status(&kind::NODES.place("", NODE), &status);
-    lease(hand);
-}
-
-/// By its lease a node shows that it lives.
-fn lease(hand: &mut Hand<'_>) {
-    let Some(node) = hand.get(&kind::NODES.place("", NODE)) else { return };
-    let mut owners = object::controlled_by(&node, kind::NODES.api_version, kind::NODES.kind);
-    for member in ["controller", "blockOwnerDeletion"] {
-        owners[0].as_object_mut().and_then(|owner| owner.remove(member));
-    }
-    let renewed = hand.now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
-    hand.create(
-        &kind::LEASES,
-        "kube-node-lease",
-        &json!({
-            "metadata": {"name": NODE, "ownerReferences": owners},
-            "spec": {"holderIdentity": NODE, "leaseDurationSeconds": 40, "renewTime": renewed},
-        }),
-    );
 }

@@ -50,7 +50,6 @@ pub(super) mod kind {
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
         VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
-        LEASES: "coordination.k8s.io" "v1" "leases" "coordination.k8s.io/v1" "Lease";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
         STATEFULSETS: "apps" "v1" "statefulsets" "apps/v1" "StatefulSet";
@@ -90,14 +89,13 @@ fn path(group: &str, version: &str, namespace: &str, plural: &str) -> String {
     if namespace.is_empty() { format!("{root}/{plural}") } else { format!("{root}/namespaces/{namespace}/{plural}") }
 }
 
-/// Whose work a write is: the kubelet's is on pods and nodes.
+/// Whose work a write is: the kubelet's is on the status of pods.
 fn program(path: &str) -> &'static str {
-    let of_the_node =
-        path.contains("/nodes") || path.contains("/leases") || path.ends_with("/status") && path.contains("/pods/");
-    if path.contains("/clusterroles/") {
-        return crate::auth::AGGREGATED;
+    match path {
+        _ if path.contains("/clusterroles/") => crate::auth::AGGREGATED,
+        _ if path.contains("/pods/") && path.ends_with("/status") => "kubelet",
+        _ => "kube-controller-manager",
     }
-    if of_the_node { "kubelet" } else { "kube-controller-manager" }
 }
 
 /// An object as it was when the hand looked.

@@ -7,7 +7,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::{Got, Rig, text};
-use crate::auth::{Authorization, Caller, Filled, Gate, User};
+use crate::auth::{Authorization, Caller, Filled, Gate, User, bootstrap_roles};
 use crate::server::Answer;
 
 const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
@@ -19,7 +19,7 @@ fn rig() -> Rig {
     *rig.server.gate() = Gate::new(Authorization::Rbac, &mut fastrand::Rng::with_seed(1));
     rig.server.gate().know("bob-token", User::new("bob").group("people").uid("2"));
     let now = rig.now;
-    rig.server.furnish_roles(Filled::Yes, now, &mut fastrand::Rng::with_seed(2));
+    rig.server.furnish(bootstrap_roles(Filled::Yes), now, &mut fastrand::Rng::with_seed(2));
     rig
 }
 

@@ -20,7 +20,7 @@ fn resource<'a>(catalog: &'a Catalog, object: &Value) -> &'a Resource {
     catalog.by_kind(group, version, text("kind")).expect("a built-in kind")
 }
 
-/// The objects as the file should have them: in the store's order of members, and with marks.
+/// Holds that the file has these objects in the store's order of members, and with marks.
 #[track_caller]
 fn hold(objects: Vec<Value>, file: &ExpectFile) {
     let catalog = Catalog::builtin();
@@ -51,6 +51,8 @@ fn hold(objects: Vec<Value>, file: &ExpectFile) {
 fn objects_are_written_as_the_store_writes_them() {
     hold(parsed(first::objects()), &expect_file!["../first.txt"]);
     hold(parsed(auth::bootstrap_roles(Filled::No)), &expect_file!["../../auth/bootstrap.txt"]);
+    hold(parsed(include_str!("../../world/namespaces.txt").lines()), &expect_file!["../../world/namespaces.txt"]);
+    hold(parsed(include_str!("../../world/node.txt").lines()), &expect_file!["../../world/node.txt"]);
 }
 
 #[test]
