@@ -59,4 +59,4 @@ pub use front::{ClientCertificate, Serve, ServeError, Served};
 pub use journal::StateError;
 pub use playground::{Playground, PlaygroundBuilder};
 pub use server::RestoreError;
-pub use world::World;
+pub use world::{Stage, StageError, World};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::hand::{Hand, kind};
 use super::object;
+use super::stage::Told;
 
 /// How grave an event is.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,19 @@ impl Hand<'_> {
 
     /// Leaves an event about a part of an object, such as one of a pod's containers.
     pub(super) fn tell_of_part(&mut self, telling: &Telling, about: &Value, part: &str, names: Names<'_>) {
+        let grade = match telling.grade {
+            Grade::Normal => "Normal",
+            Grade::Warning => "Warning",
+        };
+        self.leave(about, part, telling.by, [grade, telling.reason, &telling.message(about, names)]);
+    }
+
+    /// Leaves the event of a user's stage.
+    pub(super) fn tell_as(&mut self, told: &Told, about: &Value) {
+        self.leave(about, "", "controller-testkit", [&told.kind, &told.reason, &told.message]);
+    }
+
+    fn leave(&mut self, about: &Value, part: &str, by: &str, [grade, reason, message]: [&str; 3]) {
         let namespace = match object::text(about, "/metadata/namespace") {
             "" => "default",
             namespace => namespace,
@@ -113,14 +127,11 @@ impl Hand<'_> {
         let event = json!({
             "metadata": {"name": format!("{name}{suffix}"), "namespace": namespace},
             "involvedObject": subject,
-            "type": match telling.grade {
-                Grade::Normal => "Normal",
-                Grade::Warning => "Warning",
-            },
-            "reason": telling.reason,
-            "message": telling.message(about, names),
-            "source": {"component": telling.by},
-            "reportingComponent": telling.by,
+            "type": grade,
+            "reason": reason,
+            "message": message,
+            "source": {"component": by},
+            "reportingComponent": by,
             "reportingInstance": "",
             "firstTimestamp": now,
             "lastTimestamp": now,

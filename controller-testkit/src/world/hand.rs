@@ -184,9 +184,17 @@ impl<'a> Hand<'a> {
         self.merge(place, "", patch);
     }
 
-    /// Merges a patch into an object's status.
+    /// Merges a patch into an object's status, which most kinds have apart from the rest.
     pub(super) fn patch_status(&mut self, place: &Place, patch: &Value) {
         self.merge(place, "/status", patch);
+    }
+
+    /// Whether the status of objects there is written apart from the rest.
+    pub(super) fn has_status(&self, place: &Place) -> bool {
+        let (group, plural) = place.table.split_once('/').unwrap_or(("", &place.table));
+        let catalog = self.server.catalog();
+        let versions = catalog.group(group).into_iter().flat_map(|group| &group.versions);
+        versions.filter_map(|version| catalog.get(group, version, plural)).any(|resource| resource.has_status())
     }
 
     fn merge(&mut self, place: &Place, subresource: &str, patch: &Value) {

@@ -22,6 +22,8 @@ mod queue;
 mod roles;
 mod replicasets;
 mod rollout;
+mod stage;
+mod stages;
 mod statefulsets;
 mod task;
 #[cfg(test)]
@@ -37,6 +39,7 @@ use crate::store::{Change, Object, Range};
 use hand::{Hand, kind};
 use index::Index;
 use queue::{Place, Queue, Work};
+pub use stage::{Stage, StageError};
 pub(crate) use task::spawn;
 
 /// What of the cluster's own controllers is at work.
@@ -55,6 +58,7 @@ pub(crate) use task::spawn;
 pub struct World {
     reach: Reach,
     pace: Duration,
+    stages: Vec<Stage>,
 }
 
 /// How much of the world is at work.
@@ -81,23 +85,31 @@ const STINT: usize = 256;
 impl World {
     /// Everything: garbage collection, namespaces, and workloads that run.
     pub fn full() -> Self {
-        World { reach: Reach::Workloads, pace: PACE }
+        World { reach: Reach::Workloads, pace: PACE, stages: Vec::new() }
     }
 
     /// Garbage collection, and namespaces with what is in each of them; pods stay pending, and deployments get none.
     pub fn housekeeping() -> Self {
-        World { reach: Reach::Housekeeping, pace: PACE }
+        World { reach: Reach::Housekeeping, pace: PACE, stages: Vec::new() }
     }
 
     /// No controllers at all: what stays is the API server's own doing, such as the objects of a deleted definition
     /// that go with it.
     pub fn none() -> Self {
-        World { reach: Reach::Server, pace: PACE }
+        World { reach: Reach::Server, pace: PACE, stages: Vec::new() }
     }
 
     /// How long each stage of a pod's life takes: to be scheduled, to start, to end.
     pub fn pace(mut self, pace: Duration) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Plays these stages too, in this order and before its own. One that is named as one of its own (`pod-remove`,
+    /// `pod-schedule`, `pod-create`, `pod-start`, `pod-complete`) or as a controller (`replicaset`, `deployment`,
+    /// `statefulset`, `daemonset`, `job`) takes its place.
+    pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
+        self.stages.extend(stages);
         self
     }
 
@@ -107,7 +119,8 @@ impl World {
         fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
         let (index, queue) = (Index::default(), Queue::default());
-        let mut clockwork = Clockwork { reach: self.reach, pace, cursor: 0, index, queue, addresses: 0 };
+        let (reach, stages) = (self.reach, self.stages.clone());
+        let mut clockwork = Clockwork { reach, pace, stages, cursor: 0, index, queue, addresses: 0 };
         match resumed {
             true => clockwork.look_around(server, now),
             false => {
@@ -124,6 +137,8 @@ impl World {
 pub(crate) struct Clockwork {
     reach: Reach,
     pace: SignedDuration,
+    /// Those of a user.
+    stages: Vec<Stage>,
     cursor: u64,
     index: Index,
     queue: Queue,
@@ -174,6 +189,7 @@ impl Clockwork {
     fn see(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
         self.see_definition(place, object, now);
         self.see_event(place, object, now);
+        self.see_staged(place, object, change, now);
         if self.reach >= Reach::Housekeeping {
             self.see_owner(place, object, change, now);
             self.see_namespace(place, object, change, now);
@@ -244,10 +260,16 @@ impl Clockwork {
             Work::Unprotect(place) => self.unprotect(place, hand),
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),
+            Work::Stage(place) => self.stage(place, hand),
+            Work::ReplicaSet(_) if self.is_replaced("replicaset") => {}
             Work::ReplicaSet(place) => self.replicaset(place, hand),
+            Work::Deployment(_) if self.is_replaced("deployment") => {}
             Work::Deployment(place) => self.deployment(place, hand),
+            Work::StatefulSet(_) if self.is_replaced("statefulset") => {}
             Work::StatefulSet(place) => self.statefulset(place, hand),
+            Work::DaemonSet(_) if self.is_replaced("daemonset") => {}
             Work::DaemonSet(place) => self.daemonset(place, hand),
+            Work::Job(_) if self.is_replaced("job") => {}
             Work::Job(place) => self.job(place, hand),
         }
     }

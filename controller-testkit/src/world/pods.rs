@@ -1,8 +1,8 @@
 //! What plays scheduler and kubelet: the stages of a pod's life, as a table.
 //!
-//! A stage says which pods it is for, how many paces after the last change it comes, what it does and what it tells. The first one
-//! that fits a pod is its next. A status that somebody else has written fits no stage, so a test may play kubelet
-//! itself from any point on.
+//! A stage says which pods it is for, how many paces after the last change it comes, what it does and what it tells. The
+//! first one that fits a pod is its next; a user's own come first, and one of the same name takes its place. A status that
+//! somebody else has written fits no stage, so a test may play kubelet itself from any point on.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use super::queue::{Place, Work};
 
 /// One step in a pod's life.
 struct Stage {
+    name: &'static str,
     fits: fn(&Value) -> bool,
     paces: i32,
     act: fn(&Value, &Place, &mut Hand<'_>, u32),
@@ -32,12 +33,20 @@ enum Events {
 
 const STARTED: [Telling; 3] = [telling::IMAGE_THERE, telling::CONTAINER_MADE, telling::CONTAINER_STARTED];
 
+const STOPPED: [Telling; 1] = [telling::CONTAINER_STOPPED];
+
 const STAGES: [Stage; 5] = [
-    Stage { fits: is_leaving, paces: 1, act: remove, events: Events::Containers(&[telling::CONTAINER_STOPPED]) },
-    Stage { fits: is_unscheduled, paces: 1, act: schedule, events: Events::Pod(&telling::POD_BOUND) },
-    Stage { fits: is_bound, paces: 1, act: create_containers, events: Events::None },
-    Stage { fits: is_starting, paces: 1, act: start, events: Events::Containers(&STARTED) },
-    Stage { fits: is_working_off_a_job, paces: 5, act: succeed, events: Events::None },
+    Stage { name: "pod-remove", fits: is_leaving, paces: 1, act: remove, events: Events::Containers(&STOPPED) },
+    Stage {
+        name: "pod-schedule",
+        fits: is_unscheduled,
+        paces: 1,
+        act: schedule,
+        events: Events::Pod(&telling::POD_BOUND),
+    },
+    Stage { name: "pod-create", fits: is_bound, paces: 1, act: create_containers, events: Events::None },
+    Stage { name: "pod-start", fits: is_starting, paces: 1, act: start, events: Events::Containers(&STARTED) },
+    Stage { name: "pod-complete", fits: comes_to_an_end, paces: 5, act: succeed, events: Events::None },
 ];
 
 impl Events {
@@ -65,18 +74,23 @@ impl Events {
 impl Clockwork {
     /// When a pod's next stage is due, if it has one.
     pub(super) fn pods_next(&self, pod: &Value, now: Timestamp) -> Option<Timestamp> {
-        let stage = STAGES.iter().find(|stage| (stage.fits)(pod))?;
-        let wait = self.pace.checked_mul(stage.paces).unwrap_or(SignedDuration::MAX);
+        let wait = self.pace.checked_mul(self.pods_stage(pod)?.paces).unwrap_or(SignedDuration::MAX);
         Some(now.checked_add(wait).unwrap_or(Timestamp::MAX))
+    }
+
+    fn pods_stage(&self, pod: &Value) -> Option<&'static Stage> {
+        let fits = |stage: &&Stage| (stage.fits)(pod) && !self.is_replaced(stage.name);
+        STAGES.iter().find(fits).filter(|_| self.stage_of(pod).is_none())
     }
 
     /// Takes a pod through its next stage.
     pub(super) fn pod(&mut self, place: &Place, hand: &mut Hand<'_>) {
         let Some(pod) = hand.get(place) else { return };
+        let Some(stage) = self.pods_stage(&pod) else { return };
         if is_unscheduled(&pod) && !takes_pods(hand) {
             give_up_scheduling(&pod, place, hand);
             self.queue.add(Work::Pod(place.clone()), hand.after(RETRY));
-        } else if let Some(stage) = STAGES.iter().find(|stage| (stage.fits)(&pod)) {
+        } else {
             self.addresses = self.addresses.wrapping_add(1);
             (stage.act)(&pod, place, hand, self.addresses);
             stage.events.leave(&pod, hand);
@@ -131,10 +145,10 @@ fn is_starting(pod: &Value) -> bool {
     is_pending(pod) && !containers.is_empty() && containers.iter().all(waits)
 }
 
-fn is_working_off_a_job(pod: &Value) -> bool {
-    let owners = object::items(pod, "/metadata/ownerReferences");
-    let of_a_job = owners.iter().any(|owner| owner["controller"] == true && owner["kind"] == "Job");
-    of_a_job && !object::is_deleting(pod) && object::text(pod, "/status/phase") == "Running"
+/// What is not started again when it ends, such as a Job's pods, is taken to do its work and to end.
+fn comes_to_an_end(pod: &Value) -> bool {
+    let once = matches!(object::text(pod, "/spec/restartPolicy"), "Never" | "OnFailure");
+    once && !object::is_deleting(pod) && object::text(pod, "/status/phase") == "Running"
 }
 
 fn remove(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {

@@ -44,6 +44,8 @@ pub(super) enum Work {
     Expire(Place),
     /// Take a pod through its life.
     Pod(Place),
+    /// Take an object through a stage of a user's.
+    Stage(Place),
     ReplicaSet(Place),
     Deployment(Place),
     StatefulSet(Place),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use controller_testkit::{Authorization, Cluster, Serve, User, World};
+use controller_testkit::{Authorization, Cluster, Serve, Stage, User, World};
 use jiff::SignedDuration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -24,6 +24,8 @@ Options:
   --forget-after AGE  Forget the history of changes at this age, such as 30s, 5m or 10m (the default): a watch or a page
                       from before that is answered with 410
   --world full|none   Let the cluster's own controllers work (full, the default), or none of them
+  --stages FILE       Play the stages of this file too, before the world's own: YAML in the form of kwok's Stage; may be
+                      given several times
   --authorization rbac|always-allow
                       Let the roles in the cluster decide what a user may do (rbac, the default), or let everyone who is
                       known do everything
@@ -41,6 +43,7 @@ It prints where it serves once it is ready, and stops in order on SIGTERM or SIG
 struct Options {
     serve: Serve,
     world: World,
+    stages: Vec<PathBuf>,
     state: Option<PathBuf>,
     forget_after: Option<Duration>,
     authorization: Authorization,
@@ -65,7 +68,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     let (mut port, mut kubeconfig, mut serve) = (0, None, Serve::https as fn() -> Serve);
     let (mut world, mut state, mut forget_after, mut verbosity) = (World::full(), None, None, Verbosity::Quiet);
     let (mut authorization, mut tokens) = (Authorization::Rbac, Vec::new());
-    let mut token_files = Vec::new();
+    let (mut token_files, mut stages) = (Vec::new(), Vec::new());
     while let Some(word) = words.next()? {
         match word {
             Long("port") => port = words.value()?.parse()?,
@@ -81,6 +84,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
                     _ => Err("it is `rbac` or `always-allow`"),
                 })?;
             }
+            Long("stages") => stages.push(PathBuf::from(words.value()?)),
             Long("plain") => serve = Serve::plain,
             Long("world") => {
                 world = words.value()?.parse_with(|value| match value {
@@ -98,7 +102,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     if let Some(path) = kubeconfig {
         serve = serve.kubeconfig(path);
     }
-    Ok(Asked::Run(Options { serve, world, state, forget_after, authorization, tokens, token_files, verbosity }))
+    Ok(Asked::Run(Options { serve, world, stages, state, forget_after, authorization, tokens, token_files, verbosity }))
 }
 
 fn age(text: &str) -> Result<Duration, &'static str> {
@@ -141,8 +145,13 @@ async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
     }
     // Before the address is printed: whoever reads it may stop the program at once.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut builder =
-        Cluster::builder().world(options.world).seed(fastrand::u64(..)).authorization(options.authorization);
+    let mut world = options.world;
+    for path in options.stages {
+        let read = |text: String| Ok::<_, Box<dyn std::error::Error>>(Stage::read(&text)?);
+        let stages = std::fs::read_to_string(&path).map_err(Into::into).and_then(read);
+        world = world.stages(stages.map_err(|error| format!("{}: {error}", path.display()))?);
+    }
+    let mut builder = Cluster::builder().world(world).seed(fastrand::u64(..)).authorization(options.authorization);
     for (token, user) in options.tokens {
         builder = builder.token(token, user);
     }
