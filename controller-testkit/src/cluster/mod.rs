@@ -346,8 +346,8 @@ impl ClusterBuilder {
             rng.fork().u64(..)
         });
         opened.set_note("seal", seal.into());
-        let (mut server, clock, rng) = self.begin(store, Some(seal));
-        server.take_stock(clock.started_at());
+        let (mut server, clock, mut rng) = self.begin(store, Some(seal));
+        server.take_stock(clock.started_at(), &mut rng);
         let (server, world, rng) = self.furnish(server, &clock, rng);
         let journal = opened.keep(server.store())?;
         Ok(Cluster { hub: Arc::new(Hub::new(clock, server, world, rng, Some(journal))), world: Arc::default() })

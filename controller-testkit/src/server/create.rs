@@ -108,8 +108,9 @@ impl Server {
         }
         let object = shape::stored(resource, object);
         self.settled(resource, &object, cx)?;
+        self.allocate(resource, &object, cx.now, cx.rng);
         let created = self.store.put(&table, &key, object, self.catalog.generation());
-        self.after_write(resource, &name, cx.now);
+        self.after_write(resource, &name, cx.now, cx.rng);
         Ok(created)
     }
 

@@ -17,18 +17,22 @@ pub(crate) const DEFINITIONS: &str = "apiextensions.k8s.io/customresourcedefinit
 
 impl Server {
     /// What follows from a change of a stored object within the server itself.
-    pub(crate) fn after_write(&mut self, resource: &Resource, name: &str, now: Timestamp) {
+    pub(crate) fn after_write(&mut self, resource: &Resource, name: &str, now: Timestamp, rng: &mut fastrand::Rng) {
         if shape::is_definition(resource) {
             self.establish(name, now);
+            let (_, group) = name.split_once('.').unwrap_or_default();
+            self.register(group, now, rng);
         }
     }
 
     /// Serves what the definitions in a store from before define.
-    pub(crate) fn take_stock(&mut self, now: Timestamp) {
+    pub(crate) fn take_stock(&mut self, now: Timestamp, rng: &mut fastrand::Rng) {
         let whole = crate::store::Range { prefix: "", from: "" };
         let names: Vec<Arc<str>> = self.store.scan(DEFINITIONS, whole).map(|(name, _)| name.clone()).collect();
         for name in names {
             self.establish(&name, now);
+            let (_, group) = name.split_once('.').unwrap_or_default();
+            self.register(group, now, rng);
         }
     }
 

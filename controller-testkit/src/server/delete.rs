@@ -291,7 +291,8 @@ impl Server {
                     return Ok(Deleted::Gone(Arc::new(shown)));
                 }
                 let gone = self.store.delete_as(&table, &key, last).unwrap_or_else(|| Arc::new(shown));
-                self.after_write(resource, name, cx.now);
+                self.release(resource, &old, &Value::Null);
+                self.after_write(resource, name, cx.now, cx.rng);
                 return Ok(Deleted::Gone(gone));
             }
         };
@@ -304,7 +305,7 @@ impl Server {
             return Ok(Deleted::Marked(Arc::new(shown)));
         }
         let changed = self.store.put(&table, &key, marked, object.written_under);
-        self.after_write(resource, name, cx.now);
+        self.after_write(resource, name, cx.now, cx.rng);
         Ok(Deleted::Marked(changed))
     }
 }

@@ -52,8 +52,9 @@ impl Server {
         metadata.entry("uid").or_insert_with(|| meta::uid(rng).into());
         metadata.entry("creationTimestamp").or_insert_with(|| meta::time(now));
         let generation = self.catalog.generation();
+        self.allocate(&resource, &object, now, rng);
         self.store.put(&table(&resource), &key(namespace.as_deref(), &name), object, generation);
-        self.after_write(&resource, &name, now);
+        self.after_write(&resource, &name, now, rng);
         Ok(())
     }
 }

@@ -251,12 +251,15 @@ impl Server {
             let shown = Object::new(new.clone(), stored.rv, store::Change::Modified, self.catalog.generation());
             if !cx.dry_run {
                 self.store.delete_as(&table, &key, kept);
-                self.after_write(resource, name, cx.now);
+                self.release(resource, &new, &Value::Null);
+                self.after_write(resource, name, cx.now, cx.rng);
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
+        self.allocate(resource, &new, cx.now, cx.rng);
         let changed = self.store.put(&table, &key, kept, self.catalog.generation());
-        self.after_write(resource, name, cx.now);
+        self.release(resource, &old, &new);
+        self.after_write(resource, name, cx.now, cx.rng);
         Ok((changed, StatusCode::OK))
     }
 }

@@ -3,6 +3,7 @@
 mod access;
 mod applies;
 mod builtin;
+mod companions;
 mod conversion;
 mod custom;
 mod first;
