@@ -72,7 +72,9 @@ async fn a_fresh_cluster_is_furnished() {
     let service = hand.get("/api/v1/namespaces/default/services/kubernetes").await;
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
     assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
-    assert_eq!(hand.names("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases").await, ["node-1"]);
+    let lease = hand.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1").await;
+    let node = hand.get("/api/v1/nodes/node-1").await;
+    assert_eq!(lease["metadata"]["ownerReferences"][0]["uid"], node["metadata"]["uid"]);
     let mut critical = pod("critical");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
     hand.create("/api/v1/namespaces/kube-system/pods", critical).await;
