@@ -1,6 +1,7 @@
 //! Who owns which fields: `metadata.managedFields`, read and written.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
@@ -140,7 +141,12 @@ impl Managers {
 }
 
 /// The fields that nobody owns: they say what the object is, or are the server's.
-pub(crate) fn of_nobody() -> Set {
+pub(crate) fn of_nobody() -> &'static Set {
+    static SET: OnceLock<Set> = OnceLock::new();
+    SET.get_or_init(server_fields)
+}
+
+fn server_fields() -> Set {
     let metadata: Map<String, Value> = [
         "name",
         "namespace",

@@ -60,8 +60,11 @@ impl Writer {
     }
 
     fn own(&self, set: &Set) -> Set {
+        if set.is_empty() {
+            return Set::default();
+        }
         let reset = Set::from_value(&self.reset).unwrap_or_default();
-        set.difference(&of_nobody()).recursive_difference(&reset)
+        set.difference(of_nobody()).recursive_difference(&reset)
     }
 }
 
@@ -89,6 +92,9 @@ fn taken(
     writer: &Writer,
 ) -> (Managers, typed::Comparison) {
     let comparison = compare(node, old, new);
+    if managers.0.keys().all(|manager| *manager == writer.manager) {
+        return (managers, comparison);
+    }
     let mut changed = comparison.modified.clone();
     changed.union(&comparison.added);
     let changed = writer.own(&changed);
@@ -122,7 +128,7 @@ pub(crate) fn applied(
     }
     let is_new = live.pointer("/metadata/uid").is_none();
     if managers.0.is_empty() && !is_new {
-        let set = fields(node, live).difference(&of_nobody());
+        let set = fields(node, live).difference(of_nobody());
         let before = Manager {
             name: BEFORE.to_owned(),
             operation: Operation::Update,
