@@ -94,6 +94,7 @@ fn it_tells_how_it_is_used() {
         "--state",
         "--world full|none",
         "--forget-after",
+        "--stages",
         "--token-auth-file",
         "--plain",
         "-v",
@@ -154,6 +155,33 @@ fn a_file_says_whose_tokens_are_whose() {
     assert_eq!(refused.status.code(), Some(1));
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("tokens.csv: line 1 of the token table has fewer than three fields"), "{why}");
+}
+
+#[test]
+fn stages_of_a_file_are_played() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("stages.yaml");
+    let stage = "apiVersion: kwok.x-k8s.io/v1alpha1\nkind: Stage\nmetadata: {name: brief}\nspec:\n  resourceRef: \
+                 {kind: ConfigMap}\n  selector: {matchLabels: {life: brief}}\n  next: {delete: true}\n";
+    std::fs::write(&file, stage).expect("a file");
+    let file = file.to_string_lossy();
+    let running = Running::start(&["--plain", "--world", "none", "--stages", &file]);
+    let mut brief = map("a", "v");
+    brief["metadata"]["labels"] = json!({"life": "brief"});
+    for map in [brief, map("b", "v")] {
+        assert_eq!(running.ask(&format!("POST {MAPS}"), &map).expect("an answer").0, 201);
+    }
+    let ask = |name: &str| running.ask(&format!("GET {MAPS}/{name}"), &Value::Null).expect("an answer").0;
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        ask("a") == 404
+    });
+    assert!(gone);
+    assert_eq!(ask("b"), 200);
+    std::fs::write(&*file, stage.replace("delete: true", "weight: 1")).expect("a file");
+    let refused = Command::new(env!("CARGO_BIN_EXE_apiserver")).args(["--stages", &file]).output().expect("it runs");
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && told.contains(&*file) && told.contains("weight"), "{told}");
 }
 
 #[test]
