@@ -3,12 +3,12 @@
 //! be queued.
 //!
 //! They are those of a kube-apiserver v1.37.2 that has just been started, as this prints them:
-//! `kubectl get namespaces,services,configmaps,endpoints,endpointslices,leases,servicecidrs,ipaddresses,apiservices,\
+//! `kubectl get namespaces,services,endpoints,endpointslices,leases,servicecidrs,ipaddresses,apiservices,\
 //! priorityclasses,flowschemas,prioritylevelconfigurations -A -o json --show-managed-fields | jq -c '.items[]'`.
 //! Its own addresses and name are replaced by those of the one node, and before each object stand its table and its key.
 //!
 //! The objects are written as the store writes them, so that nobody need take them apart: a cluster is to be there at
-//! once. What differs between clusters is marked: `$rv`, `$uid`, `$date`, `$time` and `$micros` for the moment, and `$owner`
+//! once. What differs between clusters is marked: `$rv`, `$uid`, `$time` and `$micros` for the moment, and `$owner`
 //! for the uid of the object before. A test holds the lines to this form, and `UPDATE_EXPECT=1` brings them into it.
 
 use jiff::Timestamp;
@@ -46,7 +46,6 @@ impl Server {
                 fill(text, object, |mark| match mark {
                     "uid" => &uid,
                     "owner" => &owner,
-                    "date" => &moment.date,
                     "time" => &moment.seconds,
                     "micros" => &moment.micros,
                     _ => &rv,

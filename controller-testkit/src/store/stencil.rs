@@ -34,14 +34,12 @@ struct Drawn {
 enum Hole {
     /// The uid that was drawn so many uids after the first.
     Uid(usize),
-    Date,
     Seconds,
     Micros,
 }
 
-/// A moment as objects carry it: the day, whole seconds, and millionths.
+/// A moment as objects carry it, in whole seconds and in millionths.
 pub(crate) struct Moment {
-    pub(crate) date: String,
     pub(crate) seconds: String,
     pub(crate) micros: String,
 }
@@ -49,11 +47,11 @@ pub(crate) struct Moment {
 impl Moment {
     pub(crate) fn of(at: Timestamp) -> Self {
         let text = |format: &str| at.strftime(format).to_string();
-        Self { date: text("%Y-%m-%d"), seconds: text("%Y-%m-%dT%H:%M:%SZ"), micros: text("%Y-%m-%dT%H:%M:%S.%6fZ") }
+        Self { seconds: text("%Y-%m-%dT%H:%M:%SZ"), micros: text("%Y-%m-%dT%H:%M:%S.%6fZ") }
     }
 
     fn has_length_of(&self, other: &Self) -> bool {
-        let lengths = |moment: &Self| [moment.date.len(), moment.seconds.len(), moment.micros.len()];
+        let lengths = |moment: &Self| [moment.seconds.len(), moment.micros.len()];
         lengths(self) == lengths(other)
     }
 }
@@ -78,7 +76,6 @@ impl Stencil {
             for part in line.split('"') {
                 let text = part.trim_end_matches('\\');
                 holes.extend(match text {
-                    _ if text == moment.date => Some((from, Hole::Date)),
                     _ if text == moment.seconds => Some((from, Hole::Seconds)),
                     _ if text == moment.micros => Some((from, Hole::Micros)),
                     // A uid may have something before it.
@@ -110,7 +107,6 @@ impl Stencil {
             for (place, hole) in holes {
                 let text = match hole {
                     Hole::Uid(number) => &uids[*number],
-                    Hole::Date => &moment.date,
                     Hole::Seconds => &moment.seconds,
                     Hole::Micros => &moment.micros,
                 };
