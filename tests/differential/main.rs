@@ -15,6 +15,7 @@ mod protobuf;
 mod real;
 mod record;
 mod scenario;
+mod websocket;
 
 use std::fs;
 use std::path::{Path, PathBuf};
