@@ -21,6 +21,8 @@ pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use restore::misfit;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp};
+#[cfg(test)]
+pub(crate) use table::types;
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
 pub(crate) use validate::{validate, validate_ephemeral, validate_resize, validate_status};
 pub(crate) use warning::warnings;

@@ -138,11 +138,10 @@ impl Server {
 
 /// What a request asks to do.
 fn asked(head: &Parts) -> Ask {
-    let path = head.uri.path();
-    let trimmed = path.trim_matches('/');
-    let parts: Vec<String> = trimmed.split('/').map(|part| decode(part, false)).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    Ask::read(&head.method, path, &parts, || {
+    // Read as the route reads it: what is asked about is what is done.
+    let path = decode(head.uri.path(), false);
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    Ask::read(&head.method, &path, &parts, || {
         let query = Query::parse(head.uri.query());
         let selector = query.get("fieldSelector").and_then(|text| FieldSelector::parse(text).ok());
         let name = selector.and_then(|selector| selector.exact("metadata.name").map(str::to_owned));

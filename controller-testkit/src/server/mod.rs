@@ -8,6 +8,7 @@
 mod access;
 mod first;
 mod handle;
+mod site;
 mod open_api;
 mod route;
 mod query;

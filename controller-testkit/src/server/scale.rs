@@ -174,7 +174,7 @@ impl Server {
         Ok(reply::object(
             if status == StatusCode::CREATED { status } else { StatusCode::OK },
             &shown,
-            writing.accepted.yaml,
+            writing.accepted.media,
         ))
     }
 
