@@ -99,7 +99,10 @@ impl Normal {
                     })
                     .collect()
             }
-            Value::Number(number) if key == "nodePort" && number.as_u64().is_some_and(|port| port >= 30_000) => {
+            Value::Number(number)
+                if matches!(key, "nodePort" | "healthCheckNodePort")
+                    && number.as_u64().is_some_and(|port| port >= 30_000) =>
+            {
                 "<port>".into()
             }
             other => other,
@@ -134,6 +137,10 @@ impl Normal {
             _ => {}
         }
         let mut text = self.without_uids_and_times(text);
+        if key == "cells" {
+            // What is some years old is a day older tomorrow.
+            text = text.split(' ').map(without_years).collect::<Vec<_>>().join(" ");
+        }
         for (name, called) in &self.names {
             text = text.replace(name, called);
         }
@@ -189,6 +196,14 @@ impl Normal {
         }
         out
     }
+}
+
+/// A word of a cell, without an age in years and days: `2y330d`, `(2y330d`.
+fn without_years(word: &str) -> String {
+    let bare = word.trim_start_matches('(');
+    let parts = bare.strip_suffix('d').and_then(|age| age.split_once('y'));
+    let is_age = parts.is_some_and(|(years, days)| years.parse::<u16>().is_ok() && days.parse::<u16>().is_ok());
+    if is_age { word.replace(bare, "<old>") } else { word.to_owned() }
 }
 
 fn without_numbers(text: &str) -> String {
