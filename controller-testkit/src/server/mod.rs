@@ -36,6 +36,7 @@ mod scale;
 mod pods;
 mod review;
 mod definitions;
+mod services;
 mod shape;
 mod rules;
 pub(crate) mod meta;

@@ -35,6 +35,8 @@ impl Cx<'_> {
             Part::Status => json!({"f:spec": {}, "f:metadata": {}}),
             // A resize is compared with the whole pod, as a real server does.
             Part::Resize => json!({}),
+            // What is to be signed is written once, and the server's own.
+            _ if resource.plural == "certificatesigningrequests" => json!({"f:spec": {}, "f:status": {}}),
             _ if resource.has_status() => json!({"f:status": {}}),
             _ => json!({}),
         };

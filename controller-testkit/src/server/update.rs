@@ -218,6 +218,9 @@ impl Server {
             check_name(&new, name)?;
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
+        if resource.plural == "priorityclasses" {
+            self.one_default(&new)?;
+        }
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
@@ -225,6 +228,7 @@ impl Server {
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
+        let told = cx.warnings.len();
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
             meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
@@ -234,6 +238,11 @@ impl Server {
             // New finalizers of a custom resource are found by its kind too, which tells of them once more.
             let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
             return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
+        }
+        if part == Part::Main {
+            let unmet = self.allot(resource, &mut new, Some(&old), cx.dry_run);
+            // What a service can't have is found before anything is said of it.
+            unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         }
         shape::tidy(resource, &mut new);
         // Who owns the same as before has done so since before.
@@ -329,6 +338,14 @@ fn moves_generation(resource: &Resource, old: &Value, new: &Value) -> bool {
     let annotations = |object: &Value| meta::member(object, "annotations").cloned();
     if resource.group == "apps" && resource.plural == "deployments" && annotations(old) != annotations(new) {
         return true;
+    }
+    let labels = |object: &Value| meta::member(object, "labels").cloned();
+    if resource.plural == "endpointslices" && labels(old) != labels(new) {
+        return true;
+    }
+    // A class's generation is that of its making.
+    if resource.plural == "priorityclasses" {
+        return false;
     }
     let counted = |member: &str| {
         let apart =
