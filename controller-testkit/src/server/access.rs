@@ -186,7 +186,7 @@ fn fill(catalog: &Catalog, mut templates: Vec<Template>) -> Vec<Template> {
                 subresource: String::new(),
             };
             let reset = Value::Object(serde_json::Map::new());
-            let writer = Writer { manager, time: String::new(), reset };
+            let writer = Writer { manager, time: String::new(), reset, view: crate::apply::same_paths };
             owners::after_update(resource, &before, role, Managers::of(&before), &writer).put(role);
             changed = true;
         }

@@ -11,7 +11,7 @@ use super::query::Query;
 use super::read::is_builtin;
 use super::update::{Part, is_namespace};
 use super::write::Cx;
-use super::{meta, shape};
+use super::{convert, meta, shape};
 use crate::apply::{self, Manager, Managers, Node, Operation, Writer};
 use crate::catalog::{Resource, Shape};
 use crate::{crd, kinds};
@@ -46,7 +46,8 @@ impl Cx<'_> {
             api_version: resource.api_version(),
             subresource: self.through.unwrap_or(part.name()).to_owned(),
         };
-        Writer { manager, time: meta::time(self.now).as_str().unwrap_or_default().to_owned(), reset }
+        let time = meta::time(self.now).as_str().unwrap_or_default().to_owned();
+        Writer { manager, time, reset, view: convert::view(resource) }
     }
 }
 
@@ -107,7 +108,8 @@ pub(crate) fn of_the_server(resource: &Resource, old: &Value, mut new: Value, no
         subresource: "status".into(),
     };
     let time = meta::time(now).as_str().unwrap_or_default().to_owned();
-    let writer = Writer { manager, time, reset: json!({"f:spec": {}, "f:metadata": {}}) };
+    let reset = json!({"f:spec": {}, "f:metadata": {}});
+    let writer = Writer { manager, time, reset, view: apply::same_paths };
     after_update(resource, old, &new, Managers::of(old), &writer).put(&mut new);
     new
 }
