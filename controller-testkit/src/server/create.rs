@@ -50,7 +50,7 @@ impl Server {
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
-        // Webhooks see whose fields they are; what they add is nobody's.
+        // Webhooks see whose fields they are; what they add is nobody's, unless they say whose it is.
         managers.put(&mut object);
         let change = Reviewed {
             operation: Operation::Create,
@@ -64,7 +64,7 @@ impl Server {
         if let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
-            managers.put(&mut object);
+            owners::after_webhooks(&mut object, &managers, &mut cx.warnings);
         }
         self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);

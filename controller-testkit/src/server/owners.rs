@@ -114,6 +114,41 @@ pub(crate) fn of_the_server(resource: &Resource, old: &Value, mut new: Value, no
     new
 }
 
+/// The owners after webhooks changed the object: as they say, or as before with a warning, where what they say is nothing
+/// that can be read.
+pub(crate) fn after_webhooks(object: &mut Value, before: &Managers, warnings: &mut Vec<String>) -> Managers {
+    let entries = meta::member(object, "managedFields").filter(|entries| entries.is_array());
+    match entries.map(Managers::read) {
+        None => Managers::default(),
+        Some(Some(said)) => said,
+        Some(None) => {
+            let of = |entry: &Value, member: &str| entry.get(member).and_then(Value::as_str).map(str::to_owned);
+            let all = entries.and_then(Value::as_array).into_iter().flatten().enumerate();
+            let wrong = |(at, entry): (usize, &Value)| {
+                let kind = of(entry, "fieldsType").unwrap_or_default();
+                match (of(entry, "operation").as_deref(), kind.as_str()) {
+                    (Some("Apply" | "Update"), _) if of(entry, "apiVersion").is_none() => {
+                        Some("apiVersion must not be empty".to_owned())
+                    }
+                    (Some("Apply" | "Update"), "FieldsV1") => None,
+                    (Some("Apply" | "Update"), "") => Some(format!("missing fieldsType in managed fields entry {at}")),
+                    (Some("Apply" | "Update"), kind) => {
+                        Some(format!("invalid fieldsType {kind:?} in managed fields entry {at}"))
+                    }
+                    _ => Some("operation must be `Apply` or `Update`".to_owned()),
+                }
+            };
+            let why = all.into_iter().find_map(wrong).unwrap_or_else(|| "error decoding set".to_owned());
+            warnings.push(format!(
+                ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \
+                 mutating admission controller; please fix your requests: {why}"
+            ));
+            before.put(object);
+            before.clone()
+        }
+    }
+}
+
 /// The owners of an object that was created or updated.
 pub(crate) fn after_update(
     resource: &Resource,
