@@ -100,7 +100,10 @@ impl Normal {
                     })
                     .collect()
             }
-            Value::Number(number) if key == "nodePort" && number.as_u64().is_some_and(|port| port >= 30_000) => {
+            Value::Number(number)
+                if matches!(key, "nodePort" | "healthCheckNodePort")
+                    && number.as_u64().is_some_and(|port| port >= 30_000) =>
+            {
                 "<port>".into()
             }
             other => other,

@@ -4,8 +4,9 @@
 //! a set of fields, `typed` compares and merges values, `managers` is the record in `metadata.managedFields`. All of it is
 //! a pure function of objects and their types.
 //!
-//! Owners are told apart by name, operation, version and subresource. Field paths are taken to be the same in all
-//! versions of a kind.
+//! Owners are told apart by name, operation, version and subresource; one who applies is the same in all versions. What
+//! they own is told in the paths of the version that they wrote in. Of most kinds the paths are the same in all; where
+//! they are not, a [`View`] shows the object as another version has it.
 
 mod last;
 mod managers;
@@ -29,6 +30,14 @@ use self::typed::{check, compare, fields, merge, without};
 /// Who owned everything of an object that nobody had applied or recorded before.
 const BEFORE: &str = "before-first-apply";
 
+/// Shows an object as a version has it, with the type that it has there; none where the paths are the same.
+pub(crate) type View = fn(&str, &Value) -> Option<(Node<'static>, Value)>;
+
+/// The view of a kind whose versions have the same paths.
+pub(crate) fn same_paths(_: &str, _: &Value) -> Option<(Node<'static>, Value)> {
+    None
+}
+
 /// One writer at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
@@ -36,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) time: String,
     /// The fields that a write through this part of the object never changes.
     pub(crate) reset: Value,
+    /// How other versions see what it writes.
+    pub(crate) view: View,
 }
 
 /// Fields that others own and that are to be changed.
@@ -80,7 +91,20 @@ pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Manag
         *owned = Owned { set, time: writer.since() };
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
+    managers.gather();
     managers
+}
+
+/// What a change from `old` to `new` comes to in a version of other paths: what is other and new, and what is gone.
+fn seen_in(version: &str, old: &Value, new: &Value, writer: &Writer) -> Option<(Set, Set)> {
+    if version == writer.manager.api_version {
+        return None;
+    }
+    let ((node, old), (_, new)) = ((writer.view)(version, old)?, (writer.view)(version, new)?);
+    let comparison = compare(&node, &old, &new);
+    let mut changed = comparison.modified;
+    changed.union(&comparison.added);
+    Some((writer.own(&changed), writer.own(&comparison.removed)))
 }
 
 /// Takes from all other managers what the change from `old` to `new` changed.
@@ -99,8 +123,11 @@ fn taken(
     changed.union(&comparison.added);
     let changed = writer.own(&changed);
     let removed = writer.own(&comparison.removed);
-    for (_, owned) in managers.0.iter_mut().filter(|(manager, _)| **manager != writer.manager) {
-        owned.set = owned.set.difference(&changed).difference(&removed);
+    for (manager, owned) in managers.0.iter_mut().filter(|(manager, _)| **manager != writer.manager) {
+        owned.set = match seen_in(&manager.api_version, old, new, writer) {
+            Some((changed, removed)) => owned.set.difference(&changed).difference(&removed),
+            None => owned.set.difference(&changed).difference(&removed),
+        };
     }
     (managers, comparison)
 }
@@ -137,7 +164,7 @@ pub(crate) fn applied(
         };
         managers.0.insert(before, Owned { set, time: Some(writer.time.clone()) });
     }
-    let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
+    let last = managers.take_applier(&writer.manager, |version| (writer.view)(version, live).is_none());
     let set = writer.own(&fields(node, wanted));
     let merged = merge(node, live, wanted);
     managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
@@ -165,7 +192,8 @@ fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, wr
     let changed = writer.own(&changed).difference(&lent_by_kubectl(node, live, writer));
     let others = managers.0.iter().filter(|(manager, _)| **manager != writer.manager);
     let of = |(manager, owned): (&Manager, &Owned)| {
-        let paths = owned.set.intersection(&changed).paths();
+        let seen = seen_in(&manager.api_version, live, new, writer);
+        let paths = owned.set.intersection(seen.as_ref().map_or(&changed, |(changed, _)| changed)).paths();
         let conflict = |path: Vec<String>| Conflict { manager: manager.print(), field: print(&path) };
         paths.into_iter().map(conflict).collect::<Vec<_>>()
     };

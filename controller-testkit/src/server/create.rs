@@ -14,7 +14,7 @@ use crate::admission::{Change as Reviewed, Operation};
 use crate::apply::{Managers, Operation as Written};
 use crate::catalog::Resource;
 use crate::crd::establish;
-use crate::field::FieldError;
+use crate::field::{Cause, FieldError};
 use crate::status::{ApiError, Subject};
 use crate::store::{Change, Object};
 
@@ -50,7 +50,7 @@ impl Server {
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
-        // Webhooks see whose fields they are; what they add is nobody's.
+        // Webhooks see whose fields they are; what they add is nobody's, unless they say whose it is.
         managers.put(&mut object);
         let change = Reviewed {
             operation: Operation::Create,
@@ -64,7 +64,7 @@ impl Server {
         if let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
-            managers.put(&mut object);
+            owners::after_webhooks(&mut object, &managers, &mut cx.warnings);
         }
         self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);
@@ -89,10 +89,17 @@ impl Server {
             }
             faults.extend(rules::faults(&resource.group, &object));
         }
+        // Of metadata, the name is judged first.
+        let is_name = |fault: &FieldError| {
+            fault.cause == Cause::Invalid && matches!(fault.field.as_str(), "metadata.name" | "metadata.generateName")
+        };
+        let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
+        faults.splice(0..0, of_name);
         faults.extend(of_kind);
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
+        self.allot(resource, &mut object, None, cx.dry_run)?;
         shape::tidy(resource, &mut object);
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         let key = key(namespace, &name);

@@ -38,6 +38,7 @@ mod pods;
 mod review;
 mod definitions;
 mod companions;
+mod services;
 mod shape;
 mod rules;
 pub(crate) mod meta;

@@ -65,11 +65,19 @@ pub(crate) fn settle_new(
     }
     if let Shape::Builtin(_) = &resource.shape {
         faults.extend(kinds::validate(resource, object, None));
+        if faults.is_empty() && is_service(resource) {
+            faults.extend(kinds::families(object, None));
+        }
         if faults.is_empty() {
             warnings.extend(kinds::warnings(resource, object, None));
         }
     }
     faults
+}
+
+/// Whether the objects are Services, which are given what only the server knows to be free.
+pub(crate) fn is_service(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "services"
 }
 
 /// Puts into a new namespace what each has, and answers what is wrong with its finalizers.
@@ -119,6 +127,8 @@ fn namespace_faults(namespace: &Value) -> Vec<FieldError> {
 fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => name::dns1123_label(name),
+        // Nobody looks at the names of budgets.
+        ("policy", _) => Vec::new(),
         ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
         ("rbac.authorization.k8s.io", _) | ("", "events") => name::path_segment(name),
         _ => name::dns1123_subdomain(name),
@@ -159,7 +169,13 @@ pub(crate) fn settle_changed(
             kinds::stamp(resource, object, Some(old), &meta::time(now));
             match part {
                 Part::Main => {
-                    let faults = kinds::validate(resource, object, Some(old));
+                    let mut faults = Vec::new();
+                    if is_service(resource) {
+                        faults = kinds::families(object, Some(old));
+                    }
+                    if faults.is_empty() {
+                        faults = kinds::validate(resource, object, Some(old));
+                    }
                     if faults.is_empty() {
                         warnings.extend(kinds::warnings(resource, object, Some(old)));
                     }
