@@ -19,7 +19,7 @@ const BUDGETS: &str = "policy/poddisruptionbudgets";
 /// The answer of a request that did what it should and has nothing to show.
 fn done() -> Response<Bytes> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    reply::object(StatusCode::CREATED, &status, false)
+    reply::status(StatusCode::CREATED, &status, false)
 }
 
 /// A body that names another pod than the path is a mistake.

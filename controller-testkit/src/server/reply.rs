@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
 use crate::field::echo;
-use crate::status::ApiError;
+use crate::status::{self, ApiError};
 use crate::store::write_object;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,6 +29,16 @@ pub(crate) fn object(status: StatusCode, value: &Value, yaml: bool) -> Response<
     json(status, body)
 }
 
+/// A Status in JSON or YAML.
+pub(crate) fn status(code: StatusCode, value: &Value, yaml: bool) -> Response<Bytes> {
+    if yaml {
+        return object(code, value, yaml);
+    }
+    let mut body = Vec::with_capacity(512);
+    status::write(&mut body, value);
+    json(code, body)
+}
+
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
     response(status, TEXT, text.into())
 }
@@ -44,8 +54,8 @@ pub(crate) fn bytes(content_type: HeaderValue, body: impl Into<Bytes>) -> Respon
 }
 
 pub(crate) fn error(error: &ApiError, yaml: bool) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = object(status, &error.to_value(), yaml);
+    let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = status(code, &error.to_value(), yaml);
     if let Some(seconds) = error.retry_after() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

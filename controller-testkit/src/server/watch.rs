@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Server;
 use super::accept::Accepted;
-use super::present::{Look, line};
+use super::present::Look;
 use super::query::ListOptions;
 use super::read::parse_version;
 use super::scope::Scope;
-use crate::status::ApiError;
+use crate::status::{self, ApiError};
 use crate::store::{Change, Event, Object};
 use crate::table::Header;
 
@@ -170,7 +170,7 @@ impl Server {
             }
         }
         if let Start::Refused(error) = &watch.start {
-            ready.push(Frame::aside(line("ERROR", &error.to_value())));
+            ready.push(Frame::aside(status::line(&error.to_value())));
             watch.start = Start::Over;
         }
         if matches!(watch.start, Start::Over) {
