@@ -9,6 +9,9 @@ use super::object;
 /// The name of the one node.
 pub(super) const NODE: &str = "node-1";
 
+/// The address of the one node, on which the API server is said to be.
+const ADDRESS: &str = "192.168.0.1";
+
 /// The namespaces of every cluster.
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
@@ -38,9 +41,35 @@ pub(super) fn furnish(hand: &mut Hand<'_>, reach: Reach) {
             },
         }),
     );
+    endpoints(hand);
     if reach >= Reach::Workloads {
         node(hand);
     }
+}
+
+/// Where the API server says that it is to be found.
+fn endpoints(hand: &mut Hand<'_>) {
+    hand.create(
+        &kind::ENDPOINTS,
+        "default",
+        &json!({
+            "metadata": {"name": "kubernetes", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+            "subsets": [{
+                "addresses": [{"ip": ADDRESS}],
+                "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+            }],
+        }),
+    );
+    hand.create(
+        &kind::ENDPOINT_SLICES,
+        "default",
+        &json!({
+            "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": true}}],
+            "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+        }),
+    );
 }
 
 /// Puts into a namespace what it lacks of the things that every namespace has.
@@ -99,7 +128,7 @@ fn node(hand: &mut Hand<'_>) {
     };
     let status = json!({"status": {
         "addresses": [
-            {"type": "InternalIP", "address": "192.168.0.1"},
+            {"type": "InternalIP", "address": ADDRESS},
             {"type": "Hostname", "address": NODE},
         ],
         "allocatable": room,
@@ -122,7 +151,10 @@ fn node(hand: &mut Hand<'_>) {
             "osImage": "controller-testkit",
         },
     }});
-    hand.patch_status(&kind::NODES.place("", NODE), &status);
+    let place = kind::NODES.place("", NODE);
+    hand.patch_status(&place, &status);
+    // It was new, and so tainted until it is ready.
+    hand.patch(&place, &json!({"spec": {"taints": null}}));
     lease(hand);
 }
 

@@ -46,6 +46,8 @@ pub(super) mod kind {
         NODES: "" "v1" "nodes" "v1" "Node";
         PODS: "" "v1" "pods" "v1" "Pod";
         SERVICES: "" "v1" "services" "v1" "Service";
+        ENDPOINTS: "" "v1" "endpoints" "v1" "Endpoints";
+        ENDPOINT_SLICES: "discovery.k8s.io" "v1" "endpointslices" "discovery.k8s.io/v1" "EndpointSlice";
         CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
         EVENTS: "" "v1" "events" "v1" "Event";

@@ -71,7 +71,12 @@ async fn a_fresh_cluster_is_furnished() {
     assert_eq!(hand.names("/api/v1/namespaces").await, ["default", "kube-node-lease", "kube-public", "kube-system"]);
     let service = hand.get("/api/v1/namespaces/default/services/kubernetes").await;
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
-    assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
+    let ports = &hand.get("/api/v1/namespaces/default/endpoints/kubernetes").await["subsets"][0]["ports"];
+    assert_eq!(ports[0]["port"], service["spec"]["ports"][0]["targetPort"]);
+    assert_eq!(hand.names("/apis/discovery.k8s.io/v1/endpointslices").await, ["kubernetes"]);
+    let node = hand.get("/api/v1/nodes/node-1").await;
+    assert_eq!(condition(&node, "Ready"), "True");
+    assert_eq!(node["spec"]["taints"], Value::Null, "it takes pods");
     assert_eq!(hand.names("/apis/coordination.k8s.io/v1/leases").await, ["node-1"]);
     let mut critical = pod("critical");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
