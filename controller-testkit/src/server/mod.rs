@@ -56,6 +56,7 @@ use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
 pub(crate) use access::Filled;
+pub(crate) use definitions::DEFINITIONS;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;
 pub use restore::RestoreError;

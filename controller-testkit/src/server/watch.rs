@@ -209,7 +209,9 @@ impl Server {
                 (Some(change), _) => ready.push(watch.show(&event.object, change, now)),
             }
         }
-        if now >= watch.ends_at {
+        // What becomes of a changed definition's objects is another storage's to tell.
+        let changed = upto >= self.store.current_rv() && !self.catalog.still_serves(&watch.scope.resource);
+        if changed || now >= watch.ends_at {
             return Next::End;
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));

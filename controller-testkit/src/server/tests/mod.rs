@@ -5,6 +5,7 @@ mod applies;
 mod builtin;
 mod conversion;
 mod custom;
+mod definitions;
 mod hostile;
 mod parts;
 mod reads;
