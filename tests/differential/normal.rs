@@ -130,6 +130,12 @@ impl Normal {
             "clusterIP" | "clusterIPs" if text.starts_with("10.") => return "<address>".into(),
             "token" if text.matches('.').count() == 2 => return "<token>".into(),
             "cells" if text.strip_suffix('s').is_some_and(|age| age.parse::<u8>().is_ok()) => return "<age>".into(),
+            // Of a time that a scenario names: it grows from day to day.
+            "cells" if is_old(text) => return "<years>".into(),
+            "cells" if text.ends_with(" ago)") => {
+                let (count, age) = text.trim_end_matches(" ago)").rsplit_once('(').unwrap_or_default();
+                return if is_old(age) { format!("{count}(<years> ago)") } else { text.into() };
+            }
             "serverAddress" => return "<address>".into(),
             _ => {}
         }
@@ -201,4 +207,11 @@ fn without_numbers(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a text is an age of some years, as tables print it.
+fn is_old(text: &str) -> bool {
+    let number = |text: &str| text.parse::<u16>().is_ok();
+    let Some((years, days)) = text.split_once('y') else { return false };
+    number(years) && (days.is_empty() || days.strip_suffix('d').is_some_and(number))
 }
