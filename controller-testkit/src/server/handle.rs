@@ -15,7 +15,7 @@ use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
 use super::write::{Writing, Written};
-use super::{Answer, Server, meta, reply, shape};
+use super::{Answer, Server, deadline, meta, reply, shape};
 use crate::admission::{Call, Calls, Pending, Reply};
 use crate::auth::Caller;
 use crate::discovery::{self, Format, Root};
@@ -55,6 +55,9 @@ impl Server {
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         self.age(now);
         let (mut head, body) = request.into_parts();
+        if let Err(error) = deadline::check(&head) {
+            return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers)));
+        }
         match self.enter(&head, now) {
             Ok(user) => head.extensions.insert(user),
             Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),

@@ -35,6 +35,7 @@ mod subresource;
 mod scale;
 mod pods;
 mod review;
+mod deadline;
 mod definitions;
 mod shape;
 mod rules;
