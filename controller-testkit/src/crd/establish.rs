@@ -103,12 +103,12 @@ pub(crate) fn accept<'a>(crd: &Value, others: impl Iterator<Item = &'a Value>, n
     };
     let status = object_at(&mut next, "status");
     status.insert("acceptedNames".to_owned(), names);
+    if let Some((truth, reason, message)) = approval::conformance(crd) {
+        set_condition(status, "KubernetesAPIApprovalPolicyConformant", (truth, reason, &message), now);
+    }
     set_condition(status, "NamesAccepted", accepted, now);
     if let Some(established) = established {
         set_condition(status, "Established", established, now);
-    }
-    if let Some((truth, reason, message)) = approval::conformance(crd) {
-        set_condition(status, "KubernetesAPIApprovalPolicyConformant", (truth, reason, &message), now);
     }
     (next != *crd).then_some(next)
 }

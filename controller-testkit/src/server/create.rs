@@ -106,6 +106,9 @@ impl Server {
             });
         }
         if cx.dry_run {
+            if !claimed.is_empty() {
+                meta::of(&mut object).insert("resourceVersion".into(), claimed.into());
+            }
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
         let object = shape::stored(resource, object);

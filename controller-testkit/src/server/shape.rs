@@ -26,6 +26,14 @@ pub(crate) fn decode(resource: &Resource, object: &mut Value) -> Result<Vec<Stri
     }
 }
 
+/// The same for what an apply makes of an object.
+pub(crate) fn decode_applied(resource: &Resource, object: &mut Value) -> Result<Vec<String>, String> {
+    match &resource.shape {
+        Shape::Builtin(_) => decode(resource, object),
+        Shape::Custom(version) => version.decode_applied(object),
+    }
+}
+
 /// Makes a new object ready to be stored, and answers what is wrong with it.
 pub(crate) fn settle_new(
     resource: &Resource,

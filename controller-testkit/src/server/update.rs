@@ -41,6 +41,8 @@ pub(crate) enum Change<'a> {
     Apply { wanted: Value, force: bool },
     /// From the present object to the wanted one.
     Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
+    /// The same, and who owns what then.
+    Own(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<(Value, Managers), ApiError>),
 }
 
 /// An object's place: its resource, namespace and name.
@@ -104,7 +106,11 @@ impl Part {
                 }
                 blended
             }
-            Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
+            Self::Approval => {
+                let mut blended = with_members(&new, old, &[&["spec"]]);
+                meta::set(meta::members(&mut blended), "status", old.get("status").cloned());
+                with_members(&blended, &new, &[&["status", "conditions"]])
+            }
             Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
             Self::Resize => resized(old, new),
         }
@@ -178,6 +184,10 @@ impl Server {
             Change::Amend(amend) => (amend(&old, cx)?, false, None),
             Change::Apply { wanted, force } => {
                 let (new, managers) = amend::apply_to(resource, part, &old, &wanted, force, cx)?;
+                (new, false, Some(managers))
+            }
+            Change::Own(own) => {
+                let (new, managers) = own(&old, cx)?;
                 (new, false, Some(managers))
             }
         };
