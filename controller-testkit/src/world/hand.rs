@@ -54,6 +54,7 @@ pub(super) mod kind {
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
         VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
         LEASES: "coordination.k8s.io" "v1" "leases" "coordination.k8s.io/v1" "Lease";
+        REPLICATION_CONTROLLERS: "" "v1" "replicationcontrollers" "v1" "ReplicationController";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
         STATEFULSETS: "apps" "v1" "statefulsets" "apps/v1" "StatefulSet";

@@ -245,6 +245,7 @@ impl Clockwork {
             Work::Expire(place) => hand.delete(place, "", "Background"),
             Work::Pod(place) => self.pod(place, hand),
             Work::ReplicaSet(place) => self.replicaset(place, hand),
+            Work::ReplicationController(place) => self.replication_controller(place, hand),
             Work::Deployment(place) => self.deployment(place, hand),
             Work::StatefulSet(place) => self.statefulset(place, hand),
             Work::DaemonSet(place) => self.daemonset(place, hand),
@@ -257,9 +258,10 @@ impl Work {
     /// The work that a change of such an object gives.
     fn of(place: &Place) -> Option<Work> {
         type Make = fn(Place) -> Work;
-        let works: [(&hand::Kind, Make); 6] = [
+        let works: [(&hand::Kind, Make); 7] = [
             (&kind::PODS, Work::Pod),
             (&kind::REPLICASETS, Work::ReplicaSet),
+            (&kind::REPLICATION_CONTROLLERS, Work::ReplicationController),
             (&kind::DEPLOYMENTS, Work::Deployment),
             (&kind::STATEFULSETS, Work::StatefulSet),
             (&kind::DAEMONSETS, Work::DaemonSet),

@@ -45,6 +45,7 @@ pub(super) enum Work {
     /// Take a pod through its life.
     Pod(Place),
     ReplicaSet(Place),
+    ReplicationController(Place),
     Deployment(Place),
     StatefulSet(Place),
     DaemonSet(Place),

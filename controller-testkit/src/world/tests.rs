@@ -401,6 +401,29 @@ async fn a_replicaset_takes_in_and_lets_go() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replication_controller_still_has_its_pods() {
+    let hand = full();
+    let path = "/api/v1/namespaces/default/replicationcontrollers";
+    let mut controller = workload("ReplicationController", "v1", json!({"replicas": 2}));
+    controller["spec"]["selector"] = json!({"app": "web"});
+    hand.create(path, controller).await;
+    pass(5).await;
+    let pods = hand.get(PODS).await["items"].as_array().cloned().unwrap_or_default();
+    let owner = |pod: &Value| pod["metadata"]["ownerReferences"][0]["kind"].clone();
+    assert_eq!(pods.iter().map(owner).collect::<Vec<_>>(), ["ReplicationController"; 2]);
+    let made = hand.get(&format!("{path}/web")).await;
+    assert_eq!((&made["status"]["replicas"], &made["status"]["readyReplicas"]), (&json!(2), &json!(2)));
+    hand.patch(&format!("{path}/web"), json!({"spec": {"replicas": 1}})).await;
+    pass(5).await;
+    assert_eq!(hand.names(PODS).await.len(), 1);
+    // It leaves its pods behind, unless it is asked to take them along.
+    hand.delete(&format!("{path}/web")).await;
+    pass(5).await;
+    let left = hand.get(PODS).await["items"][0].clone();
+    assert_eq!(left["metadata"]["ownerReferences"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_statefulset_goes_by_order() {
     let hand = full();
     let sets = "/apis/apps/v1/namespaces/default/statefulsets";
