@@ -46,6 +46,11 @@ impl Manager {
     }
 }
 
+/// So many who updated are told apart.
+const MOST_UPDATERS: usize = 10;
+/// Who owns what all others of those did.
+const ANCIENT: &str = "ancient-changes";
+
 /// What one manager owns, and since when.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Owned {
@@ -127,6 +132,36 @@ impl Managers {
             managers.0.iter().map(|(manager, owned)| (manager.clone(), owned.set.clone())).collect()
         };
         sets(self) == sets(other)
+    }
+
+    /// Takes the oldest of those who updated together where they are too many, those of one version each.
+    pub(crate) fn cap(&mut self) {
+        let mut updaters: Vec<(Option<String>, Manager)> = self
+            .0
+            .iter()
+            .filter(|(manager, _)| manager.operation == Operation::Update)
+            .map(|(manager, owned)| (owned.time.clone(), manager.clone()))
+            .collect();
+        let mut surplus = updaters.len().saturating_sub(MOST_UPDATERS);
+        updaters.sort();
+        let mut firsts: BTreeMap<String, Manager> = BTreeMap::new();
+        for (_, manager) in updaters {
+            if surplus == 0 {
+                break;
+            }
+            let Some(first) = firsts.get(&manager.api_version) else {
+                firsts.insert(manager.api_version.clone(), manager);
+                continue;
+            };
+            let bucket = Manager { name: ANCIENT.to_owned(), subresource: String::new(), ..first.clone() };
+            let mut all = self.0.remove(&bucket).or_else(|| self.0.remove(first)).unwrap_or_default();
+            if let Some(owned) = self.0.remove(&manager) {
+                all.set.union(&owned.set);
+                all.time = owned.time;
+            }
+            self.0.insert(bucket, all);
+            surplus -= 1;
+        }
     }
 
     /// Puts them into an object.

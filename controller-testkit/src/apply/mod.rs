@@ -77,6 +77,7 @@ pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Manag
         *owned = Owned { set, time: writer.since() };
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
+    managers.cap();
     managers
 }
 
@@ -134,7 +135,14 @@ pub(crate) fn applied(
         };
         managers.0.insert(before, Owned { set, time: Some(writer.time.clone()) });
     }
-    let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
+    // Whoever applies is the same in every version.
+    let same = |manager: &Manager| {
+        let of = |manager: &Manager| (manager.name.clone(), manager.operation, manager.subresource.clone());
+        of(manager) == of(&writer.manager)
+    };
+    let last = managers.0.iter().find(|(manager, _)| same(manager)).map(|(_, owned)| owned.clone());
+    let last = last.unwrap_or_default();
+    managers.0.retain(|manager, _| !same(manager));
     let set = writer.own(&fields(node, wanted));
     let merged = merge(node, live, wanted);
     managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });

@@ -142,6 +142,9 @@ pub(crate) fn settle_changed(
     now: Timestamp,
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
+    if resource.plural == "certificatesigningrequests" && matches!(part, Part::Approval | Part::Status) {
+        stamp_conditions(object, old, now);
+    }
     match (&resource.shape, part) {
         (Shape::Custom(version), Part::Status) => version.prepare_status(object, old, warnings),
         (Shape::Custom(version), _) => {
@@ -231,4 +234,22 @@ pub(crate) fn deprecation(resource: &Arc<Resource>) -> Option<&str> {
 /// Whether the objects are CustomResourceDefinitions.
 pub(crate) fn is_definition(resource: &Resource) -> bool {
     resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
+}
+
+/// Says since when the conditions of a request to sign hold, where their writer does not.
+fn stamp_conditions(object: &mut Value, old: &Value, now: Timestamp) {
+    let before = old.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") else { return };
+    for condition in conditions {
+        let same =
+            |known: &&Value| ["type", "status"].iter().all(|member| known.get(*member) == condition.get(*member));
+        let since = before.iter().find(same).and_then(|known| known.get("lastTransitionTime")).cloned();
+        let since = since.filter(|since| !since.is_null()).unwrap_or_else(|| meta::time(now));
+        let condition = meta::members(condition);
+        for (member, time) in [("lastUpdateTime", meta::time(now)), ("lastTransitionTime", since)] {
+            if condition.get(member).is_none_or(Value::is_null) {
+                condition.insert(member.to_owned(), time);
+            }
+        }
+    }
 }

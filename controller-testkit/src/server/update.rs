@@ -168,10 +168,12 @@ impl Server {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     meta::of(&mut object).remove("resourceVersion");
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 _ => Err(ApiError::not_found(subject(resource), name)),
@@ -191,6 +193,10 @@ impl Server {
                 (new, false, Some(managers))
             }
         };
+        if part == Part::Status && resource.plural == "pods" {
+            // A pod's status says nothing of its end.
+            meta::of(&mut new).remove("deletionTimestamp");
+        }
         check_name(&new, name)?;
         place(&mut new, namespace)?;
         check_version(resource, name, &new, &stored, replaced)?;
@@ -215,7 +221,7 @@ impl Server {
             old: Some(&old),
         };
         let managers = applied.unwrap_or_else(|| {
-            let before = owners::before(&old, &new);
+            let before = owners::before(through, &old, &new);
             if before.0.is_empty() {
                 // Of an object that nobody owns anything of, no record is begun but by an apply.
                 return before;
