@@ -56,6 +56,7 @@ impl Hosts {
             }
             Host::Nowhere => return Reply::Failed("webhook configuration must have either service or URL".to_owned()),
         };
+        let url = tidy(&url);
         let joint = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{joint}timeout={}s", call.seconds);
         let told = |why: &str| Reply::Failed(format!("Post {url:?}: {why}"));
@@ -89,6 +90,22 @@ impl Hosts {
             Err(error) => Reply::Failed(format!("couldn't get version/kind; json parse error: {error}")),
         }
     }
+}
+
+/// A URL with its path as Go's clients ask for it: without empty steps, steps back, and a slash at the end.
+fn tidy(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, String::new()), |(url, query)| (url, format!("?{query}")));
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let Some(at) = url[from..].find('/').map(|at| from + at) else { return format!("{url}{query}") };
+    let mut steps: Vec<&str> = Vec::new();
+    for step in url[at..].split('/') {
+        match step {
+            "" | "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    format!("{}/{}{query}", &url[..at], steps.join("/"))
 }
 
 /// What a client says of an answer that is none.

@@ -259,7 +259,9 @@ impl Server {
             if new.pointer("/spec/replicas").is_none() {
                 set_at(resource, &mut new, &json!(0))?;
             }
-            check_name(wanted, name)?;
+            if !meta::name(wanted).is_empty() {
+                check_name(wanted, name)?;
+            }
             check_replicas(resource, name, wanted)?;
             let version = meta::member(wanted, "resourceVersion").cloned();
             meta::set(meta::of(&mut new), "resourceVersion", version);

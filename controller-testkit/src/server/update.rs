@@ -42,8 +42,11 @@ pub(crate) enum Change<'a> {
     /// From the present object to the wanted one.
     Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
     /// The same, and who owns what then.
-    Own(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<(Value, Managers), ApiError>),
+    Own(&'a dyn Fn(&Value, &mut Cx<'_>) -> Owned),
 }
+
+/// A changed object and its owners, or why there is none.
+pub(crate) type Owned = Result<(Value, Managers), ApiError>;
 
 /// An object's place: its resource, namespace and name.
 pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
