@@ -52,7 +52,7 @@ impl Stage {
         let maps = Api::namespaced(cluster.steady_client(), "default");
         let served = cluster.serve().await.expect("a free loopback port");
         let (sender, seen) = unbounded_channel();
-        let operator = Operator::new("test").client(served.client()).controller(Recorder(sender)).spawn();
+        let operator = Operator::new("test").config(served.config()).controller(Recorder(sender)).spawn();
         let mut stage = Self { cluster, maps, served, seen, operator };
         for name in names {
             stage.create(name).await;

@@ -185,6 +185,7 @@ fn subject_options(mut parser: lexopt::Parser) -> Result<Options, lexopt::Error>
                     "lazy" => Mode::Lazy,
                     "typed" => Mode::Typed,
                     "compressed" => Mode::Compressed,
+                    "floor" => Mode::Floor,
                     other => return Err(format!("no mode is named {other}").into()),
                 }
             }

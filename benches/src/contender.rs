@@ -18,6 +18,8 @@ pub enum Contender {
     LazyJemalloc,
     /// The second on jemalloc.
     TypedJemalloc,
+    /// No engine: a thread that reads the bytes, and keeps nothing.
+    Floor,
     /// kube-runtime's Controller as it comes.
     Kube,
     /// The same with managedFields cleared, streaming lists, 16 workers, and jemalloc.
@@ -32,12 +34,13 @@ pub enum Contender {
 
 impl Contender {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Lazy,
         Self::Typed,
         Self::Compressed,
         Self::LazyJemalloc,
         Self::TypedJemalloc,
+        Self::Floor,
         Self::Kube,
         Self::KubeTuned,
         Self::Go,
@@ -53,6 +56,7 @@ impl Contender {
             Self::Compressed => "compressed",
             Self::LazyJemalloc => "lazy-jemalloc",
             Self::TypedJemalloc => "typed-jemalloc",
+            Self::Floor => "floor",
             Self::Kube => "kube-runtime",
             Self::KubeTuned => "kube-runtime-tuned",
             Self::Go => "controller-runtime",
@@ -86,7 +90,7 @@ impl Contender {
         let own = std::env::current_exe().ok()?;
         let beside = |name: &str| Some(own.parent()?.join(name));
         match self {
-            Self::Lazy | Self::Typed | Self::Compressed => beside("bench"),
+            Self::Lazy | Self::Typed | Self::Compressed | Self::Floor => beside("bench"),
             Self::LazyJemalloc | Self::TypedJemalloc => beside("bench-jemalloc"),
             Self::Kube => beside("peer-kube-runtime"),
             Self::KubeTuned => beside("peer-kube-runtime-tuned"),
@@ -102,10 +106,11 @@ impl Contender {
             (Self::GoTuned, _) => "tuned",
             (Self::GoJson, _) => "json",
             (Self::Compressed, _) => "compressed",
+            (Self::Floor, _) => "floor",
             (Self::Lazy | Self::LazyJemalloc, Mode::Lazy) => "lazy",
             _ => "typed",
         };
-        if self.is_ours() {
+        if self.is_ours() || self == Self::Floor {
             command.arg("subject");
         }
         command.args(["--server", &options.server, "--mode", mode]);

@@ -9,6 +9,7 @@ pub mod contender;
 pub mod corpus;
 pub mod docs;
 pub mod figure;
+pub mod floor;
 pub mod goal;
 pub mod machine;
 pub mod mock;

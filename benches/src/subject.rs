@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 
+use crate::floor;
 use crate::tally::Tally;
 
 /// What is asked of a subject. The peers take the same words.
@@ -44,6 +45,8 @@ pub enum Mode {
     Typed,
     /// The first, over a cache that compresses what nobody asks for.
     Compressed,
+    /// There is no callback: the bytes are read, and no more.
+    Floor,
 }
 
 /// One tally for the process: the controllers below are types, and a process runs one of them.
@@ -162,12 +165,20 @@ fn draws() -> u64 {
 
 /// Runs until standard input ends.
 pub fn run(options: Options) -> anyhow::Result<()> {
+    if options.mode == Mode::Floor {
+        TALLY.serve(|| {
+            std::thread::spawn(move || {
+                if let Err(error) = floor::read(&options, &TALLY) {
+                    eprintln!("{error:#}");
+                }
+            });
+        })?;
+        std::process::exit(0)
+    }
     let runtime = tokio::runtime::Runtime::new()?;
     let uri = options.server.parse().context("the server's URL is none")?;
-    let mut config = kube::Config::new(uri);
-    config.default_retry = false;
     let _entered = runtime.enter();
-    let operator = operator(Operator::new("bench").client(kube::Client::try_from(config)?), Arc::new(options))?;
+    let operator = operator(Operator::new("bench").config(kube::Config::new(uri)), Arc::new(options))?;
     let mut running = None;
     TALLY.serve(|| running = Some(operator.spawn()))?;
     std::process::exit(0)

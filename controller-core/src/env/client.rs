@@ -25,24 +25,20 @@ pub enum FromEnvironmentError {
     },
 }
 
-/// A client and the URL it talks to, which messages name.
-pub(crate) struct FromEnvironment {
-    pub(crate) client: Client,
-    pub(crate) url: String,
-}
-
 /// Follows kube's order: `KUBECONFIG`, `~/.kube/config`, then the pod's service account.
-pub(crate) async fn from_environment() -> Result<FromEnvironment, FromEnvironmentError> {
+pub(crate) async fn from_environment() -> Result<(Client, Option<Config>), FromEnvironmentError> {
     let config = Config::infer().await.map_err(|e| FromEnvironmentError::Infer(Box::new(e)))?;
     from_config(config)
 }
 
-fn from_config(mut config: Config) -> Result<FromEnvironment, FromEnvironmentError> {
+/// A client of this configuration, as the engine wants it, and what it was made of.
+pub(crate) fn from_config(mut config: Config) -> Result<(Client, Option<Config>), FromEnvironmentError> {
     config.default_retry = false;
-    let url = config.cluster_url.to_string();
-    match Client::try_from(config) {
-        Ok(client) => Ok(FromEnvironment { client, url }),
-        Err(source) => Err(FromEnvironmentError::Build { url, source: Box::new(source) }),
+    match Client::try_from(config.clone()) {
+        Ok(client) => Ok((client, Some(config))),
+        Err(source) => {
+            Err(FromEnvironmentError::Build { url: config.cluster_url.to_string(), source: Box::new(source) })
+        }
     }
 }
 
@@ -72,11 +68,10 @@ mod tests {
         };
         let calls = async {
             let config = Config::new(format!("http://{address}").parse().expect("a URL"));
-            let made = from_config(config).expect("a client");
-            assert_eq!(made.url, format!("http://{address}/"));
+            let (client, _) = from_config(config).expect("a client");
             for _ in 0..3 {
                 let request = Request::new("/api/v1/pods").get("a", &Default::default()).expect("a request");
-                let answer = made.client.request::<serde_json::Value>(request).await;
+                let answer = client.request::<serde_json::Value>(request).await;
                 assert!(matches!(&answer, Err(kube::Error::Api(status)) if status.code == 503), "{answer:?}");
             }
         };

@@ -5,6 +5,7 @@
 mod chance;
 mod client;
 mod clock;
+mod connection;
 mod panics;
 mod requests;
 mod tasks;
@@ -13,8 +14,9 @@ mod trace;
 
 pub use chance::Chance;
 pub use client::FromEnvironmentError;
-pub(crate) use client::{FromEnvironment, from_environment};
+pub(crate) use client::{from_config, from_environment};
 pub use clock::Clock;
+pub(crate) use connection::{Connection, Connections};
 pub(crate) use panics::{panic_report, record_panic_locations};
 pub(crate) use requests::{Asked, Requests};
 pub(crate) use tasks::{Ended, Task, panic_message, spawn};

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use kube::Client;
+use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 
 pub use handle::OperatorHandle;
@@ -26,7 +26,7 @@ use crate::admin::{self, Window};
 use crate::controller::Described;
 use crate::controller_ext::{ControllerExt, IntoController, controller_spec};
 use crate::dispatch::{Live, Scope, Watchdog};
-use crate::env::{self, Chance, Clock, FromEnvironment, Requests};
+use crate::env::{self, Chance, Clock, Connections, Requests};
 use crate::erased::Shared as _;
 use crate::supervisor::{ChildContext, ChildSpec, IntoChild, Signal, Signals, Strategy, Supervisor};
 use crate::watch::{Hub, WatchSpec};
@@ -65,7 +65,7 @@ const STALE_LIMIT: Duration = Duration::from_secs(300);
 #[must_use]
 pub struct Operator {
     name: Arc<str>,
-    client: Option<Client>,
+    reached: Reached,
     namespaces: Option<Vec<String>>,
     clock: Option<Clock>,
     chance: Option<Chance>,
@@ -76,6 +76,13 @@ pub struct Operator {
     children: Vec<ChildSpec>,
     controllers: Vec<ChildSpec>,
     live: Arc<Live>,
+}
+
+/// How the API server is reached.
+enum Reached {
+    ByEnvironment,
+    By(Box<Config>),
+    Over(Client),
 }
 
 /// Whether the API server is asked at the start which permissions are missing.
@@ -94,7 +101,7 @@ impl Operator {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: Arc::from(name.into()),
-            client: None,
+            reached: Reached::ByEnvironment,
             namespaces: None,
             clock: None,
             chance: None,
@@ -114,7 +121,29 @@ impl Operator {
     /// Make it with `default_retry: false` in `kube::Config`: kube's own retry repeats a request up to fifteen
     /// times inside one call, where neither a watch's health nor a key's backoff sees it.
     pub fn client(mut self, client: Client) -> Self {
-        self.client = Some(client);
+        self.reached = Reached::Over(client);
+        self
+    }
+
+    /// Reaches the API server by this configuration in place of one from the environment.
+    ///
+    /// Prefer it to [`client`](Self::client) where nothing has to be put between the operator and the server: each
+    /// watch then has a connection of its own, which its task drives itself, and messages name the server's URL.
+    /// kube's own retry is turned off, since retries belong to the engine.
+    ///
+    /// ```no_run
+    /// # use controller_core::prelude::*;
+    /// # use controller_core::kube::Config;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut config = Config::infer().await?;
+    /// config.default_namespace = "shop".into();
+    /// let operator = Operator::new("pods").config(config);
+    /// # drop(operator);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn config(mut self, config: Config) -> Self {
+        self.reached = Reached::By(Box::new(config));
         self
     }
 
@@ -307,21 +336,24 @@ impl Operator {
     /// is waited for by the watches.
     async fn scope(&mut self, declared: Vec<WatchSpec>) -> Result<Scope, env::FromEnvironmentError> {
         let live = Arc::clone(&self.live);
-        let (client, url) = match self.client.take() {
-            Some(client) => (client, None),
-            None => {
-                let FromEnvironment { client, url } = env::from_environment().await?;
-                (client, Some(url))
-            }
+        let (client, config) = match std::mem::replace(&mut self.reached, Reached::ByEnvironment) {
+            Reached::Over(client) => (client, None),
+            Reached::By(config) => env::from_config(*config)?,
+            Reached::ByEnvironment => env::from_environment().await?,
         };
+        let url = config.as_ref().map(|config| config.cluster_url.to_string());
         let requests = Requests::to(url.as_deref());
         let client = requests.counted(&client);
+        let connections = match config {
+            Some(config) => Connections::own(client.clone(), config, requests.clone()),
+            None => Connections::shared(client.clone()),
+        };
         live.count_in(requests);
         let clock = self.clock.take().unwrap_or_default();
         let chance = self.chance.take().unwrap_or_else(Chance::from_system);
         Ok(Scope {
             operator: Arc::clone(&self.name),
-            hub: Hub::new(client.clone(), clock.clone(), chance.clone(), url.clone(), declared),
+            hub: Hub::new(connections, clock.clone(), chance.clone(), url.clone(), declared),
             live,
             client,
             url,

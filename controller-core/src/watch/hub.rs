@@ -13,7 +13,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -24,7 +23,7 @@ use super::pump::{Listener, Note, Pump, Tally, Task};
 use super::source::{Signal, Wire};
 use super::{Health, WatchSpec};
 use crate::cache::{Entry, Slot, Store, SubscriberId, View};
-use crate::env::{self, Chance, Clock, panic_message, spawn};
+use crate::env::{self, Chance, Clock, Connections, panic_message, spawn};
 
 /// How long a watch rests after a bug of ours.
 const AFTER_A_BUG: Duration = Duration::from_secs(1);
@@ -72,7 +71,7 @@ pub(crate) struct Hub {
 }
 
 struct Parts {
-    client: Client,
+    connections: Connections,
     clock: Clock,
     chance: Chance,
     /// The API server, for messages.
@@ -135,13 +134,13 @@ pub(crate) struct Subscription {
 impl Hub {
     /// The watches of an operator whose controllers declare these.
     pub(crate) fn new(
-        client: Client,
+        connections: Connections,
         clock: Clock,
         chance: Chance,
         url: Option<String>,
         declared: Vec<WatchSpec>,
     ) -> Self {
-        Self { parts: Arc::new(Parts { client, clock, chance, url, declared, watches: Mutex::default() }) }
+        Self { parts: Arc::new(Parts { connections, clock, chance, url, declared, watches: Mutex::default() }) }
     }
 
     /// Starts a watch, or takes part in the one that runs. Where another controller declares a wider one, that serves.
@@ -395,7 +394,7 @@ async fn run(board: Arc<Board>, parts: Arc<Parts>) {
 
 async fn follow(board: &Board, parts: &Parts, audience: &mut Audience, rng: fastrand::Rng) -> Infallible {
     let mut pump = Pump::new(&board.spec, board.store.clone(), board.tally.clone(), rng);
-    let mut wire = Wire::new(parts.client.clone(), board.spec.clone());
+    let mut wire = Wire::new(parts.connections.open(), board.spec.clone());
     let now = || parts.clock.instant();
     let mut deadline = now();
     let timer = tokio::time::sleep_until(deadline);
@@ -485,6 +484,9 @@ async fn at_hand(wire: &mut Wire, unflushed: u32) -> Option<Signal> {
         return Some(signal);
     }
     if unflushed == 0 {
+        return None;
+    }
+    if wire.is_driven() {
         return None;
     }
     // The connection hands on one chunk at a time, and may have the next one ready once it had its turn.

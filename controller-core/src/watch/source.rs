@@ -16,6 +16,7 @@ use kube::client::Body;
 use super::WatchSpec;
 use super::stream::Request;
 use crate::descriptor::Content;
+use crate::env::Connection;
 
 /// No `Status` is longer.
 const LONGEST_REFUSAL: usize = 64 << 10;
@@ -31,7 +32,7 @@ pub(super) enum Signal {
 
 /// One request at a time. Dropping what is being read closes it.
 pub(super) struct Wire {
-    client: Client,
+    connection: Connection,
     spec: WatchSpec,
     doing: Doing,
 }
@@ -49,8 +50,8 @@ enum Answer {
 }
 
 impl Wire {
-    pub(super) fn new(client: Client, spec: WatchSpec) -> Self {
-        Self { client, spec, doing: Doing::Nothing }
+    pub(super) fn new(connection: Connection, spec: WatchSpec) -> Self {
+        Self { connection, spec, doing: Doing::Nothing }
     }
 
     /// Drops what is being read.
@@ -61,37 +62,48 @@ impl Wire {
     /// Drops what is being read, and asks this.
     pub(super) fn open(&mut self, request: &Request) {
         self.doing = match build(&self.spec, request) {
-            Ok(request) => Doing::Opening(send(self.client.clone(), request).boxed()),
+            Ok(request) => Doing::Opening(send(self.connection.client(), request).boxed()),
             Err(why) => Doing::Opening(futures::future::ready(Answer::Failed(why)).boxed()),
         };
     }
 
     /// Waits for what comes next. It may be dropped and called again.
     pub(super) async fn next(&mut self) -> Signal {
-        match &mut self.doing {
+        self.connection.drive(self.doing.next()).await
+    }
+
+    /// Whether all that has come is at hand without anybody else's turn.
+    pub(super) fn is_driven(&self) -> bool {
+        self.connection.is_driven()
+    }
+}
+
+impl Doing {
+    async fn next(&mut self) -> Signal {
+        match self {
             Doing::Nothing => futures::future::pending().await,
             Doing::Opening(answer) => match answer.await {
                 Answer::Opened(body) => {
-                    self.doing = Doing::Reading(body);
+                    *self = Doing::Reading(body);
                     Signal::Opened
                 }
                 Answer::Refused { code, retry_after, body } => {
-                    self.close();
+                    *self = Doing::Nothing;
                     Signal::Refused { code, retry_after, body }
                 }
                 Answer::Failed(why) => {
-                    self.close();
+                    *self = Doing::Nothing;
                     Signal::Failed(why)
                 }
             },
             Doing::Reading(body) => match body.next().await {
                 Some(Ok(chunk)) => Signal::Chunk(chunk),
                 Some(Err(why)) => {
-                    self.close();
+                    *self = Doing::Nothing;
                     Signal::Failed(why)
                 }
                 None => {
-                    self.close();
+                    *self = Doing::Nothing;
                     Signal::Ended
                 }
             },

@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -126,7 +126,7 @@ impl Serve {
             None => kubeconfig::File::fresh(&text),
         };
         let file = file.map_err(|source| ServeError::Kubeconfig { path: self.kubeconfig, source })?;
-        let client = client(&text).await.map_err(ServeError::Client)?;
+        let (config, client) = read_back(&text).await.map_err(ServeError::Client)?;
         let stop = CancellationToken::new();
         let caller = token.as_ref().map(|_| Caller::Bearer);
         if let Some(token) = token {
@@ -134,7 +134,7 @@ impl Serve {
         }
         let front = Front::new(door, tls, caller, stop.clone());
         let task = tokio::spawn(front.run(address));
-        Ok(Served { url, port, text, file, client, authority, stop, task: Some(task) })
+        Ok(Served { url, port, text, file, config, client, authority, stop, task: Some(task) })
     }
 }
 
@@ -145,6 +145,7 @@ pub struct Served {
     port: u16,
     text: String,
     file: kubeconfig::File,
+    config: Config,
     client: Client,
     authority: Option<Authority>,
     stop: CancellationToken,
@@ -183,6 +184,20 @@ impl Served {
         self.client.clone()
     }
 
+    /// The configuration of that client, for programs that make their own:
+    ///
+    /// ```no_run
+    /// # async fn example(cluster: controller_testkit::Cluster) -> Result<(), Box<dyn std::error::Error>> {
+    /// let served = cluster.serve().await?;
+    /// let client = kube::Client::try_from(served.config())?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn config(&self) -> Config {
+        self.config.clone()
+    }
+
     /// A certificate by which a client is this user, in these groups; none over plain HTTP, which has no place for it.
     ///
     /// # Errors
@@ -215,11 +230,12 @@ impl Drop for Served {
 }
 
 /// Reads the kubeconfig back as any program would.
-async fn client(text: &str) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+async fn read_back(text: &str) -> Result<(Config, Client), Box<dyn std::error::Error + Send + Sync>> {
     let mut config =
-        kube::Config::from_custom_kubeconfig(Kubeconfig::from_yaml(text)?, &KubeConfigOptions::default()).await?;
+        Config::from_custom_kubeconfig(Kubeconfig::from_yaml(text)?, &KubeConfigOptions::default()).await?;
     config.default_retry = false;
-    Ok(Client::try_from(config)?)
+    let client = Client::try_from(config.clone())?;
+    Ok((config, client))
 }
 
 /// The authority and the administrator's token: those of the last time where there is a state file, so that a

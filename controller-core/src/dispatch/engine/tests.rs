@@ -14,7 +14,7 @@ use crate::controller::{Controller, Described};
 use crate::descriptor::Descriptor;
 use crate::dispatch::Live;
 use crate::dispatch::controller::{Broken, serve};
-use crate::env::{Chance, Clock, Task, spawn};
+use crate::env::{Chance, Clock, Connections, Task, spawn};
 use crate::erased::Shared as _;
 use crate::error::{Error, Failure};
 use crate::outcome::Action;
@@ -168,7 +168,7 @@ impl Bench {
             url: None,
             clock: clock.clone(),
             chance: chance.clone(),
-            hub: Hub::new(client, clock, chance, None, Vec::new()),
+            hub: Hub::new(Connections::shared(client), clock, chance, None, Vec::new()),
             live: Arc::new(Live::default()),
             namespaces: None,
             watchdog: crate::dispatch::Watchdog::start(),

@@ -7,6 +7,8 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 
+use kube::Client;
+
 use super::*;
 
 mod scene;
@@ -84,8 +86,13 @@ fn rig() -> Rig {
 /// A rig of controllers that declare these.
 fn rig_of(declared: Vec<WatchSpec>) -> Rig {
     let cluster = Cluster::builder().world(World::none()).build();
-    let hub =
-        Hub::new(cluster.client(), Clock::system(), Chance::seeded(5), Some("https://cluster.test".into()), declared);
+    let hub = Hub::new(
+        Connections::shared(cluster.client()),
+        Clock::system(),
+        Chance::seeded(5),
+        Some("https://cluster.test".into()),
+        declared,
+    );
     Rig { faults: cluster.faults(), hand: cluster.steady_client(), hub, cluster }
 }
 

@@ -158,7 +158,7 @@ impl Scene {
         let [pods, secrets] = [page, None].map(|page| Arc::new(Mutex::new(Server::new(&LOG, LISTED, page))));
         prepare(&mut pods.lock());
         let client = client(&[("pods", pods.clone()), ("secrets", secrets.clone())]);
-        let hub = Hub::new(client, Clock::system(), Chance::seeded(5), None, Vec::new());
+        let hub = Hub::new(Connections::shared(client), Clock::system(), Chance::seeded(5), None, Vec::new());
         let side = |kind: &str, server: &Arc<Mutex<Server>>| {
             let ear = Arc::new(Ear { began, may_go_back, heard: Mutex::default() });
             let subscription = hub.subscribe(&spec(kind), ear.clone());
