@@ -26,7 +26,7 @@ for package in "${packages[@]}"; do
     "${CARGO_TARGET_DIR:-target}/debug/apiserver" --world none --kubeconfig "$place/kubeconfig" \
         >"$place/apiserver.out" 2>"$place/apiserver.log" &
     server=$!
-    until grep -q '^serving' "$place/apiserver.out"; do
+    until grep -qs '^serving' "$place/apiserver.out"; do
         kill -0 "$server" 2>/dev/null || { cat "$place/apiserver.log"; exit 1; }
         sleep 0.02
     done

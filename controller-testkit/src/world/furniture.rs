@@ -42,6 +42,7 @@ pub(super) fn furnish(hand: &mut Hand<'_>, reach: Reach) {
         }),
     );
     endpoints(hand);
+    service_addresses(hand);
     if reach >= Reach::Workloads {
         node(hand);
     }
@@ -70,6 +71,17 @@ fn endpoints(hand: &mut Hand<'_>) {
             "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
         }),
     );
+}
+
+/// Of which addresses services get theirs.
+fn service_addresses(hand: &mut Hand<'_>) {
+    let body = json!({"metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.96.0.0/12"]}});
+    hand.create(&kind::SERVICE_CIDRS, "", &body);
+    let ready = json!({
+        "type": "Ready", "status": "True", "reason": "", "message": "Kubernetes default Service CIDR is ready",
+        "lastTransitionTime": object::time(hand.now()),
+    });
+    hand.patch_status(&kind::SERVICE_CIDRS.place("", "kubernetes"), &json!({"status": {"conditions": [ready]}}));
 }
 
 /// Puts into a namespace what it lacks of the things that every namespace has.

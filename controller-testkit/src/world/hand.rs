@@ -47,6 +47,7 @@ pub(super) mod kind {
         PODS: "" "v1" "pods" "v1" "Pod";
         SERVICES: "" "v1" "services" "v1" "Service";
         ENDPOINTS: "" "v1" "endpoints" "v1" "Endpoints";
+        SERVICE_CIDRS: "networking.k8s.io" "v1" "servicecidrs" "networking.k8s.io/v1" "ServiceCIDR";
         ENDPOINT_SLICES: "discovery.k8s.io" "v1" "endpointslices" "discovery.k8s.io/v1" "EndpointSlice";
         CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";

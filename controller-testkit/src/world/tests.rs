@@ -74,6 +74,8 @@ async fn a_fresh_cluster_is_furnished() {
     let ports = &hand.get("/api/v1/namespaces/default/endpoints/kubernetes").await["subsets"][0]["ports"];
     assert_eq!(ports[0]["port"], service["spec"]["ports"][0]["targetPort"]);
     assert_eq!(hand.names("/apis/discovery.k8s.io/v1/endpointslices").await, ["kubernetes"]);
+    let addresses = hand.get("/apis/networking.k8s.io/v1/servicecidrs/kubernetes").await;
+    assert_eq!((&addresses["spec"]["cidrs"], condition(&addresses, "Ready")), (&json!(["10.96.0.0/12"]), "True"));
     let node = hand.get("/api/v1/nodes/node-1").await;
     assert_eq!(condition(&node, "Ready"), "True");
     assert_eq!(node["spec"]["taints"], Value::Null, "it takes pods");
