@@ -132,6 +132,18 @@ fn taken(
     (managers, comparison)
 }
 
+/// What is not of its type, in words.
+pub(crate) fn misfits(node: &Node<'_>, wanted: &Value) -> Result<(), String> {
+    let mut misfits = Vec::new();
+    check(node, wanted, &mut Vec::new(), &mut misfits);
+    let said: Vec<String> = misfits.iter().map(|misfit| format!("{}: {}", print(&misfit.path), misfit.why)).collect();
+    match said.as_slice() {
+        [] => Ok(()),
+        [one] => Err(one.clone()),
+        many => Err(format!("errors:\n  {}", many.join("\n  "))),
+    }
+}
+
 /// The live object with what `writer` applies, and who owns what then.
 ///
 /// What the writer applied before and leaves out now goes, unless somebody else owns it too.
@@ -143,16 +155,7 @@ pub(crate) fn applied(
     writer: &Writer,
     force: bool,
 ) -> Result<(Value, Managers), Refused> {
-    let mut misfits = Vec::new();
-    check(node, wanted, &mut Vec::new(), &mut misfits);
-    if !misfits.is_empty() {
-        let said: Vec<String> =
-            misfits.iter().map(|misfit| format!("{}: {}", print(&misfit.path), misfit.why)).collect();
-        return Err(Refused::Misfit(match said.as_slice() {
-            [one] => one.clone(),
-            many => format!("errors:\n  {}", many.join("\n  ")),
-        }));
-    }
+    misfits(node, wanted).map_err(Refused::Misfit)?;
     let is_new = live.pointer("/metadata/uid").is_none();
     if managers.0.is_empty() && !is_new {
         let set = fields(node, live).difference(of_nobody());
@@ -168,7 +171,7 @@ pub(crate) fn applied(
     let set = writer.own(&fields(node, wanted));
     let merged = merge(node, live, wanted);
     managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
-    let new = pruned(node, merged, &managers, &last.set);
+    let new = pruned(node, merged, &managers, &last.set, &fields(node, wanted));
     let conflicts = conflicts(node, live, &new, &managers, writer);
     if !force && !conflicts.is_empty() {
         return Err(Refused::Conflicts(conflicts));
@@ -178,7 +181,7 @@ pub(crate) fn applied(
     if let Some(owned) = managers.0.get_mut(&writer.manager)
         && !comparison.is_same()
     {
-        owned.time = Some(writer.time.clone());
+        owned.time = writer.since();
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
     Ok((new, managers))
@@ -211,7 +214,7 @@ fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
 }
 
 /// The merged object without what was applied last time and is owned by nobody any more.
-fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set) -> Value {
+fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set, wanted: &Set) -> Value {
     if last.is_empty() {
         return merged;
     }
@@ -220,11 +223,11 @@ fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set) -> Va
     let left = |value: &Value| fields(node, value);
     let less = without(node, &merged, &whole(last));
     // What others own, or is applied again, comes back.
-    let mut owned = Set::default();
+    let mut owned = wanted.clone();
     managers.0.values().for_each(|manager| owned.union(&manager.set));
     let gone = whole(&all).difference(&whole(&left(&less))).difference(&whole(&owned));
     let less = without(node, &merged, &gone);
     // And so does what nobody owned, and only stood inside of something that went.
-    let gone = all.difference(&left(&less)).intersection(last);
+    let gone = whole(&all).difference(&whole(&left(&less))).intersection(&whole(last));
     without(node, &merged, &gone)
 }

@@ -50,6 +50,24 @@ impl Server {
         Some(meta::text(&account.value(), "uid").to_owned())
     }
 
+    /// Refuses to create what a client meant to change, if it may only do that.
+    pub(super) fn may_create(
+        &self,
+        (resource, namespace, name): super::update::Place<'_>,
+        user: &User,
+    ) -> Result<(), ApiError> {
+        let ask = Ask {
+            verb: "create".to_owned(),
+            namespace: namespace.unwrap_or_default().to_owned(),
+            group: resource.group.clone(),
+            version: resource.version.clone(),
+            resource: resource.plural.clone(),
+            name: name.to_owned(),
+            ..Ask::default()
+        };
+        self.gate.check(&self.store, user, &ask)
+    }
+
     /// Refuses a role or a binding that gives more than its writer has.
     pub(super) fn no_escalation(
         &self,

@@ -33,10 +33,8 @@ impl Server {
         cx: &mut Cx<'_>,
     ) -> Result<Arc<Object>, ApiError> {
         place(&mut object, namespace)?;
-        if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
-            return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
-        }
         let metadata = meta::of(&mut object);
+        let claimed = metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
         for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
             metadata.remove(member);
         }
@@ -102,6 +100,10 @@ impl Server {
         self.allot(resource, &mut object, None, cx.dry_run)?;
         shape::tidy(resource, &mut object);
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
+        // Only the storage minds, which a dry run never gets to.
+        if !cx.dry_run && !matches!(claimed.as_str(), "" | "0") {
+            return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
+        }
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {
@@ -111,6 +113,9 @@ impl Server {
             });
         }
         if cx.dry_run {
+            if !claimed.is_empty() {
+                meta::of(&mut object).insert("resourceVersion".into(), claimed.into());
+            }
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
         let object = shape::stored(resource, object);

@@ -16,7 +16,7 @@ use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
 use super::write::{Writing, Written};
-use super::{Answer, Server, meta, reply, shape, site};
+use super::{Answer, Server, deadline, meta, reply, shape, site};
 use crate::admission::{Call, Calls, Pending, Reply};
 use crate::auth::Caller;
 use crate::discovery::{self, Root};
@@ -64,6 +64,9 @@ impl Server {
     fn answer(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         self.age(now);
         let (mut head, body) = request.into_parts();
+        if let Err(error) = deadline::check(&head) {
+            return Answer::Whole(reply::error(&error, preferred(&head.headers)));
+        }
         match self.enter(&head, now) {
             Ok(user) => head.extensions.insert(user),
             Err(error) => return Answer::Whole(reply::error(&error, preferred(&head.headers))),

@@ -36,6 +36,7 @@ mod subresource;
 mod scale;
 mod pods;
 mod review;
+mod deadline;
 mod definitions;
 mod companions;
 mod services;
@@ -58,6 +59,7 @@ use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use definitions::DEFINITIONS;
 pub(crate) use first::objects as first_objects;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;

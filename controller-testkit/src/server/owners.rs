@@ -31,6 +31,9 @@ impl Cx<'_> {
             Part::Status if resource.group == "apps" && resource.plural == "deployments" => {
                 json!({"f:spec": {}, "f:metadata": {"f:labels": {}}})
             }
+            Part::Status if resource.group.is_empty() && resource.plural == "pods" => {
+                json!({"f:spec": {}, "f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}})
+            }
             Part::Status if is_builtin(resource) => json!({"f:spec": {}}),
             Part::Status => json!({"f:spec": {}, "f:metadata": {}}),
             // A resize is compared with the whole pod, as a real server does.
@@ -53,8 +56,10 @@ impl Cx<'_> {
 
 /// The owners of what is to replace `old`: those that the client names, else those of the old object. An empty list, or
 /// one with an empty entry, means that nobody owns anything.
-pub(crate) fn before(old: &Value, new: &Value) -> Managers {
+pub(crate) fn before(part: &str, old: &Value, new: &Value) -> Managers {
     match meta::member(new, "managedFields") {
+        // Through a part of an object its owners can't be named.
+        _ if !part.is_empty() => Managers::of(old),
         None => Managers::of(old),
         Some(Value::Array(entries)) if entries.is_empty() || *entries == [json!({})] => Managers::default(),
         Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)).of_group(old),

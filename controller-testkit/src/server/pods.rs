@@ -20,7 +20,7 @@ const BUDGETS: &str = "policy/poddisruptionbudgets";
 /// The answer of a request that did what it should and has nothing to show.
 fn done(media: Media) -> Response<Bytes> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    reply::object(StatusCode::CREATED, &status, media)
+    reply::status(StatusCode::CREATED, &status, media)
 }
 
 /// A body that names another pod than the path is a mistake.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::accept::Media;
 use crate::field::echo;
 use crate::protobuf;
-use crate::status::ApiError;
+use crate::status::{self, ApiError};
 use crate::store::write_object;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -48,6 +48,16 @@ pub(crate) fn written(status: StatusCode, body: Vec<u8>, media: Media) -> Respon
     json(status, body)
 }
 
+/// A Status.
+pub(crate) fn status(code: StatusCode, value: &Value, media: Media) -> Response<Bytes> {
+    if media != Media::Json {
+        return object(code, value, media);
+    }
+    let mut body = Vec::with_capacity(512);
+    status::write(&mut body, value);
+    json(code, body)
+}
+
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
     response(status, TEXT, text.into())
 }
@@ -63,8 +73,8 @@ pub(crate) fn bytes(content_type: HeaderValue, body: impl Into<Bytes>) -> Respon
 }
 
 pub(crate) fn error(error: &ApiError, media: Media) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = object(status, &error.to_value(), media);
+    let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = status(code, &error.to_value(), media);
     if let Some(seconds) = error.retry_after() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -41,7 +41,12 @@ pub(crate) enum Change<'a> {
     Apply { wanted: Value, force: bool },
     /// From the present object to the wanted one.
     Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
+    /// The same, and who owns what then.
+    Own(&'a dyn Fn(&Value, &mut Cx<'_>) -> Owned),
 }
+
+/// A changed object and its owners, or why there is none.
+pub(crate) type Owned = Result<(Value, Managers), ApiError>;
 
 /// An object's place: its resource, namespace and name.
 pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
@@ -104,7 +109,11 @@ impl Part {
                 }
                 blended
             }
-            Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
+            Self::Approval => {
+                let mut blended = with_members(&new, old, &[&["spec"]]);
+                meta::set(meta::members(&mut blended), "status", old.get("status").cloned());
+                with_members(&blended, &new, &[&["status", "conditions"]])
+            }
             Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
             Self::Resize => resized(old, new),
         }
@@ -162,10 +171,12 @@ impl Server {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     meta::of(&mut object).remove("resourceVersion");
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 _ => Err(ApiError::not_found(subject(resource), name)),
@@ -180,7 +191,15 @@ impl Server {
                 let (new, managers) = amend::apply_to(resource, part, &old, &wanted, force, cx)?;
                 (new, false, Some(managers))
             }
+            Change::Own(own) => {
+                let (new, managers) = own(&old, cx)?;
+                (new, false, Some(managers))
+            }
         };
+        if part == Part::Status && resource.plural == "pods" {
+            // A pod's status says nothing of its end.
+            meta::of(&mut new).remove("deletionTimestamp");
+        }
         check_name(&new, name)?;
         place(&mut new, namespace)?;
         check_version(resource, name, &new, &stored, replaced)?;
@@ -205,7 +224,7 @@ impl Server {
             old: Some(&old),
         };
         let mut managers = applied.unwrap_or_else(|| {
-            let before = owners::before(&old, &new);
+            let before = owners::before(through, &old, &new);
             if before.0.is_empty() {
                 // Of an object that nobody owns anything of, no record is begun but by an apply.
                 return before;

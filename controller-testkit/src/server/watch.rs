@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::Server;
 use super::accept::{Accepted, Media};
-use super::present::{Look, line};
+use super::present::Look;
 use super::query::ListOptions;
 use super::read::parse_version;
 use super::scope::Scope;
 use crate::protobuf::encode_event;
-use crate::status::ApiError;
+use crate::status::{self, ApiError};
 use crate::store::{Change, Event, Object};
 use crate::table::Header;
 
@@ -179,7 +179,7 @@ impl Server {
             }
         }
         if let Start::Refused(error) = &watch.start {
-            ready.push(Frame::aside(line("ERROR", &error.to_value())));
+            ready.push(Frame::aside(status::line(&error.to_value())));
             watch.start = Start::Over;
         }
         if matches!(watch.start, Start::Over) {
@@ -218,7 +218,9 @@ impl Server {
                 (Some(change), _) => ready.push(watch.show(&event.object, change, now)),
             }
         }
-        if now >= watch.ends_at {
+        // What becomes of a changed definition's objects is another storage's to tell.
+        let changed = upto >= self.store.current_rv() && !self.catalog.still_serves(&watch.scope.resource);
+        if changed || now >= watch.ends_at {
             return Next::End;
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));

@@ -72,6 +72,13 @@ fn a_refusal_has_the_members_of_a_real_status() {
             "details": {"name": "a", "kind": "configmaps"}, "code": 404,
         })
     );
+    let words = ["kind", "apiVersion", "metadata", "status", "message", "reason", "details", "name", "kind", "code"];
+    let text = rig.get("/api/v1/namespaces/default/configmaps/a").text;
+    let places = words.iter().scan(0, |from, word| {
+        *from += text[*from..].find(&format!("\"{word}\":"))?;
+        Some(*from)
+    });
+    assert_eq!(places.count(), words.len(), "clients print it as it comes: {text}");
     assert_eq!(rig.get("/api/v1/foos").body["details"], json!({}));
     assert_eq!(rig.get("/api/v1/pods?limit=x").body["details"], Value::Null);
     assert_eq!(rig.get("/api/v1/namespaces/default?resourceVersion=x").is(500).body["reason"], Value::Null);
