@@ -101,6 +101,11 @@ fuzz *seconds:
 clients *languages:
     tests/clients/run.sh {{languages}}
 
+# The tests of controller-runtime itself against the program `apiserver`. They need Go, and are built below target/suites:
+# `just suites`, or `just suites client webhook` for some of its packages.
+suites *packages:
+    tests/suites/run.sh {{packages}}
+
 # The same questions put to the corpus, and to what is too large for it.
 fuzz-corpus:
     cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz

@@ -8,6 +8,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
+
 use crate::{crd, kinds};
 
 #[cfg(test)]
@@ -131,6 +133,8 @@ pub(crate) struct Catalog {
     groups: Vec<Group>,
     /// By the name of the definition: the places that it serves.
     custom: BTreeMap<String, Vec<Place>>,
+    /// By the name of the definition: what of it makes its resources what they are.
+    defined: BTreeMap<String, Value>,
     generation: u64,
 }
 
@@ -186,8 +190,9 @@ impl Catalog {
     }
 
     /// Serves the resources of a definition (one for each served version) in place of what it served before.
-    pub(crate) fn set_custom(&mut self, crd: &str, resources: Vec<Resource>) {
+    pub(crate) fn set_custom(&mut self, crd: &str, resources: Vec<Resource>, defined: Value) {
         self.forget(crd);
+        self.defined.insert(crd.to_owned(), defined);
         let mut places = Vec::new();
         for resource in resources {
             let at = place(&resource.group, &resource.version, &resource.plural);
@@ -198,6 +203,17 @@ impl Catalog {
         self.custom.insert(crd.to_owned(), places);
         self.rank_groups();
         self.generation += 1;
+    }
+
+    /// Whether the resources of a definition are served as this makes them.
+    pub(crate) fn is_defined_so(&self, crd: &str, defined: &Value) -> bool {
+        self.defined.get(crd) == Some(defined)
+    }
+
+    /// Whether a resource is still served as it was when it was looked up.
+    pub(crate) fn still_serves(&self, resource: &Arc<Resource>) -> bool {
+        let served = self.get(&resource.group, &resource.version, &resource.plural);
+        served.is_some_and(|served| Arc::ptr_eq(served, resource))
     }
 
     /// Serves a definition's resources no longer.
@@ -214,6 +230,7 @@ impl Catalog {
     }
 
     fn forget(&mut self, crd: &str) -> bool {
+        self.defined.remove(crd);
         let Some(places) = self.custom.remove(crd) else {
             return false;
         };
@@ -286,6 +303,7 @@ impl Catalog {
             kinds: BTreeMap::new(),
             groups: Self::builtin_groups(),
             custom: BTreeMap::new(),
+            defined: BTreeMap::new(),
             generation: 0,
         };
         for resource in resources.into_iter().filter(|resource| is_on(&resource.version)) {

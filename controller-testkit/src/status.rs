@@ -3,10 +3,14 @@
 //! An [`ApiError`] is made where a rule is broken and is turned into JSON only at the edge. Which members a real
 //! server leaves out is part of the contract: `details` is absent for some codes and an empty map for others.
 
+mod text;
+
 use serde_json::{Map, Value, json};
 
 use crate::field::echo::quote;
 use crate::field::{self, FieldError};
+
+pub(crate) use text::{line, write};
 
 /// A request that was refused.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -11,9 +11,11 @@ mod accepted;
 mod difference;
 mod normal;
 mod play;
+mod protobuf;
 mod real;
 mod record;
 mod scenario;
+mod websocket;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,6 +66,7 @@ fn embedded(scenario: &Scenario) -> Result<Vec<Value>> {
             .world(World::none())
             .token("admin-token", User::new("admin").uid("1").group("system:masters"))
             .token("bob-token", User::new("bob").uid("2").group("people"))
+            .token("nobody-token", User::new("nobody").uid("3"))
             .build();
         let forget = || cluster.faults().forget();
         let player = Player { client: cluster.client(), now: &|| cluster.now(), past: Past::Embedded(&forget) };

@@ -6,6 +6,7 @@
 //! own is a time, and a continue token is shown as what it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -99,7 +100,10 @@ impl Normal {
                     })
                     .collect()
             }
-            Value::Number(number) if key == "nodePort" && number.as_u64().is_some_and(|port| port >= 30_000) => {
+            Value::Number(number)
+                if matches!(key, "nodePort" | "healthCheckNodePort")
+                    && number.as_u64().is_some_and(|port| port >= 30_000) =>
+            {
                 "<port>".into()
             }
             other => other,
@@ -130,7 +134,15 @@ impl Normal {
             "clusterIP" | "clusterIPs" if text.starts_with("10.") => return "<address>".into(),
             "token" if text.matches('.').count() == 2 => return "<token>".into(),
             "cells" if text.strip_suffix('s').is_some_and(|age| age.parse::<u8>().is_ok()) => return "<age>".into(),
+            // The age of what a scenario dates grows with every day.
+            "cells" if text.contains('y') => return without_years(text),
             "serverAddress" => return "<address>".into(),
+            // The same in protobuf.
+            "2" if text == "127.0.0.1" || text.parse::<SocketAddr>().is_ok() => return "<address>".into(),
+            "jwks_uri" => {
+                let path = text.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+                return path.map_or_else(|| text.to_owned(), |(_, path)| format!("https://<address>/{path}"));
+            }
             _ => {}
         }
         let mut text = self.without_uids_and_times(text);
@@ -189,6 +201,19 @@ impl Normal {
         }
         out
     }
+}
+
+/// A text without the ages of years and days in it.
+fn without_years(text: &str) -> String {
+    let is_age = |word: &str| {
+        let parts = word.strip_suffix('d').and_then(|word| word.split_once('y'));
+        parts.is_some_and(|(years, days)| years.parse::<u8>().is_ok() && days.parse::<u16>().is_ok())
+    };
+    let words = text.split_inclusive([' ', '(', ')']).map(|word| {
+        let bare = word.trim_end_matches([' ', '(', ')']);
+        if is_age(bare) { format!("<age>{}", &word[bare.len()..]) } else { word.to_owned() }
+    });
+    words.collect()
 }
 
 fn without_numbers(text: &str) -> String {

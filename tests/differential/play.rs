@@ -15,6 +15,8 @@ use kube::client::Body;
 use serde_json::{Map, Value, json};
 
 use super::normal;
+use super::protobuf;
+use super::real::Real;
 use super::scenario::{Act, Scenario, Step, Until};
 
 /// One server, and the clock that it goes by.
@@ -28,7 +30,7 @@ pub(crate) struct Player<'a> {
 pub(crate) enum Past<'a> {
     Embedded(&'a dyn Fn()),
     /// By its etcd, and the key under which servers tell each other of it.
-    Etcd(Client),
+    Real(&'a Real),
 }
 
 /// How long a real server takes to notice: it looks every 15 s.
@@ -41,7 +43,7 @@ impl Past<'_> {
                 forget();
                 return Ok(());
             }
-            Self::Etcd(etcd) => etcd,
+            Self::Real(real) => real.etcd()?,
         };
         let ask = async |path: &str, body: Value| -> Result<Value> {
             let request = Request::post(path).header(CONTENT_TYPE, "application/json");
@@ -58,6 +60,19 @@ impl Past<'_> {
     }
 }
 
+impl Past<'_> {
+    /// Forgets what the server itself remembers: an embedded one has nothing beside its store.
+    async fn restart(&self) -> Result<()> {
+        match self {
+            Self::Embedded(forget) => {
+                forget();
+                Ok(())
+            }
+            Self::Real(real) => real.restart().await,
+        }
+    }
+}
+
 /// How long an answer or an event may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at what is not yet as it is waited for.
@@ -69,6 +84,15 @@ const HEADERS: [&str; 5] = ["allow", "content-type", "location", "retry-after", 
 struct Stream {
     body: Body,
     rest: Vec<u8>,
+    framing: Framing,
+}
+
+/// Where one event of a stream ends and the next begins.
+#[derive(Clone, Copy)]
+enum Framing {
+    Lines,
+    /// Each has its length before it, in four bytes.
+    Lengths,
 }
 
 impl Player<'_> {
@@ -103,6 +127,10 @@ impl Player<'_> {
                 self.past.forget().await?;
                 return Ok(Value::Object(told));
             }
+            Act::Restart => {
+                self.past.restart().await?;
+                return Ok(Value::Object(told));
+            }
         };
         if let Some((name, lines)) = events {
             let stream = streams.get_mut(name).context("no such stream is open")?;
@@ -115,7 +143,8 @@ impl Player<'_> {
         loop {
             let (code, headers, body) = self.ask(step, known).await?;
             if let (Some(name), StatusCode::OK) = (&step.stream, code) {
-                streams.insert(name.clone(), Stream { body, rest: Vec::new() });
+                let framing = if is_protobuf(&headers) { Framing::Lengths } else { Framing::Lines };
+                streams.insert(name.clone(), Stream { body, rest: Vec::new(), framing });
                 told.insert("code".into(), code.as_u16().into());
                 told.insert("headers".into(), headers_of(&headers));
                 return Ok(Value::Object(told));
@@ -126,7 +155,8 @@ impl Player<'_> {
             };
             let text = String::from_utf8_lossy(&body).into_owned();
             let value = match headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default()) {
-                // Its versions cannot be told from its other bytes.
+                Some("application/vnd.kubernetes.protobuf") => protobuf::object(&body),
+                // Its strings cannot be told from its other bytes.
                 Some(kind) if kind.contains("protobuf") => Some("<protobuf>".into()),
                 Some("application/yaml") => serde_saphyr::from_str(&text).ok(),
                 _ => serde_json::from_str::<Value>(&text).ok(),
@@ -220,15 +250,37 @@ fn headers_of(headers: &HeaderMap) -> Value {
     Value::Object(told)
 }
 
+fn is_protobuf(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/vnd.kubernetes.protobuf"))
+}
+
 impl Stream {
+    /// The next event, if it has come whole.
+    fn next(&mut self) -> Option<Value> {
+        match self.framing {
+            Framing::Lines => {
+                let end = self.rest.iter().position(|byte| *byte == b'\n')?;
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                let event = serde_json::from_slice(&line);
+                Some(event.unwrap_or_else(|_| String::from_utf8_lossy(&line).into()))
+            }
+            Framing::Lengths => {
+                let length = usize::try_from(u32::from_be_bytes(*self.rest.first_chunk()?)).ok()?;
+                let whole = self.rest.get(4..4 + length)?;
+                let event = protobuf::event(whole).unwrap_or_else(|| STANDARD.encode(whole).into());
+                self.rest.drain(..4 + length);
+                Some(event)
+            }
+        }
+    }
+
     /// The next lines, and whether the stream ended before they had all come.
     async fn read(&mut self, lines: usize) -> Result<(Vec<Value>, bool)> {
         let mut events = Vec::new();
         while events.len() < lines {
-            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.rest.drain(..=end).collect();
-                let event = serde_json::from_slice(&line);
-                events.push(event.unwrap_or_else(|_| String::from_utf8_lossy(&line).into()));
+            if let Some(event) = self.next() {
+                events.push(event);
                 continue;
             }
             match tokio::time::timeout(PATIENCE, self.body.frame()).await {

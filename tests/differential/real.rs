@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,16 +17,20 @@ pub(crate) struct Real {
     pub(crate) url: String,
     /// That of its etcd.
     store: String,
-    programs: Vec<Child>,
-    _folder: TempDir,
+    /// What runs the server.
+    command: Mutex<Command>,
+    server: Mutex<Program>,
+    _etcd: Program,
+    folder: TempDir,
 }
 
-impl Drop for Real {
+/// A program that ends when it is dropped.
+struct Program(Child);
+
+impl Drop for Program {
     fn drop(&mut self) {
-        for program in &mut self.programs {
-            let _ = program.kill();
-            let _ = program.wait();
-        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -58,13 +63,13 @@ impl Real {
         )?;
         let store = format!("http://127.0.0.1:{store}");
         let peers = format!("http://127.0.0.1:{peers}");
-        let run = |program: &str, arguments: &[String]| {
+        let command = |program: &str, arguments: &[String]| -> Result<Command> {
             let log = fs::File::create(file(&format!("{program}.log")))?;
             let mut command = Command::new(programs.join(program));
             command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-            command.spawn().with_context(|| format!("{} is to be started", programs.join(program).display()))
+            Ok(command)
         };
-        let etcd = run(
+        let etcd = start(&mut command(
             "etcd",
             &[
                 format!("--data-dir={}", file("etcd")),
@@ -75,8 +80,8 @@ impl Real {
                 format!("--initial-cluster=default={peers}"),
                 "--unsafe-no-fsync".to_owned(),
             ],
-        )?;
-        let server = run(
+        )?)?;
+        let mut command = command(
             "kube-apiserver",
             &[
                 format!("--etcd-servers={store}"),
@@ -96,8 +101,26 @@ impl Real {
             ],
         )?;
         let url = format!("https://127.0.0.1:{port}");
-        let real = Real { url, store, programs: vec![etcd, server], _folder: folder };
-        let client = real.client()?;
+        let server = Mutex::new(start(&mut command)?);
+        let real = Real { url, store, command: Mutex::new(command), server, _etcd: etcd, folder };
+        real.ready().await?;
+        Ok(real)
+    }
+
+    /// Stops the server and starts it again on the same etcd: what it remembered itself is gone.
+    pub(crate) async fn restart(&self) -> Result<()> {
+        {
+            let mut server = self.server.lock().expect("nobody panics with it");
+            // The port is free once the old one has ended.
+            let _ = server.0.kill();
+            let _ = server.0.wait();
+            *server = start(&mut self.command.lock().expect("nobody panics with it"))?;
+        }
+        self.ready().await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let client = self.client()?;
         for _ in 0..600 {
             let request = http::Request::get("/readyz").header("Authorization", "Bearer admin-token");
             if let Ok(answer) = client.send(request.body(Vec::new().into())?).await
@@ -105,14 +128,19 @@ impl Real {
             {
                 // What it sets up for itself after that, it is to have done before the first version is seen.
                 tokio::time::sleep(Duration::from_secs(3)).await;
-                return Ok(real);
+                return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let log = fs::read_to_string(real._folder.path().join("kube-apiserver.log"))?;
+        let log = fs::read_to_string(self.folder.path().join("kube-apiserver.log"))?;
         let end: Vec<&str> = log.lines().rev().take(20).collect();
         bail!("the real server does not get ready:\n{}", end.join("\n"))
     }
+}
+
+fn start(command: &mut Command) -> Result<Program> {
+    let what = command.get_program().to_owned();
+    command.spawn().map(Program).with_context(|| format!("{} is to be started", what.display()))
 }
 
 fn free_port() -> Result<u16> {

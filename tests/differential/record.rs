@@ -14,7 +14,7 @@ use super::real::Real;
 use super::scenario::Scenario;
 
 /// The folder with the programs `kube-apiserver` and `etcd`, if recordings are to be made.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     std::env::var_os("RECORD").map(PathBuf::from)
 }
 
@@ -25,8 +25,10 @@ pub(crate) fn wanted() -> bool {
 pub(crate) fn run(scenarios: &[Scenario]) -> Result<()> {
     let programs = programs().context("RECORD names the folder with kube-apiserver and etcd")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let forth = runtime.block_on(play(&programs, scenarios.iter()))?;
-    let mut back = runtime.block_on(play(&programs, scenarios.iter().rev()))?;
+    let mut order: Vec<&Scenario> = scenarios.iter().collect();
+    let forth = runtime.block_on(play(&programs, &order))?;
+    order.reverse();
+    let mut back = runtime.block_on(play(&programs, &order))?;
     back.reverse();
     let mut told = Vec::new();
     for ((scenario, first), second) in scenarios.iter().zip(&forth).zip(&back) {
@@ -48,13 +50,18 @@ pub(crate) fn run(scenarios: &[Scenario]) -> Result<()> {
     Ok(())
 }
 
-async fn play(programs: &Path, scenarios: impl Iterator<Item = &Scenario>) -> Result<Vec<Vec<Value>>> {
+/// The answers to each, in the order of the scenarios. What makes the server forget is played after all others, which
+/// would be met by a server that has forgotten.
+async fn play(programs: &Path, scenarios: &[&Scenario]) -> Result<Vec<Vec<Value>>> {
     let real = Real::start(programs).await?;
-    let mut answers = Vec::new();
-    for scenario in scenarios {
-        let now = &Timestamp::now;
-        let past = Past::Etcd(real.etcd()?);
-        answers.push(Player { client: real.client()?, now, past }.play(scenario).await?);
+    let mut answers = vec![Vec::new(); scenarios.len()];
+    for last in [false, true] {
+        for (scenario, answers) in scenarios.iter().zip(&mut answers).filter(|(scenario, _)| scenario.forgets() == last)
+        {
+            let now = &Timestamp::now;
+            let past = Past::Real(&real);
+            *answers = Player { client: real.client()?, now, past }.play(scenario).await?;
+        }
     }
     Ok(answers)
 }

@@ -9,7 +9,8 @@
 //! - `> until code 200` and `> until /status/phase "Active"` repeat the request until that is so;
 //! - `> as w` opens a stream, from which `READ w 3` takes the next three lines, and `END w` what is left until its end.
 //!
-//! `FORGET` compacts the store up to now: what was before can't be listed any more.
+//! `FORGET` compacts the store up to now: what was before can't be listed any more. A server may remember it for watches
+//! all the same, until `RESTART`.
 //!
 //! `{{ns}}` is a namespace of the scenario's own, and `@x100` within a body is so many letters.
 
@@ -51,6 +52,8 @@ pub(crate) enum Act {
     },
     /// The server is to forget what was before.
     Forget,
+    /// It is to start anew over what is stored.
+    Restart,
 }
 
 impl Default for Act {
@@ -65,7 +68,7 @@ pub(crate) enum Until {
     Value(String, Value),
 }
 
-const METHODS: [(&str, &str, &str); 14] = [
+const METHODS: [(&str, &str, &str); 15] = [
     ("GET", "GET", ""),
     ("HEAD", "HEAD", ""),
     ("OPTIONS", "OPTIONS", ""),
@@ -80,9 +83,15 @@ const METHODS: [(&str, &str, &str); 14] = [
     ("READ", "", ""),
     ("END", "", ""),
     ("FORGET", "", ""),
+    ("RESTART", "", ""),
 ];
 
 impl Scenario {
+    /// Whether it changes what others find: such a story is told last.
+    pub(crate) fn forgets(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.act, Act::Forget | Act::Restart))
+    }
+
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self> {
         let mut steps: Vec<Step> = Vec::new();
         let mut in_body = false;
@@ -130,6 +139,7 @@ impl Step {
             ["READ", stream, lines] => Act::Read { stream: stream.to_owned(), lines: lines.parse()? },
             ["END", stream] => Act::End { stream: stream.to_owned() },
             ["FORGET"] => Act::Forget,
+            ["RESTART"] => Act::Restart,
             [_, path] => Act::Ask { method: method.to_owned(), path: path.to_owned() },
             _ => bail!("a request line has a method and a path without spaces: {line}"),
         };

@@ -7,6 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::set::Set;
 
+/// How many who only update are told apart.
+const MOST_UPDATERS: usize = 10;
+
+/// The name of all those before them.
+const ANCIENT: &str = "ancient-changes";
+
 /// How a manager writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
@@ -92,6 +98,56 @@ impl Managers {
     /// Those of an object; nobody where it says nothing that can be read.
     pub(crate) fn of(object: &Value) -> Self {
         object.pointer("/metadata/managedFields").and_then(Self::read).unwrap_or_default()
+    }
+
+    /// Takes out what an applier owned, in whichever version it applied last. What it owned in a version of other paths
+    /// says nothing of this one.
+    pub(super) fn take_applier(&mut self, applier: &Manager, has_same_paths: impl Fn(&str) -> bool) -> Owned {
+        let is_it = |known: &&Manager| {
+            known.name == applier.name
+                && known.operation == Operation::Apply
+                && known.subresource == applier.subresource
+        };
+        let Some(known) = self.0.keys().find(is_it).cloned() else { return Owned::default() };
+        let mut owned = self.0.remove(&known).unwrap_or_default();
+        if known.api_version != applier.api_version && !has_same_paths(&known.api_version) {
+            owned.set = Set::default();
+        }
+        owned
+    }
+
+    /// Makes one of the oldest who only update, where there are many of them: one in each version.
+    pub(super) fn gather(&mut self) {
+        let of_updates = self.0.iter().filter(|(manager, _)| manager.operation == Operation::Update);
+        let mut oldest: Vec<(Option<String>, Manager)> =
+            of_updates.map(|(manager, owned)| (owned.time.clone(), manager.clone())).collect();
+        let mut count = oldest.len();
+        oldest.sort();
+        let mut first: BTreeMap<String, Manager> = BTreeMap::new();
+        for (time, manager) in oldest {
+            if count <= MOST_UPDATERS {
+                return;
+            }
+            let Some(before) = first.get(&manager.api_version) else {
+                first.insert(manager.api_version.clone(), manager);
+                continue;
+            };
+            let bucket = Manager {
+                name: ANCIENT.to_owned(),
+                operation: Operation::Update,
+                api_version: manager.api_version.clone(),
+                subresource: String::new(),
+            };
+            if !self.0.contains_key(&bucket) {
+                let of_first = self.0.remove(before).unwrap_or_default();
+                self.0.insert(bucket.clone(), of_first);
+            }
+            let own = self.0.remove(&manager).unwrap_or_default();
+            let gathered = self.0.entry(bucket).or_default();
+            gathered.set.union(&own.set);
+            gathered.time = time;
+            count -= 1;
+        }
     }
 
     /// As `managedFields`: those who apply first, then in the order of their times.

@@ -4,8 +4,9 @@
 //! a set of fields, `typed` compares and merges values, `managers` is the record in `metadata.managedFields`. All of it is
 //! a pure function of objects and their types.
 //!
-//! Owners are told apart by name, operation, version and subresource. Field paths are taken to be the same in all
-//! versions of a kind.
+//! Owners are told apart by name, operation, version and subresource; one who applies is the same in all versions. What
+//! they own is told in the paths of the version that they wrote in. Of most kinds the paths are the same in all; where
+//! they are not, a [`View`] shows the object as another version has it.
 
 mod last;
 mod managers;
@@ -29,6 +30,14 @@ use self::typed::{check, compare, fields, merge, without};
 /// Who owned everything of an object that nobody had applied or recorded before.
 const BEFORE: &str = "before-first-apply";
 
+/// Shows an object as a version has it, with the type that it has there; none where the paths are the same.
+pub(crate) type View = fn(&str, &Value) -> Option<(Node<'static>, Value)>;
+
+/// The view of a kind whose versions have the same paths.
+pub(crate) fn same_paths(_: &str, _: &Value) -> Option<(Node<'static>, Value)> {
+    None
+}
+
 /// One writer at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
@@ -36,6 +45,8 @@ pub(crate) struct Writer {
     pub(crate) time: String,
     /// The fields that a write through this part of the object never changes.
     pub(crate) reset: Value,
+    /// How other versions see what it writes.
+    pub(crate) view: View,
 }
 
 /// Fields that others own and that are to be changed.
@@ -80,7 +91,20 @@ pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Manag
         *owned = Owned { set, time: writer.since() };
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
+    managers.gather();
     managers
+}
+
+/// What a change from `old` to `new` comes to in a version of other paths: what is other and new, and what is gone.
+fn seen_in(version: &str, old: &Value, new: &Value, writer: &Writer) -> Option<(Set, Set)> {
+    if version == writer.manager.api_version {
+        return None;
+    }
+    let ((node, old), (_, new)) = ((writer.view)(version, old)?, (writer.view)(version, new)?);
+    let comparison = compare(&node, &old, &new);
+    let mut changed = comparison.modified;
+    changed.union(&comparison.added);
+    Some((writer.own(&changed), writer.own(&comparison.removed)))
 }
 
 /// Takes from all other managers what the change from `old` to `new` changed.
@@ -99,10 +123,25 @@ fn taken(
     changed.union(&comparison.added);
     let changed = writer.own(&changed);
     let removed = writer.own(&comparison.removed);
-    for (_, owned) in managers.0.iter_mut().filter(|(manager, _)| **manager != writer.manager) {
-        owned.set = owned.set.difference(&changed).difference(&removed);
+    for (manager, owned) in managers.0.iter_mut().filter(|(manager, _)| **manager != writer.manager) {
+        owned.set = match seen_in(&manager.api_version, old, new, writer) {
+            Some((changed, removed)) => owned.set.difference(&changed).difference(&removed),
+            None => owned.set.difference(&changed).difference(&removed),
+        };
     }
     (managers, comparison)
+}
+
+/// What is not of its type, in words.
+pub(crate) fn misfits(node: &Node<'_>, wanted: &Value) -> Result<(), String> {
+    let mut misfits = Vec::new();
+    check(node, wanted, &mut Vec::new(), &mut misfits);
+    let said: Vec<String> = misfits.iter().map(|misfit| format!("{}: {}", print(&misfit.path), misfit.why)).collect();
+    match said.as_slice() {
+        [] => Ok(()),
+        [one] => Err(one.clone()),
+        many => Err(format!("errors:\n  {}", many.join("\n  "))),
+    }
 }
 
 /// The live object with what `writer` applies, and who owns what then.
@@ -116,16 +155,7 @@ pub(crate) fn applied(
     writer: &Writer,
     force: bool,
 ) -> Result<(Value, Managers), Refused> {
-    let mut misfits = Vec::new();
-    check(node, wanted, &mut Vec::new(), &mut misfits);
-    if !misfits.is_empty() {
-        let said: Vec<String> =
-            misfits.iter().map(|misfit| format!("{}: {}", print(&misfit.path), misfit.why)).collect();
-        return Err(Refused::Misfit(match said.as_slice() {
-            [one] => one.clone(),
-            many => format!("errors:\n  {}", many.join("\n  ")),
-        }));
-    }
+    misfits(node, wanted).map_err(Refused::Misfit)?;
     let is_new = live.pointer("/metadata/uid").is_none();
     if managers.0.is_empty() && !is_new {
         let set = fields(node, live).difference(of_nobody());
@@ -137,11 +167,11 @@ pub(crate) fn applied(
         };
         managers.0.insert(before, Owned { set, time: Some(writer.time.clone()) });
     }
-    let last = managers.0.get(&writer.manager).cloned().unwrap_or_default();
+    let last = managers.take_applier(&writer.manager, |version| (writer.view)(version, live).is_none());
     let set = writer.own(&fields(node, wanted));
     let merged = merge(node, live, wanted);
     managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
-    let new = pruned(node, merged, &managers, &last.set);
+    let new = pruned(node, merged, &managers, &last.set, &fields(node, wanted));
     let conflicts = conflicts(node, live, &new, &managers, writer);
     if !force && !conflicts.is_empty() {
         return Err(Refused::Conflicts(conflicts));
@@ -151,7 +181,7 @@ pub(crate) fn applied(
     if let Some(owned) = managers.0.get_mut(&writer.manager)
         && !comparison.is_same()
     {
-        owned.time = Some(writer.time.clone());
+        owned.time = writer.since();
     }
     managers.0.retain(|_, owned| !owned.set.is_empty());
     Ok((new, managers))
@@ -165,7 +195,8 @@ fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, wr
     let changed = writer.own(&changed).difference(&lent_by_kubectl(node, live, writer));
     let others = managers.0.iter().filter(|(manager, _)| **manager != writer.manager);
     let of = |(manager, owned): (&Manager, &Owned)| {
-        let paths = owned.set.intersection(&changed).paths();
+        let seen = seen_in(&manager.api_version, live, new, writer);
+        let paths = owned.set.intersection(seen.as_ref().map_or(&changed, |(changed, _)| changed)).paths();
         let conflict = |path: Vec<String>| Conflict { manager: manager.print(), field: print(&path) };
         paths.into_iter().map(conflict).collect::<Vec<_>>()
     };
@@ -183,7 +214,7 @@ fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
 }
 
 /// The merged object without what was applied last time and is owned by nobody any more.
-fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set) -> Value {
+fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set, wanted: &Set) -> Value {
     if last.is_empty() {
         return merged;
     }
@@ -192,11 +223,11 @@ fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set) -> Va
     let left = |value: &Value| fields(node, value);
     let less = without(node, &merged, &whole(last));
     // What others own, or is applied again, comes back.
-    let mut owned = Set::default();
+    let mut owned = wanted.clone();
     managers.0.values().for_each(|manager| owned.union(&manager.set));
     let gone = whole(&all).difference(&whole(&left(&less))).difference(&whole(&owned));
     let less = without(node, &merged, &gone);
     // And so does what nobody owned, and only stood inside of something that went.
-    let gone = all.difference(&left(&less)).intersection(last);
+    let gone = whole(&all).difference(&whole(&left(&less))).intersection(&whole(last));
     without(node, &merged, &gone)
 }

@@ -23,7 +23,7 @@ fn schema() -> Structural {
 fn writer(name: &str, operation: Operation) -> Writer {
     let manager =
         Manager { name: name.to_owned(), operation, api_version: "x.io/v1".to_owned(), subresource: String::new() };
-    Writer { manager, time: "2026-01-01T00:00:00Z".to_owned(), reset: json!({}) }
+    Writer { manager, time: "2026-01-01T00:00:00Z".to_owned(), reset: json!({}), view: same_paths }
 }
 
 fn word() -> impl Strategy<Value = Value> {
@@ -205,4 +205,56 @@ proptest! {
             prop_assert_eq!(read, Some(held.managers.clone()));
         }
     }
+}
+
+/// However many update an object, ten of them are told apart, nothing that was owned is lost, and the last is there.
+#[test]
+fn many_who_update_are_gathered() {
+    let schema = schema();
+    let node = Node::Custom(&schema);
+    let (mut managers, mut live) = (Managers::default(), json!({}));
+    for at in 0..30 {
+        let mut new = live.clone();
+        new["map"][format!("k{at:02}")] = "x".into();
+        let writer = writer(&format!("w{at:02}"), Operation::Update);
+        managers = updated(&node, &live, &new, managers, &writer);
+        live = new;
+        let mut owned = Set::default();
+        managers.0.values().for_each(|manager| owned.union(&manager.set));
+        assert!(fields(&node, &live).difference(&owned).is_empty(), "something is nobody's: {owned:?}");
+        assert!(managers.0.len() <= 10, "{} managers", managers.0.len());
+        assert!(managers.0.keys().any(|manager| manager.name == writer.manager.name));
+    }
+    assert!(managers.0.keys().any(|manager| manager.name == "ancient-changes"));
+}
+
+/// An applier is the same in all versions of a kind, and what others own is looked at as their versions have it.
+#[test]
+fn other_versions_are_looked_at_with_their_own_paths() {
+    fn renamed(version: &str, object: &Value) -> Option<(Node<'static>, Value)> {
+        let mut shown = object.clone();
+        let members = shown.as_object_mut()?;
+        let (from, to) = if version == "x.io/v2" { ("a", "aa") } else { ("aa", "a") };
+        if let Some(value) = members.remove(from) {
+            members.insert(to.to_owned(), value);
+        }
+        Some((Node::Unknown, shown))
+    }
+    let of_version = |name: &str, version: &str| {
+        let mut writer = writer(name, Operation::Apply);
+        writer.manager.api_version = version.to_owned();
+        writer.view = renamed;
+        writer
+    };
+    let node = Node::Unknown;
+    let (second, first) = (of_version("new", "x.io/v2"), of_version("old", "x.io/v1"));
+    let done = applied(&node, &json!({}), &json!({"aa": "x"}), Managers::default(), &second, false);
+    let (live, managers) = done.expect("nobody else owns anything");
+    assert_eq!(live, json!({"aa": "x"}));
+    let live = json!({"a": "x", "metadata": {"uid": "u"}});
+    let refused = applied(&node, &live, &json!({"a": "y"}), managers.clone(), &first, false);
+    let conflict = Conflict { manager: "\"new\"".to_owned(), field: ".aa".to_owned() };
+    assert_eq!(refused, Err(Refused::Conflicts(vec![conflict])));
+    let (_, taken) = applied(&node, &live, &json!({"a": "y"}), managers, &first, true).expect("it is forced");
+    assert_eq!(taken.0.keys().map(|manager| manager.name.as_str()).collect::<Vec<_>>(), ["old"]);
 }

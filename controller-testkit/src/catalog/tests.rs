@@ -62,7 +62,7 @@ fn custom_resources_come_and_go() {
         plural: "widgets".into(),
         ..pods.clone()
     };
-    catalog.set_custom("widgets.example.com", vec![widget("v1beta1"), widget("v1")]);
+    catalog.set_custom("widgets.example.com", vec![widget("v1beta1"), widget("v1")], Value::Null);
     assert_eq!(catalog.generation(), 1);
     assert_eq!(
         catalog.groups().last(),
@@ -70,7 +70,7 @@ fn custom_resources_come_and_go() {
     );
     assert!(catalog.serves("example.com", "v1"));
     assert!(catalog.by_kind("example.com", "v1beta1", "Widget").is_some());
-    catalog.set_custom("widgets.example.com", vec![widget("v1")]);
+    catalog.set_custom("widgets.example.com", vec![widget("v1")], Value::Null);
     assert!(catalog.get("example.com", "v1beta1", "widgets").is_none());
     catalog.remove_custom("widgets.example.com");
     assert_eq!((catalog.groups().len(), catalog.generation()), (before, 3));

@@ -16,6 +16,10 @@ impl Expression {
         Ok(Self { text: text.to_owned() })
     }
 
+    pub(crate) fn kind(&self) -> &'static str {
+        ""
+    }
+
     pub(crate) fn names(&self, word: &str) -> bool {
         self.text.contains(word)
     }

@@ -28,6 +28,7 @@ const SHALLOW: usize = 24;
 pub(crate) struct Expression {
     tree: IdedExpr,
     depth: usize,
+    kind: &'static str,
 }
 
 impl Expression {
@@ -42,19 +43,27 @@ impl Expression {
                  {CHAIN} operators one after another, and {NESTED} open brackets"
             ));
         }
-        let tree = read(text).map_err(|why| format!("compilation failed: {why}"))?;
+        let tree = read(text).map_err(|why| {
+            let why = if text.is_empty() { why.replace("<input>:1:1:", "<input>:1:0:") } else { why };
+            format!("compilation failed: {why}")
+        })?;
         let found = look::judge(&tree, text, scope);
         if let Some(fault) = found.faults.first() {
             return Err(format!("compilation failed: {fault}"));
         }
         match (wanted, found.kind) {
-            (Wanted::Bool, look::Kind::Other) => Err("cel expression must evaluate to a bool".to_owned()),
-            (Wanted::Text, look::Kind::Bool | look::Kind::Other) => {
+            (Wanted::Bool, look::Kind::Other(_)) => Err("cel expression must evaluate to a bool".to_owned()),
+            (Wanted::Text, look::Kind::Bool | look::Kind::Other(_)) => {
                 Err("messageExpression must evaluate to a string".to_owned())
             }
             (Wanted::Bool, look::Kind::Text) => Err("cel expression must evaluate to a bool".to_owned()),
-            _ => Ok(Self { tree: counted(tree), depth: found.depth }),
+            _ => Ok(Self { tree: counted(tree), depth: found.depth, kind: found.kind.name() }),
         }
+    }
+
+    /// What it comes to, as the language calls it; empty where that can't be told.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// Whether it names a value.

@@ -126,6 +126,23 @@ pub(super) const FUNCTIONS: &[&str] = &[
 /// Names before whose functions stands a dot and that are no values.
 pub(super) const SPACES: &[&str] =
     &["sets", "math", "lists", "strings", "format", "optional", "base64", "jsonpatch", "ip"];
+/// Functions of what an `authorizer` leads to, where there is one.
+pub(super) const AUTHORIZER: &[&str] = &[
+    "allowed",
+    "check",
+    "error",
+    "errored",
+    "fieldSelector",
+    "group",
+    "labelSelector",
+    "name",
+    "namespace",
+    "path",
+    "reason",
+    "resource",
+    "serviceAccount",
+    "subresource",
+];
 /// Types as values, which `type()` answers.
 pub(super) const TYPES: &[&str] =
     &["bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string", "timestamp", "type", "uint"];

@@ -19,9 +19,21 @@ const LEVELS: usize = 300;
 pub(super) enum Kind {
     Bool,
     Text,
-    /// Something that is neither.
-    Other,
+    /// Something that is neither, and how the language calls it, where that is known.
+    Other(&'static str),
     Unknown,
+}
+
+impl Kind {
+    /// How the language calls it; empty where that is not known.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Text => "string",
+            Self::Other(name) => name,
+            Self::Unknown => "",
+        }
+    }
 }
 
 pub(super) struct Found {
@@ -97,11 +109,21 @@ impl<'a> Look<'a> {
                 });
                 let is_operator = !call.func_name.starts_with(|c: char| c.is_ascii_alphabetic());
                 if space.is_none() && !is_operator && !call.func_name.contains('.') {
-                    let is_known = known::FUNCTIONS.contains(&call.func_name.as_str());
+                    let asks = self.names.iter().any(|(name, _)| name == "authorizer");
+                    let is_known = known::FUNCTIONS.contains(&call.func_name.as_str())
+                        || asks && known::AUTHORIZER.contains(&call.func_name.as_str());
                     if !is_known {
                         let name = &call.func_name;
                         self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
                     }
+                }
+                if let ("matches", Some(Expr::Literal(LiteralValue::String(pattern)))) =
+                    (call.func_name.as_str(), call.args.last().map(|last| &last.expr))
+                    && regex::Regex::new(pattern.inner()).is_err()
+                {
+                    let quoted = ['\'', '"'].map(|quote| format!("{quote}{}{quote}", pattern.inner()));
+                    let at = quoted.iter().find(|quoted| self.text.contains(quoted.as_str())).cloned();
+                    self.fault(&at.unwrap_or_default(), "invalid matches argument");
                 }
                 if let Some(target) = call.target.as_ref().filter(|_| space.is_none()) {
                     self.visit(target, level + 1);
@@ -132,6 +154,11 @@ impl<'a> Look<'a> {
             }
             Expr::Struct(message) => {
                 let name = &message.type_name;
+                let is_known =
+                    name.split('.').next().is_some_and(|first| self.names.iter().any(|(known, _)| known == first));
+                if is_known {
+                    return;
+                }
                 self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
             }
             Expr::Unspecified => self.fault("", "expression is empty"),
@@ -147,7 +174,10 @@ impl<'a> Look<'a> {
         match &tree.expr {
             Expr::Literal(LiteralValue::Boolean(_)) => Kind::Bool,
             Expr::Literal(LiteralValue::String(_)) => Kind::Text,
-            Expr::Literal(_) | Expr::List(_) | Expr::Map(_) => Kind::Other,
+            Expr::Literal(LiteralValue::Int(_)) => Kind::Other("int"),
+            Expr::Literal(LiteralValue::Null) => Kind::Other("null_type"),
+            Expr::Struct(_) => Kind::Other("Object"),
+            Expr::Literal(_) | Expr::List(_) | Expr::Map(_) => Kind::Other(""),
             Expr::Select(select) if select.test => Kind::Bool,
             Expr::Ident(_) | Expr::Select(_) => self.schema_of(tree).map_or(Kind::Unknown, kind_of),
             Expr::Call(call) => self.kind_of_call(call),
@@ -175,9 +205,11 @@ impl<'a> Look<'a> {
                 [Kind::Text, _] | [_, Kind::Text] => Kind::Text,
                 _ => Kind::Unknown,
             },
-            op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE => Kind::Other,
-            "size" | "indexOf" | "lastIndexOf" | "int" | "uint" | "double" | "quantity" | "timestamp" | "duration"
-            | "url" | "ip" | "cidr" | "semver" | "split" => Kind::Other,
+            op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE => Kind::Other(""),
+            "size" | "indexOf" | "lastIndexOf" | "int" => Kind::Other("int"),
+            "uint" | "double" | "quantity" | "timestamp" | "duration" | "url" | "ip" | "cidr" | "semver" | "split" => {
+                Kind::Other("")
+            }
             "contains" | "startsWith" | "endsWith" | "matches" | "isURL" | "isIP" | "isQuantity" | "hasValue" => {
                 Kind::Bool
             }
@@ -192,7 +224,8 @@ fn kind_of(schema: &Structural) -> Kind {
         _ if schema.int_or_string || schema.nullable => Kind::Unknown,
         Some(Type::Boolean) => Kind::Bool,
         Some(Type::String) if schema.rules.format.is_none() => Kind::Text,
-        Some(Type::Integer | Type::Number | Type::Array | Type::Object) => Kind::Other,
+        Some(Type::Integer) => Kind::Other("int"),
+        Some(Type::Number | Type::Array | Type::Object) => Kind::Other(""),
         _ => Kind::Unknown,
     }
 }

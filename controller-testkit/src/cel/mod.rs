@@ -65,6 +65,8 @@ pub(crate) enum Bound<'a> {
 pub(crate) enum Wanted {
     Bool,
     Text,
+    /// Whoever asks looks at its kind.
+    Any,
 }
 
 /// Why an expression came to nothing.

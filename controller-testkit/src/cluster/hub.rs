@@ -15,7 +15,7 @@ use super::log::Tape;
 use crate::faults::Rules;
 use crate::front::Hosts;
 use crate::journal::{Journal, Mark};
-use crate::server::Server;
+use crate::server::{DEFINITIONS, Server};
 use crate::view::History;
 use crate::world::Clockwork;
 
@@ -141,7 +141,11 @@ impl State {
         let mut tables: Vec<&str> = self.server.events_after(self.woken_at).map(|event| &*event.table).collect();
         tables.sort_unstable();
         tables.dedup();
-        let mut bells: Vec<Arc<Notify>> = tables.iter().filter_map(|table| self.bells.get(*table).cloned()).collect();
+        let mut bells: Vec<Arc<Notify>> = match tables.contains(&DEFINITIONS) {
+            // Watches end with the definition of what they watch.
+            true => self.bells.values().cloned().collect(),
+            false => tables.iter().filter_map(|table| self.bells.get(*table).cloned()).collect(),
+        };
         if let Some(journal) = &self.journal {
             bells.push(hub.changed.clone());
             journal.add(self.server.store(), self.woken_at, bells);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{establish, list, storage_version, text, texts, versions};
+use super::{approval, establish, list, storage_version, text, texts, versions};
 use crate::field::{Cause, FieldError, Path, echo, name};
 use crate::schema::{self, Structural, Type};
 
@@ -34,7 +34,7 @@ pub(crate) fn check(crd: &Value, old: Option<&Value>) -> Vec<FieldError> {
             check_stored_versions(crd, &stored, &mut errors);
         }
     }
-    check_approval(crd, old, &mut errors);
+    approval::check(crd, old, &mut errors);
     if crd.pointer("/spec/preserveUnknownFields") == Some(&Value::Bool(true)) {
         let detail = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema \
                       instead";
@@ -514,60 +514,5 @@ fn check_stored_versions(crd: &Value, stored: &[String], errors: &mut Vec<FieldE
             );
             errors.push(FieldError::invalid(path.index(index), version, detail));
         }
-    }
-}
-
-/// Groups of Kubernetes itself need a note that the API was reviewed.
-fn check_approval(crd: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
-    const NOTE: &str = "api-approved.kubernetes.io";
-    let group = text(crd, "/spec/group");
-    let is_kubernetes = |domain: &str| group == domain || group.ends_with(&format!(".{domain}"));
-    if !is_kubernetes("k8s.io") && !is_kubernetes("kubernetes.io") {
-        return;
-    }
-    let note = |crd: &Value| {
-        crd.pointer("/metadata/annotations")
-            .and_then(|annotations| annotations.get(NOTE))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let found = note(crd);
-    if old.is_some_and(|old| approval(&note(old)) == approval(&found)) {
-        return;
-    }
-    let path = Path::new("metadata").child("annotations").key(NOTE);
-    let link = "see https://github.com/kubernetes/enhancements/pull/1111";
-    match approval(&found) {
-        Approval::Given => {}
-        Approval::Missing => {
-            let detail = format!("protected groups must have approval annotation \"{NOTE}\", {link}");
-            errors.push(FieldError::required(path, detail));
-        }
-        Approval::Unreadable => {
-            let detail = format!(
-                "protected groups must have approval annotation \"{NOTE}\" with either a URL or a reason starting \
-                 with \"unapproved\", {link}"
-            );
-            errors.push(FieldError::invalid(path, &found, detail));
-        }
-    }
-}
-
-#[derive(PartialEq)]
-enum Approval {
-    Missing,
-    Given,
-    Unreadable,
-}
-
-fn approval(note: &str) -> Approval {
-    let has_host = note
-        .split_once("://")
-        .is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty() && !rest.starts_with('/'));
-    match note {
-        "" => Approval::Missing,
-        note if note.starts_with("unapproved") || has_host => Approval::Given,
-        _ => Approval::Unreadable,
     }
 }

@@ -8,9 +8,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde_json::{Map, Value, json};
 
-use super::{CLEANUP_FINALIZER, list, object_at, storage_version, text, texts};
+use super::{CLEANUP_FINALIZER, approval, list, object_at, storage_version, text, texts};
+use crate::admission::Call;
 use crate::field::echo;
 
 /// Fills in what a definition may leave out: the singular and list names, and the conversion.
@@ -92,11 +95,17 @@ pub(crate) fn accept<'a>(crd: &Value, others: impl Iterator<Item = &'a Value>, n
     };
     let established = match (is_true(crd, "Established"), &refusal) {
         (true, _) => None,
+        (false, None) if has_bad_authority(crd) => {
+            Some(("False", "InvalidCABundle", "The conversion webhook CABundle is invalid"))
+        }
         (false, None) => Some(("True", "InitialNamesAccepted", "the initial names have been accepted")),
         (false, Some(_)) => Some(("False", "NotAccepted", "not all names are accepted")),
     };
     let status = object_at(&mut next, "status");
     status.insert("acceptedNames".to_owned(), names);
+    if let Some((truth, reason, message)) = approval::conformance(crd) {
+        set_condition(status, "KubernetesAPIApprovalPolicyConformant", (truth, reason, &message), now);
+    }
     set_condition(status, "NamesAccepted", accepted, now);
     if let Some(established) = established {
         set_condition(status, "Established", established, now);
@@ -133,6 +142,13 @@ pub(crate) fn is_established(crd: &Value) -> bool {
 /// Whether a definition waits for its objects to go, so that none may be created.
 pub(crate) fn is_terminating(crd: &Value) -> bool {
     is_true(crd, "Terminating")
+}
+
+/// Whether the conversion's webhook is vouched for by something that is no certificate.
+fn has_bad_authority(crd: &Value) -> bool {
+    let bundle = text(crd, "/spec/conversion/webhook/clientConfig/caBundle");
+    let certificates = Call::authorities(bundle);
+    !bundle.is_empty() && !CertificateDer::pem_slice_iter(&certificates).any(|certificate| certificate.is_ok())
 }
 
 fn is_true(crd: &Value, condition: &str) -> bool {

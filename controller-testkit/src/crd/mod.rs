@@ -18,11 +18,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::catalog::{Resource, Shape, Storage, Subresource};
 use crate::schema::Structural;
 
+mod approval;
 mod check;
 mod conversion;
 pub(crate) mod establish;
@@ -76,6 +77,12 @@ impl Version {
     pub(crate) fn api_version(&self) -> String {
         format!("{}/{}", self.group, self.name)
     }
+}
+
+/// What of a definition makes its resources what they are: where it changes, they are others.
+pub(crate) fn defined(crd: &Value) -> Value {
+    let of = |pointer: &str| crd.pointer(pointer).cloned().unwrap_or_default();
+    json!({"spec": of("/spec"), "names": of("/status/acceptedNames")})
 }
 
 /// What a definition serves: one resource for each served version.

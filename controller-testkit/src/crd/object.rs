@@ -17,9 +17,18 @@ impl Version {
     /// `strict decoding error: unknown field "spec.x"`, for `Warn` each is a Warning header `unknown field "spec.x"`.
     /// The error is what follows `KIND in version "VERSION" cannot be handled as a KIND: ` in a 400.
     pub(crate) fn decode(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        self.decode_with(object, |object| self.schema.drop_nulls(object))
+    }
+
+    /// The same for what an apply makes of an object: a null that is applied, and not allowed, stays to be refused.
+    pub(crate) fn decode_applied(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        self.decode_with(object, |_| {})
+    }
+
+    fn decode_with(&self, object: &mut Value, of_nulls: impl FnOnce(&mut Value)) -> Result<Vec<String>, String> {
         let mut unknown = meta::coerce(object, Malformed::Refuse)?;
         unknown.extend(self.schema.prune(object));
-        self.schema.drop_nulls(object);
+        of_nulls(object);
         let embedded = self.schema.coerce_embedded(object, Malformed::Refuse);
         unknown.extend(embedded.map_err(|error| error.to_string())?);
         self.schema.fill_defaults(object);

@@ -19,14 +19,6 @@ pub(crate) enum Root {
     Apis,
 }
 
-/// The versions in which aggregated discovery is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    V2,
-    /// The same under its older name, for clients before 1.30.
-    V2Beta1,
-}
-
 /// `GET /api`. `address` is where clients reach the server, such as `127.0.0.1:6443`.
 pub(crate) fn api_versions(address: &str) -> Value {
     json!({
@@ -73,17 +65,14 @@ pub(crate) fn resource_list(catalog: &Catalog, group: &str, version: &str) -> Op
 }
 
 /// `GET /api` or `GET /apis` for a client that accepts an `APIGroupDiscoveryList`.
-pub(crate) fn aggregated(catalog: &Catalog, root: Root, format: Format) -> Value {
+pub(crate) fn aggregated(catalog: &Catalog, root: Root) -> Value {
     let items: Vec<Value> = catalog
         .groups()
         .iter()
         .filter(|group| group.name.is_empty() == (root == Root::Api))
         .map(|group| aggregated_group(catalog, group))
         .collect();
-    let version = match format {
-        Format::V2 => "apidiscovery.k8s.io/v2",
-        Format::V2Beta1 => "apidiscovery.k8s.io/v2beta1",
-    };
+    let version = "apidiscovery.k8s.io/v2";
     json!({ "kind": "APIGroupDiscoveryList", "apiVersion": version, "metadata": {}, "items": items })
 }
 

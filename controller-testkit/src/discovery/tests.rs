@@ -85,7 +85,7 @@ fn a_group_names_its_preferred_version() {
 #[test]
 fn aggregated_discovery_splits_core_from_the_rest() {
     let catalog = Catalog::builtin();
-    let core = aggregated(&catalog, Root::Api, Format::V2);
+    let core = aggregated(&catalog, Root::Api);
     assert_eq!(core["apiVersion"], "apidiscovery.k8s.io/v2");
     assert_eq!(core["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(core["items"][0]["metadata"], json!({}));
@@ -97,7 +97,7 @@ fn aggregated_discovery_splits_core_from_the_rest() {
             "scope": "Namespaced", "singularResource": "binding", "verbs": ["create"],
         })
     );
-    let apps = &aggregated(&catalog, Root::Apis, Format::V2Beta1)["items"][1];
+    let apps = &aggregated(&catalog, Root::Apis)["items"][1];
     assert_eq!(apps["metadata"]["name"], "apps");
     assert_eq!(
         apps["versions"][0]["resources"][2]["subresources"],

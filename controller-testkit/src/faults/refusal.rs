@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 
+use crate::status;
+
 /// An error answer with a `Status` body, worded as the API server words it.
 ///
 /// ```
@@ -73,7 +75,9 @@ impl Refusal {
 
     /// The whole HTTP answer.
     pub(crate) fn response(&self) -> http::Response<Bytes> {
-        let mut response = http::Response::new(Bytes::from(self.body().to_string()));
+        let mut body = Vec::new();
+        status::write(&mut body, &self.body());
+        let mut response = http::Response::new(Bytes::from(body));
         *response.status_mut() =
             http::StatusCode::from_u16(self.code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -85,9 +89,7 @@ impl Refusal {
 
     /// The refusal as the `ERROR` line of a watch.
     pub(crate) fn line(&self) -> Bytes {
-        let mut line = json!({"type": "ERROR", "object": self.body()}).to_string();
-        line.push('\n');
-        Bytes::from(line)
+        status::line(&self.body())
     }
 }
 

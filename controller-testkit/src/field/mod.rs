@@ -102,15 +102,6 @@ impl FieldError {
         Self::with_value(Cause::Duplicate, field, value, "")
     }
 
-    /// A value that occurs twice where it may occur once, which `detail` tells more of.
-    pub(crate) fn duplicate_because(
-        field: impl fmt::Display,
-        value: &(impl Serialize + ?Sized),
-        detail: impl AsRef<str>,
-    ) -> Self {
-        Self::with_value(Cause::Duplicate, field, value, detail)
-    }
-
     /// A name of something that is not there.
     pub(crate) fn not_found(
         field: impl fmt::Display,
@@ -156,6 +147,11 @@ impl FieldError {
     /// A value that breaks a rule, as it is shown to whoever wrote it.
     pub(crate) fn invalid_shown(field: impl fmt::Display, shown: &str, detail: impl AsRef<str>) -> Self {
         Self::new(Cause::Invalid, field, format!("{}: {shown}", Cause::Invalid.opening()), detail.as_ref())
+    }
+
+    /// A fault of that cause with a value as it is to be shown.
+    pub(crate) fn shown(cause: Cause, field: impl fmt::Display, shown: &str, detail: impl AsRef<str>) -> Self {
+        Self::new(cause, field, format!("{}: {shown}", cause.opening()), detail.as_ref())
     }
 
     /// A fault of that cause with a value too large to be shown.

@@ -13,9 +13,7 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -23,7 +21,7 @@ use tokio_rustls::TlsConnector;
 #[cfg(test)]
 mod tests;
 
-use super::BODY_LIMIT;
+use super::{BODY_LIMIT, trust};
 use crate::admission::{Call, Host, Reply};
 
 type Answering = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
@@ -58,6 +56,7 @@ impl Hosts {
             }
             Host::Nowhere => return Reply::Failed("webhook configuration must have either service or URL".to_owned()),
         };
+        let url = tidy(&url);
         let joint = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{joint}timeout={}s", call.seconds);
         let told = |why: &str| Reply::Failed(format!("Post {url:?}: {why}"));
@@ -91,6 +90,22 @@ impl Hosts {
             Err(error) => Reply::Failed(format!("couldn't get version/kind; json parse error: {error}")),
         }
     }
+}
+
+/// A URL with its path as Go's clients ask for it: without empty steps, steps back, and a slash at the end.
+fn tidy(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, String::new()), |(url, query)| (url, format!("?{query}")));
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let Some(at) = url[from..].find('/').map(|at| from + at) else { return format!("{url}{query}") };
+    let mut steps: Vec<&str> = Vec::new();
+    for step in url[at..].split('/') {
+        match step {
+            "" | "." => {}
+            ".." => drop(steps.pop()),
+            step => steps.push(step),
+        }
+    }
+    format!("{}/{}{query}", &url[..at], steps.join("/"))
 }
 
 /// What a client says of an answer that is none.
@@ -127,17 +142,7 @@ async fn over_the_wire(request: Request<Bytes>, authorities: &[u8]) -> io::Resul
     if !is_https {
         return exchange(TokioIo::new(stream), request).await;
     }
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities).flatten() {
-        // One that can't be read vouches for nobody.
-        let _ = roots.add(certificate);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = trust::client(authorities).map_err(io::Error::other)?;
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
     let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
         let text = error.to_string();

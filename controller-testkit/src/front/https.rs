@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::USER_AGENT;
+use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 use super::serve::ServeError;
 use super::service::read;
 use super::subject::Peer;
-use super::{AnswerBody, Door, gzip, websocket};
+use super::websocket::{self, Handshake};
+use super::{AnswerBody, Door, gzip};
 use crate::auth::{Caller, User};
 
 /// How long a client may take over its TLS handshake or the head of a request.
@@ -207,6 +208,9 @@ impl Front {
         let squeezes = gzip::is_accepted(request.headers());
         let handshake = websocket::handshake(&request);
         let upgrade = handshake.is_some().then(|| hyper::upgrade::on(&mut request));
+        if upgrade.is_some() {
+            websocket::authorize(&mut request);
+        }
         let mut request = read(request).await?;
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
@@ -219,10 +223,13 @@ impl Front {
         tracing::debug!(target: "controller_testkit::requests", %at, %method, %uri, status, took_us, agent);
         let answer = answer?;
         match (handshake, upgrade) {
-            (Some(accept), Some(upgrade)) if answer.body().is_stream() => {
-                self.spawn_socket(upgrade, answer.into_body());
-                Ok(websocket::switching(accept))
-            }
+            (Some(handshake), Some(upgrade)) if answer.body().is_stream() && !is_protobuf(&answer) => match handshake {
+                Handshake::Refused(code, why) => return Ok(websocket::refusing(code, why)),
+                Handshake::Accepted(accepted) => {
+                    self.spawn_socket(upgrade, answer.into_body());
+                    Ok(websocket::switching(accepted))
+                }
+            },
             _ if squeezes => Ok(gzip::squeezed(answer)),
             _ => Ok(answer),
         }
@@ -241,6 +248,12 @@ impl Front {
             }
         });
     }
+}
+
+/// A watch whose events are no lines of text has no frames here: it goes on as it is.
+fn is_protobuf(answer: &Response<AnswerBody>) -> bool {
+    let media = answer.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
+    media.is_some_and(|media| media.starts_with("application/vnd.kubernetes.protobuf"))
 }
 
 /// The user whom a certificate names.

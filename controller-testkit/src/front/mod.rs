@@ -14,6 +14,7 @@ mod service;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod watch;
 mod websocket;
 

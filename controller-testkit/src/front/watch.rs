@@ -154,11 +154,11 @@ impl Feed {
         loop {
             match state.rules.due(self.id) {
                 Some(Strike::Say(bytes)) => {
-                    self.ready.push_back(bytes);
+                    self.ready.push_back(self.watch.written(&bytes));
                     continue;
                 }
                 Some(Strike::SayAndEnd(bytes)) => {
-                    self.ready.push_back(bytes);
+                    self.ready.push_back(self.watch.written(&bytes));
                     self.last = Some(Last::Clean);
                 }
                 Some(Strike::End) => self.last = Some(Last::Clean),

@@ -7,10 +7,13 @@ use std::io;
 use std::pin::pin;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::StreamExt;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyStream;
 use ring::digest;
@@ -24,18 +27,69 @@ const SALT: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// The largest frame of a client that is read: control frames are smaller still.
 const LARGEST: u64 = 1 << 16;
 
-/// The answer's half of the handshake, if this is a client's.
-pub(crate) fn handshake<B>(request: &Request<B>) -> Option<HeaderValue> {
+/// What a client's half of the handshake comes to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Handshake {
+    Accepted(Accepted),
+    Refused(StatusCode, &'static str),
+}
+
+/// The answer's half.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Accepted {
+    accept: HeaderValue,
+    protocol: Option<HeaderValue>,
+}
+
+/// The protocol that is no protocol but a token: browsers can send no header of their own.
+const BEARER: &str = "base64url.bearer.authorization.k8s.io.";
+
+/// Reads a client's half, if this is one. Its faults are met in the order in which a real server meets them.
+pub(crate) fn handshake<B>(request: &Request<B>) -> Option<Handshake> {
     let headers = request.headers();
     let asks = request.method() == Method::GET
         && names(headers, UPGRADE, "websocket")
-        && names(headers, CONNECTION, "upgrade")
-        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-    let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| asks)?;
+        && names(headers, CONNECTION, "upgrade");
+    if !asks {
+        return None;
+    }
+    let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
+        return Some(Handshake::Refused(StatusCode::BAD_REQUEST, "mismatch challenge/response"));
+    };
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Some(Handshake::Refused(StatusCode::BAD_REQUEST, "missing or bad WebSocket Version"));
+    }
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+    if !origin.starts_with('/') && !origin.contains(':') {
+        return Some(Handshake::Refused(StatusCode::FORBIDDEN, ""));
+    }
+    let protocols: Vec<&str> = protocols(headers).filter(|protocol| !protocol.starts_with(BEARER)).collect();
+    let protocol = match protocols[..] {
+        [] => None,
+        [one] => HeaderValue::from_str(one).ok(),
+        _ => return Some(Handshake::Refused(StatusCode::BAD_REQUEST, "")),
+    };
     let mut sum = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
     sum.update(key.as_bytes());
     sum.update(SALT);
-    HeaderValue::from_str(&STANDARD.encode(sum.finish())).ok()
+    let accept = HeaderValue::from_str(&STANDARD.encode(sum.finish())).ok()?;
+    Some(Handshake::Accepted(Accepted { accept, protocol }))
+}
+
+/// Takes a token from among the protocols for the request's own, unless it has one.
+pub(crate) fn authorize<B>(request: &mut Request<B>) {
+    let code = protocols(request.headers()).find_map(|protocol| protocol.strip_prefix(BEARER));
+    let token = code.and_then(|code| URL_SAFE_NO_PAD.decode(code).ok()).and_then(|token| String::from_utf8(token).ok());
+    if let Some(token) = token
+        && let Ok(value) = HeaderValue::from_str(&format!("Bearer {token}"))
+    {
+        request.headers_mut().entry(AUTHORIZATION).or_insert(value);
+    }
+}
+
+fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|protocol| !protocol.is_empty())
 }
 
 fn names(headers: &HeaderMap, header: http::HeaderName, word: &str) -> bool {
@@ -45,13 +99,23 @@ fn names(headers: &HeaderMap, header: http::HeaderName, word: &str) -> bool {
 }
 
 /// The head that switches to WebSocket.
-pub(crate) fn switching(accept: HeaderValue) -> Response<AnswerBody> {
+pub(crate) fn switching(accepted: Accepted) -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accepted.accept);
+    if let Some(protocol) = accepted.protocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
+}
+
+/// What is said instead.
+pub(crate) fn refusing(code: StatusCode, why: &'static str) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::whole(Bytes::from_static(why.as_bytes())));
+    *response.status_mut() = code;
     response
 }
 
@@ -162,17 +226,40 @@ mod tests {
 
     #[test]
     fn the_handshake_is_the_rfcs() {
-        let request = Request::get("/")
-            .header(UPGRADE, "websocket")
-            .header(CONNECTION, "keep-alive, Upgrade")
-            .header(SEC_WEBSOCKET_VERSION, "13")
-            .header(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
-            .body(())
-            .expect("a request");
-        assert_eq!(handshake(&request).expect("an accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        let mut other = request;
-        other.headers_mut().remove(UPGRADE);
-        assert_eq!(handshake(&other), None);
+        let request = |headers: &[(&str, &str)]| {
+            let usual = [
+                ("upgrade", "websocket"),
+                ("connection", "keep-alive, Upgrade"),
+                ("origin", "https://example.com"),
+                ("sec-websocket-version", "13"),
+                ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ];
+            let kept = usual.iter().filter(|(name, _)| headers.iter().all(|(named, _)| named != name));
+            let all = kept.chain(headers).filter(|(_, value)| !value.is_empty());
+            all.fold(Request::get("/"), |request, (name, value)| request.header(*name, *value)).body(()).expect("one")
+        };
+        let accept = HeaderValue::from_static("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let accepted = |protocol: Option<&'static str>| {
+            let protocol = protocol.map(HeaderValue::from_static);
+            Some(Handshake::Accepted(Accepted { accept: accept.clone(), protocol }))
+        };
+        let check = |headers: &[(&str, &str)], expect| assert_eq!(handshake(&request(headers)), expect, "{headers:?}");
+        check(&[], accepted(None));
+        check(&[("upgrade", "")], None);
+        check(&[("sec-websocket-protocol", "one")], accepted(Some("one")));
+        check(&[("origin", "/here")], accepted(None));
+        let refused = |code: u16, why| Some(Handshake::Refused(StatusCode::from_u16(code).expect("a code"), why));
+        check(&[("sec-websocket-key", "")], refused(400, "mismatch challenge/response"));
+        check(&[("sec-websocket-version", "8")], refused(400, "missing or bad WebSocket Version"));
+        check(&[("origin", "")], refused(403, ""));
+        check(&[("origin", "null")], refused(403, ""));
+        check(&[("sec-websocket-protocol", "one, two")], refused(400, ""));
+        // A token is no protocol.
+        let token = "base64url.bearer.authorization.k8s.io.c2VjcmV0, one";
+        check(&[("sec-websocket-protocol", token)], accepted(Some("one")));
+        let mut authorized = request(&[("sec-websocket-protocol", token)]);
+        authorize(&mut authorized);
+        assert_eq!(authorized.headers()[AUTHORIZATION], "Bearer secret");
     }
 
     #[test]

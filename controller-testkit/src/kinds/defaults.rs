@@ -93,7 +93,8 @@ fn request_limits(container: &mut Object) {
 }
 
 fn after(ty: &str, object: &mut Object) {
-    let Some(ty) = ty.strip_prefix("io.k8s.api.") else { return };
+    let known = ["io.k8s.api.", "io.k8s.kube-aggregator.pkg.apis."];
+    let Some(ty) = known.iter().find_map(|prefix| ty.strip_prefix(prefix)) else { return };
     match ty.split_once('.') {
         Some(("core", ty)) => core(ty, object),
         Some(("apps", ty)) => apps(ty, object),
@@ -209,10 +210,20 @@ fn phase(object: &mut Object, phase: &str) {
     }
 }
 
+/// Numbers that are never 0.
+fn unless_zero(object: &mut Object, numbers: &[(&str, i64)]) {
+    for (name, number) in numbers {
+        if object.get(*name).and_then(Value::as_i64).unwrap_or(0) == 0 {
+            object.insert((*name).to_owned(), (*number).into());
+        }
+    }
+}
+
 /// Images without a tag, or with `latest`, are pulled anew each time.
 fn pull_policy(image: &str) -> &'static str {
     let name = image.rsplit('/').next().unwrap_or_default();
-    let is_pinned = name.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
+    let is_pinned =
+        name.is_empty() || name.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
     if is_pinned { "IfNotPresent" } else { "Always" }
 }
 
@@ -232,6 +243,9 @@ fn secret(object: &mut Object) {
 fn service(object: &mut Object) {
     let Some(spec) = child(object, "spec") else { return };
     fill(spec, &[("sessionAffinity", "None".into()), ("type", "ClusterIP".into())]);
+    if text(spec, "sessionAffinity") == "None" {
+        spec.remove("sessionAffinityConfig");
+    }
     if text(spec, "sessionAffinity") == "ClientIP" {
         put(spec, "sessionAffinityConfig", || json!({ "clientIP": { "timeoutSeconds": 10800 } }));
     }
@@ -479,6 +493,11 @@ fn other(group: &str, ty: &str, object: &mut Object) {
                 put(object, "reinvocationPolicy", || "Never".into());
             }
         }
+        ("flowcontrol", "v1.FlowSchemaSpec") => unless_zero(object, &[("matchingPrecedence", 1000)]),
+        ("flowcontrol", "v1.QueuingConfiguration") => {
+            unless_zero(object, &[("queues", 64), ("handSize", 8), ("queueLengthLimit", 50)]);
+        }
+        ("apiregistration", "v1.ServiceReference") => put(object, "port", || 443.into()),
         ("flowcontrol", "v1.LimitedPriorityLevelConfiguration") => {
             fill(object, &[("nominalConcurrencyShares", 30.into()), ("lendablePercent", 0.into())]);
         }

@@ -4,8 +4,10 @@
 //! by `generate/main.go`). Nothing here knows HTTP or the store: the catalog reads the resources, and the rooms that
 //! check, decode, patch, describe and print objects ask for a [`Type`].
 
+mod allot;
 mod check;
 mod defaults;
+mod inner;
 mod normal;
 mod quantity;
 mod restore;
@@ -16,11 +18,14 @@ mod tests;
 mod validate;
 mod warning;
 
+pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use restore::misfit;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp};
+#[cfg(test)]
+pub(crate) use table::types;
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
 pub(crate) use validate::{validate, validate_ephemeral, validate_resize, validate_status};
 pub(crate) use warning::warnings;

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::defaults::{default, empty_status};
-use super::{Type, normalize};
+use super::{Type, allot, normalize};
 use crate::catalog::Resource;
 
 /// Makes a new object of a built-in kind ready: its Go form, its defaults, its first status. The metadata has its uid
-/// already; addresses and ports of Services are drawn from it, so that one seed gives one cluster.
+/// already.
 pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value) {
     normalize(ty, object);
     let has_labels = object.pointer("/metadata/labels").is_some();
@@ -21,10 +21,11 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
     default(ty, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => pod(object),
-        ("", "Service") => service(object),
+        ("", "Service") => allot::list_address(object),
         ("batch", "Job") => job(object, has_labels),
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        ("discovery.k8s.io", "EndpointSlice") => drop_topology(object),
         // Leaders are not elected by the server, so that nobody may say how.
         ("coordination.k8s.io", "Lease") => {
             if let Some(spec) = member(object, "", "spec") {
@@ -40,11 +41,10 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
 pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value, old: &Value) {
     normalize(ty, object);
     if (resource.group.as_str(), resource.kind.as_str()) == ("", "Service") {
-        keep_addresses(object, old);
+        allot::keep_addresses(object, old);
     }
     default(ty, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("", "Service") => service(object),
         ("", "Pod") => {
             if let Some(spec) = member(object, "", "spec") {
                 for name in ["priority", "preemptionPolicy"] {
@@ -52,11 +52,20 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
                         spec.entry(name).or_insert_with(|| value.clone());
                     }
                 }
+                end_soon(spec);
                 tolerate(spec);
             }
         }
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        ("certificates.k8s.io", "CertificateSigningRequest") => {
+            if let (Some(fields), Some(spec)) = (object.as_object_mut(), old.get("spec")) {
+                fields.insert("spec".into(), spec.clone());
+            }
+        }
+        ("discovery.k8s.io", "EndpointSlice") if object.get("endpoints") != old.get("endpoints") => {
+            drop_topology(object);
+        }
         _ => {}
     }
 }
@@ -68,6 +77,13 @@ pub(crate) fn stamp(resource: &Resource, object: &mut Value, old: Option<&Value>
         ("", "PersistentVolume") if old.is_none_or(|old| phase(old) != phase(object)) => {
             if let Some(status) = member(object, "", "status") {
                 status.insert("lastPhaseTransitionTime".into(), now.clone());
+            }
+        }
+        ("resource.k8s.io", "ResourceSlice") => {
+            let devices = object.pointer_mut("/spec/devices").and_then(Value::as_array_mut).into_iter().flatten();
+            let taints = devices.filter_map(|device| device.get_mut("taints")?.as_array_mut()).flatten();
+            for taint in taints.filter_map(Value::as_object_mut) {
+                taint.entry("timeAdded").or_insert_with(|| now.clone());
             }
         }
         ("", "Pod") if old.is_none() => {
@@ -86,7 +102,7 @@ pub(crate) fn stamp(resource: &Resource, object: &mut Value, old: Option<&Value>
 }
 
 /// The object at a path's member, made if there is none.
-fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Option<&'a mut Map<String, Value>> {
+pub(super) fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Option<&'a mut Map<String, Value>> {
     let parent = object.pointer_mut(parent)?.as_object_mut()?;
     parent.entry(name).or_insert_with(|| json!({})).as_object_mut()
 }
@@ -100,10 +116,15 @@ fn pod(object: &mut Value) {
     let Some(spec) = member(object, "", "spec") else { return };
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
+    end_soon(spec);
+    tolerate(spec);
+}
+
+/// Who asks for less than no time gets a second.
+fn end_soon(spec: &mut Map<String, Value>) {
     if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|grace| grace < 0) {
         spec.insert("terminationGracePeriodSeconds".into(), 1.into());
     }
-    tolerate(spec);
 }
 
 /// Each Pod bears with a node that is away, for a while.
@@ -151,116 +172,10 @@ pub(super) fn quality(pod: &Value) -> &'static str {
     }
 }
 
-/// Gives a Service its address and its node ports.
-fn service(object: &mut Value) {
-    let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let Some(spec) = member(object, "", "spec") else { return };
-    let kind = spec.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if kind == "ExternalName" {
-        return;
-    }
-    let address = match spec.get("clusterIP").and_then(Value::as_str) {
-        Some(address) if !address.is_empty() => address.to_owned(),
-        _ => {
-            let drawn = hash(&uid, 0);
-            // 10.96.0.1 is the API server's own.
-            format!("10.96.{}.{}", drawn >> 8 & 0xff, drawn % 254 + 1).replace("10.96.0.1", "10.96.255.1")
-        }
-    };
-    spec.entry("clusterIPs").or_insert_with(|| json!([address]));
-    spec.insert("clusterIP".into(), address.into());
-    // Whoever writes the endpoints of a service without a selector and an address may give it some of either family.
-    let free = spec.get("clusterIP").and_then(Value::as_str) == Some("None") && !spec.contains_key("selector");
-    spec.entry("ipFamilies").or_insert_with(|| if free { json!(["IPv4", "IPv6"]) } else { json!(["IPv4"]) });
-    let policy = if free { "RequireDualStack" } else { "SingleStack" };
-    spec.entry("ipFamilyPolicy").or_insert_with(|| policy.into());
-    let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
-    if kind == "NodePort" || kind == "LoadBalancer" && allocates {
-        let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
-        for (at, port) in ports.filter_map(Value::as_object_mut).enumerate() {
-            port.entry("nodePort").or_insert_with(|| (30_000 + hash(&uid, at + 1) % 2768).into());
-        }
-    }
-}
-
-/// FNV-1a: one uid always draws the same.
-fn hash(uid: &str, salt: usize) -> u32 {
-    uid.bytes()
-        .chain(salt.to_le_bytes())
-        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// A Service that changes its type loses what only the old type has, unless the client changed that too.
-fn drop_what_another_type_needs(object: &mut Value, old: &Value) {
-    let Some(spec) = member(object, "", "spec") else { return };
-    let kind = spec.get("type").and_then(Value::as_str).unwrap_or("ClusterIP").to_owned();
-    let addresses = ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"];
-    let balanced = ["allocateLoadBalancerNodePorts", "loadBalancerClass", "healthCheckNodePort"];
-    let mut strange: Vec<&str> = Vec::new();
-    if kind == "ExternalName" {
-        strange.extend(addresses);
-    }
-    if kind != "LoadBalancer" {
-        strange.extend(balanced);
-    }
-    let has_nodes = matches!(kind.as_str(), "NodePort" | "LoadBalancer");
-    if !has_nodes && spec.get("externalIPs").is_none() {
-        strange.push("externalTrafficPolicy");
-    }
-    for name in strange {
-        if spec.get(name) == old.pointer(&format!("/spec/{name}")) {
-            spec.remove(name);
-        }
-    }
-    if has_nodes {
-        return;
-    }
-    let old_ports = old.pointer("/spec/ports").and_then(Value::as_array);
-    let known: Vec<&Value> = old_ports.into_iter().flatten().filter_map(|port| port.get("nodePort")).collect();
-    let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
-    for port in ports.filter_map(Value::as_object_mut) {
-        if port.get("nodePort").is_some_and(|number| known.contains(&number)) {
-            port.remove("nodePort");
-        }
-    }
-}
-
-/// A client that replaces a Service need not repeat what the server gave it.
-fn keep_addresses(object: &mut Value, old: &Value) {
-    let kind =
-        |service: &Value| service.pointer("/spec/type").and_then(Value::as_str).unwrap_or("ClusterIP").to_owned();
-    drop_what_another_type_needs(object, old);
-    if kind(object) == "ExternalName" || kind(old) == "ExternalName" {
-        return;
-    }
-    let needs_ports = kind(object) != "ClusterIP";
-    let Some(spec) = member(object, "", "spec") else { return };
-    for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        if let Some(value) = old.pointer(&format!("/spec/{name}")) {
-            spec.entry(name).or_insert_with(|| value.clone());
-        }
-    }
-    // The list follows the single address, where only that was changed.
-    let is_moved = |name: &str| spec.get(name) != old.pointer(&format!("/spec/{name}"));
-    if is_moved("clusterIP") && !is_moved("clusterIPs") {
-        spec.insert("clusterIPs".into(), json!([spec.get("clusterIP")]));
-    }
-    let old_ports = old.pointer("/spec/ports").and_then(Value::as_array);
-    let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
-    for port in ports.filter_map(Value::as_object_mut).filter(|_| needs_ports) {
-        let same = |old: &&Value| {
-            old.get("port") == port.get("port")
-                && old.get("protocol").is_none_or(|protocol| port.get("protocol").is_none_or(|own| own == protocol))
-        };
-        let number = old_ports.into_iter().flatten().find(same).and_then(|old| old.get("nodePort")).cloned();
-        if let Some(number) = number {
-            port.entry("nodePort").or_insert(number);
-        }
-    }
-}
-
 /// The first network of a node stands in a field of its own too.
 pub(super) fn networks(spec: &mut Map<String, Value>) {
+    // It is configured by itself only.
+    spec.remove("configSource");
     let first = spec.get("podCIDRs").and_then(|all| all.get(0)).cloned();
     match (spec.get("podCIDR").cloned(), first) {
         (Some(single), first) if first.as_ref() != Some(&single) => {
@@ -268,6 +183,14 @@ pub(super) fn networks(spec: &mut Map<String, Value>) {
         }
         (None, Some(first)) => drop(spec.insert("podCIDR".into(), first)),
         _ => {}
+    }
+}
+
+/// Where an endpoint is was written so before the present version.
+fn drop_topology(slice: &mut Value) {
+    let endpoints = slice.get_mut("endpoints").and_then(Value::as_array_mut).into_iter().flatten();
+    for endpoint in endpoints.filter_map(Value::as_object_mut) {
+        endpoint.remove("deprecatedTopology");
     }
 }
 
@@ -284,9 +207,14 @@ fn data_source(claim: &mut Value) {
     if spec.get("dataSource").is_some_and(|source| !is_known(source)) {
         spec.remove("dataSource");
     }
+    // Sources in other namespaces are not switched on.
+    let space = |source: &Value| source.get("namespace").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+    if spec.get("dataSourceRef").is_some_and(space) {
+        spec.remove("dataSourceRef");
+    }
     match (spec.get("dataSource").cloned(), spec.get("dataSourceRef").cloned()) {
         (Some(source), None) => drop(spec.insert("dataSourceRef".into(), source)),
-        (None, Some(source)) if is_known(&source) && source.get("namespace").is_none() => {
+        (None, Some(source)) if source.get("namespace").is_none() => {
             spec.insert("dataSource".into(), source);
         }
         _ => {}

@@ -78,6 +78,12 @@ pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>)
         ("batch", "Job") if is_moved => pod(&new.at("spec.template")),
         ("batch", "CronJob") if is_moved => pod(&new.at("spec.jobTemplate.spec.template")),
         ("", "Service") => service(&new),
+        ("discovery.k8s.io", "EndpointSlice") if old.is_none() && new.field("addressType").text() == "FQDN" => {
+            vec!["spec.addressType: FQDN endpoints are deprecated".to_owned()]
+        }
+        ("", "Node") if !new.at("spec.externalID").is_empty() => {
+            vec!["spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned()]
+        }
         ("storage.k8s.io", "CSIDriver") => driver(&new),
         ("networking.k8s.io", "Ingress") if old.is_none() => ingress(&new),
         ("", "PersistentVolumeClaim") => claim(&new),

@@ -7,6 +7,7 @@
 
 mod gnostic;
 mod paths;
+mod roots;
 mod schemas;
 mod swagger;
 #[cfg(test)]
@@ -21,6 +22,10 @@ use crate::catalog::{Catalog, Resource, Shape, api_version};
 /// `GET /openapi/v3`: the documents and the hash of each.
 pub(crate) fn index(catalog: &Catalog) -> Value {
     let mut entries = Map::new();
+    for path in roots::paths(catalog) {
+        let hash = root_hash(catalog, &path).unwrap_or_default();
+        entries.insert(path.clone(), json!({ "serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}") }));
+    }
     for group in catalog.groups() {
         for version in &group.versions {
             let path = document_path(&group.name, version);
@@ -54,6 +59,22 @@ pub(crate) fn hash(catalog: &Catalog, group: &str, version: &str) -> Option<Stri
     Some(hasher.finish())
 }
 
+/// The hash of a document that is about no version; they are the same in every cluster.
+pub(crate) fn root_hash(catalog: &Catalog, path: &str) -> Option<String> {
+    if !roots::is_one(catalog, path) {
+        return None;
+    }
+    let mut hasher = Fnv::default();
+    hasher.write(env!("CARGO_PKG_VERSION"));
+    hasher.write(path);
+    Some(hasher.finish())
+}
+
+/// `GET /openapi/v3/apis/GROUP` and what else is about no version; `None` where there is none.
+pub(crate) fn root(catalog: &Catalog, path: &str) -> Option<Value> {
+    roots::document(catalog, path)
+}
+
 /// `GET /openapi/v3/apis/GROUP/VERSION`; `None` where the version is not served.
 pub(crate) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<Value> {
     if !catalog.serves(group, version) {
@@ -65,12 +86,38 @@ pub(crate) fn document(catalog: &Catalog, group: &str, version: &str) -> Option<
         schemas.add_resource(resource);
         paths::add(&mut paths, resource);
     }
-    Some(json!({
-        "openapi": "3.0.0",
-        "info": { "title": "Kubernetes", "version": "v1.37.2" },
-        "paths": paths,
-        "components": { "schemas": schemas.finish() },
-    }))
+    let is_builtin = is_builtin(catalog, group);
+    if is_builtin {
+        roots::add_version(&mut paths, &mut schemas, group, version);
+    }
+    let mut components = Map::from_iter([("schemas".to_owned(), schemas.finish().into())]);
+    let info = match is_builtin {
+        true => {
+            components.insert("securitySchemes".into(), security());
+            info()
+        }
+        false => json!({ "title": "Kubernetes CRD Swagger", "version": "v0.1.0" }),
+    };
+    Some(json!({ "openapi": "3.0.0", "info": info, "paths": paths, "components": components }))
+}
+
+/// What all documents of Kubernetes' own groups say of themselves.
+fn info() -> Value {
+    json!({ "title": "Kubernetes", "version": "1.37" })
+}
+
+fn security() -> Value {
+    let token = json!({
+        "type": "apiKey", "description": "Bearer Token authentication", "name": "authorization", "in": "header",
+    });
+    json!({ "BearerToken": token })
+}
+
+/// Whether a group is one of Kubernetes' own.
+fn is_builtin(catalog: &Catalog, group: &str) -> bool {
+    let versions = catalog.group(group).into_iter().flat_map(|found| found.versions.iter());
+    let mut resources = versions.flat_map(|version| catalog.resources(group, version));
+    resources.any(|resource| matches!(resource.shape, Shape::Builtin(_)))
 }
 
 fn document_path(group: &str, version: &str) -> String {

@@ -18,6 +18,15 @@ const PATCH_TYPES: [&str; 4] = [
 ];
 const CUSTOM_PATCH_TYPES: &[&str] = PATCH_TYPES.split_at(3).0;
 
+/// The types of an answer: protobuf and streams come last, for they are not of every kind and every verb.
+const FORMS: [&str; 5] = [
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
+
 /// Adds the paths of one resource.
 pub(super) fn add(paths: &mut Map<String, Value>, resource: &Resource) {
     let root = if resource.group.is_empty() {
@@ -26,77 +35,94 @@ pub(super) fn add(paths: &mut Map<String, Value>, resource: &Resource) {
         format!("/apis/{}/{}", resource.group, resource.version)
     };
     let everywhere = format!("{root}/{}", resource.plural);
-    let collection = if resource.namespaced {
-        format!("{root}/namespaces/{{namespace}}/{}", resource.plural)
-    } else {
-        everywhere.clone()
+    let (collection, item) = match resource.namespaced {
+        true => {
+            let collection = format!("{root}/namespaces/{{namespace}}/{}", resource.plural);
+            (Place::new(collection.clone(), NAMESPACE), Place::new(format!("{collection}/{{name}}"), NAMED))
+        }
+        false => (Place::new(everywhere.clone(), &[]), Place::new(format!("{everywhere}/{{name}}"), NAME)),
     };
-    let item = format!("{collection}/{{name}}");
     let has = |verb: &str| resource.verbs.contains(&verb);
-    let own = Operation::new(resource, &schema_name(resource));
-    let list = Operation::new(resource, &list_schema_name(resource));
-    let status = Operation::new(resource, &format!("{META}.Status"));
+    let speaker = Speaker::new(resource);
+    let own = schema_name(resource);
 
-    let mut methods = Map::new();
+    let mut methods = collection;
     if has("list") {
-        methods.insert("get".into(), list.read("list", LIST));
+        methods.add("get", speaker.list(&speaker.name("list", "", "")));
     }
     if has("create") {
-        methods.insert("post".into(), own.write("post", WRITE));
+        methods.add("post", speaker.write("post", &own, &speaker.name("create", "", "")));
     }
     if has("deletecollection") {
-        methods.insert("delete".into(), status.delete("deletecollection", DELETE_COLLECTION));
+        methods.add("delete", speaker.delete_collection(&speaker.name("delete", "Collection", "")));
     }
-    insert(paths, collection, methods, resource, NAMESPACE);
+    methods.put(paths);
     if has("get") {
-        let mut methods = Map::new();
-        methods.insert("get".into(), own.read("get", &[]));
+        let mut methods = item.clone();
+        methods.add("get", speaker.get(&own, &speaker.name("read", "", "")));
         if has("update") {
-            methods.insert("put".into(), own.write("put", WRITE));
+            methods.add("put", speaker.write("put", &own, &speaker.name("replace", "", "")));
         }
         if has("patch") {
-            methods.insert("patch".into(), own.patch());
+            methods.add("patch", speaker.patch(&own, &speaker.name("patch", "", "")));
         }
         if has("delete") {
-            methods.insert("delete".into(), status.delete("delete", DELETE));
+            methods.add("delete", speaker.delete(&speaker.name("delete", "", "")));
         }
-        insert(paths, item.clone(), methods, resource, NAME);
+        methods.put(paths);
     }
     if resource.namespaced && has("list") {
-        let mut methods = Map::new();
-        methods.insert("get".into(), list.read("list", LIST));
-        paths.insert(everywhere, Value::Object(methods));
+        let mut methods = Place::new(everywhere, &[]);
+        methods.add("get", speaker.list(&format!("list{}{}ForAllNamespaces", speaker.version, resource.kind)));
+        methods.put(paths);
     }
     for subresource in &resource.subresources {
-        let methods = sub_methods(resource, subresource);
-        insert(paths, format!("{item}/{}", subresource.name), methods, resource, NAME);
+        let place = Place::new(format!("{}/{}", item.path, subresource.name), item.named);
+        add_sub(paths, place, resource, subresource);
     }
 }
 
-fn sub_methods(resource: &Resource, subresource: &Subresource) -> Map<String, Value> {
+fn add_sub(paths: &mut Map<String, Value>, mut methods: Place, resource: &Resource, subresource: &Subresource) {
     let ty = kinds::of_kind(&subresource.group, &subresource.version, &subresource.kind);
     let schema = match ty {
         Some(ty) => ty.name.clone(),
         None => schema_name(resource),
     };
-    let mut operation = Operation::new(resource, &schema);
-    operation.kind = json!({ "group": subresource.group, "version": subresource.version, "kind": subresource.kind });
-    let mut methods = Map::new();
+    let mut speaker = Speaker::new(resource);
+    if speaker.is_builtin {
+        speaker.kind = json!({ "group": subresource.group, "version": subresource.version, "kind": subresource.kind });
+    }
+    let named = |verb: &str| speaker.name(verb, "", &capitalized(&subresource.name));
     for verb in &subresource.verbs {
         match *verb {
-            "get" => methods.insert("get".into(), operation.read("get", &[])),
-            "create" => methods.insert("post".into(), operation.write("post", WRITE)),
-            "update" => methods.insert("put".into(), operation.write("put", WRITE)),
-            "patch" => methods.insert("patch".into(), operation.patch()),
-            _ => None,
-        };
+            "get" => methods.add("get", speaker.get(&schema, &named("read"))),
+            "create" => methods.add("post", speaker.write("post", &schema, &named("create"))),
+            "update" => methods.add("put", speaker.write("put", &schema, &named("replace"))),
+            "patch" => methods.add("patch", speaker.patch(&schema, &named("patch"))),
+            _ => {}
+        }
     }
-    methods
+    methods.put(paths);
+}
+
+/// A group in the names of operations: `rbac.authorization.k8s.io` is `RbacAuthorization`.
+pub(super) fn group_words(group: &str) -> String {
+    let group = if group.is_empty() { "core" } else { group.strip_suffix(".k8s.io").unwrap_or(group) };
+    group.split(['.', '-']).map(capitalized).collect()
+}
+
+pub(super) fn capitalized(word: &str) -> String {
+    word.char_indices().map(|(at, letter)| if at == 0 { letter.to_ascii_uppercase() } else { letter }).collect()
+}
+
+pub(super) fn uncapitalized(word: &str) -> String {
+    word.char_indices().map(|(at, letter)| if at == 0 { letter.to_ascii_lowercase() } else { letter }).collect()
 }
 
 /// The parameters that a path itself has.
+const NAME: &[&str] = &["name"];
 const NAMESPACE: &[&str] = &["namespace"];
-const NAME: &[&str] = &["name", "namespace"];
+const NAMED: &[&str] = &["name", "namespace"];
 
 /// The query parameters of each kind of operation, with their types.
 type Parameters = &'static [(&'static str, &'static str)];
@@ -106,19 +132,31 @@ const LIST: Parameters = &[
     ("fieldSelector", "string"),
     ("labelSelector", "string"),
     ("limit", "integer"),
+    ("pretty", "string"),
     ("resourceVersion", "string"),
     ("resourceVersionMatch", "string"),
     ("sendInitialEvents", "boolean"),
+    ("shardSelector", "string"),
     ("timeoutSeconds", "integer"),
     ("watch", "boolean"),
 ];
-const WRITE: Parameters = &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")];
-const PATCH: Parameters =
-    &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string"), ("force", "boolean")];
+const READ: Parameters = &[("pretty", "string")];
+const CUSTOM_READ: Parameters = &[("pretty", "string"), ("resourceVersion", "string")];
+const WRITE: Parameters =
+    &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string"), ("pretty", "string")];
+const PATCH: Parameters = &[
+    ("dryRun", "string"),
+    ("fieldManager", "string"),
+    ("fieldValidation", "string"),
+    ("force", "boolean"),
+    ("pretty", "string"),
+];
 const DELETE: Parameters = &[
     ("dryRun", "string"),
     ("gracePeriodSeconds", "integer"),
+    ("ignoreStoreReadErrorWithClusterBreakingPotential", "boolean"),
     ("orphanDependents", "boolean"),
+    ("pretty", "string"),
     ("propagationPolicy", "string"),
 ];
 const DELETE_COLLECTION: Parameters = &[
@@ -126,86 +164,170 @@ const DELETE_COLLECTION: Parameters = &[
     ("dryRun", "string"),
     ("fieldSelector", "string"),
     ("gracePeriodSeconds", "integer"),
+    ("ignoreStoreReadErrorWithClusterBreakingPotential", "boolean"),
     ("labelSelector", "string"),
     ("limit", "integer"),
     ("orphanDependents", "boolean"),
+    ("pretty", "string"),
     ("propagationPolicy", "string"),
     ("resourceVersion", "string"),
     ("resourceVersionMatch", "string"),
     ("sendInitialEvents", "boolean"),
+    ("shardSelector", "string"),
     ("timeoutSeconds", "integer"),
 ];
 
-fn insert(
-    paths: &mut Map<String, Value>,
+/// One path, and the operations on it as far as they are known.
+#[derive(Clone)]
+struct Place {
     path: String,
-    mut methods: Map<String, Value>,
-    resource: &Resource,
-    parameters: &[&str],
-) {
-    if methods.is_empty() {
-        return;
+    named: &'static [&'static str],
+    methods: Vec<(&'static str, Parameters, Value)>,
+}
+
+impl Place {
+    fn new(path: String, named: &'static [&'static str]) -> Self {
+        Place { path, named, methods: Vec::new() }
     }
-    let parameters: Vec<Value> = parameters
-        .iter()
-        .filter(|name| resource.namespaced || **name != "namespace")
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "uniqueItems": true } }))
-        .collect();
-    methods.insert("parameters".into(), Value::Array(parameters));
-    paths.insert(path, Value::Object(methods));
+
+    fn add(&mut self, method: &'static str, (parameters, operation): (Parameters, Value)) {
+        self.methods.push((method, parameters, operation));
+    }
+
+    /// What all operations take stands with the path.
+    fn put(self, paths: &mut Map<String, Value>) {
+        let Some((_, first, _)) = self.methods.first() else { return };
+        let shared = |parameter: &(&str, &str)| self.methods.iter().all(|(_, taken, _)| taken.contains(parameter));
+        let common: Vec<(&str, &str)> = first.iter().filter(|parameter| shared(parameter)).copied().collect();
+        let mut members = Map::new();
+        for (method, parameters, mut operation) in self.methods {
+            let own: Vec<Value> =
+                parameters.iter().filter(|parameter| !common.contains(parameter)).map(in_query).collect();
+            if !own.is_empty() {
+                operation["parameters"] = own.into();
+            }
+            members.insert(method.to_owned(), operation);
+        }
+        let of_path = self.named.iter().map(|name| {
+            let schema = json!({ "type": "string", "uniqueItems": true });
+            (*name, json!({ "name": name, "in": "path", "required": true, "schema": schema }))
+        });
+        let mut common: Vec<(&str, Value)> =
+            common.iter().map(|parameter| (parameter.0, in_query(parameter))).chain(of_path).collect();
+        common.sort_by_key(|(name, _)| *name);
+        if !common.is_empty() {
+            members.insert("parameters".into(), common.into_iter().map(|(_, parameter)| parameter).collect());
+        }
+        paths.insert(self.path, Value::Object(members));
+    }
 }
 
-/// What the operations on one schema have in common.
-struct Operation {
+fn in_query((name, kind): &(&str, &str)) -> Value {
+    json!({ "name": name, "in": "query", "schema": { "type": kind, "uniqueItems": true } })
+}
+
+/// What the operations on one resource have in common.
+struct Speaker<'a> {
+    resource: &'a Resource,
     kind: Value,
-    schema: Value,
-    patch_types: &'static [&'static str],
+    is_builtin: bool,
+    /// The group and version in the names of operations: `CoreV1`.
+    version: String,
 }
 
-impl Operation {
-    fn new(resource: &Resource, schema: &str) -> Self {
-        Operation {
+impl<'a> Speaker<'a> {
+    fn new(resource: &'a Resource) -> Self {
+        Speaker {
+            resource,
             kind: json!({ "group": resource.group, "version": resource.version, "kind": resource.kind }),
-            schema: reference(schema),
-            patch_types: if matches!(resource.shape, Shape::Builtin(_)) { &PATCH_TYPES } else { CUSTOM_PATCH_TYPES },
+            is_builtin: matches!(resource.shape, Shape::Builtin(_)),
+            version: format!("{}{}", group_words(&resource.group), capitalized(&resource.version)),
         }
     }
 
-    fn read(&self, action: &str, parameters: Parameters) -> Value {
-        self.operation(action, parameters)
+    /// The name of an operation: `deleteCoreV1CollectionNamespacedPod`.
+    fn name(&self, verb: &str, of: &str, part: &str) -> String {
+        let scope = if self.resource.namespaced { "Namespaced" } else { "" };
+        format!("{verb}{}{of}{scope}{}{part}", self.version, self.resource.kind)
     }
 
-    fn write(&self, action: &str, parameters: Parameters) -> Value {
-        let mut operation = self.operation(action, parameters);
-        operation["requestBody"] = json!({ "content": { "*/*": { "schema": self.schema } }, "required": true });
-        operation
+    fn list(&self, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation("list", name);
+        operation["responses"]["200"] = self.answer("OK", &list_schema_name(self.resource), self.forms().1);
+        (LIST, operation)
     }
 
-    fn patch(&self) -> Value {
-        let mut operation = self.operation("patch", PATCH);
+    fn get(&self, schema: &str, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation("get", name);
+        operation["responses"]["200"] = self.answer("OK", schema, self.forms().0);
+        (if self.is_builtin { READ } else { CUSTOM_READ }, operation)
+    }
+
+    fn write(&self, action: &str, schema: &str, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation(action, name);
+        operation["requestBody"] = json!({ "content": self.body(schema), "required": true });
+        for (code, said) in [("200", "OK"), ("201", "Created"), ("202", "Accepted")] {
+            if action == "post" || code != "202" {
+                operation["responses"][code] = self.answer(said, schema, self.forms().0);
+            }
+        }
+        (WRITE, operation)
+    }
+
+    fn patch(&self, schema: &str, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation("patch", name);
+        let types = if self.is_builtin { &PATCH_TYPES } else { CUSTOM_PATCH_TYPES };
         let body = json!({ "schema": reference(&format!("{META}.Patch")) });
-        let content: Map<String, Value> =
-            self.patch_types.iter().map(|media| ((*media).to_owned(), body.clone())).collect();
+        let content: Map<String, Value> = types.iter().map(|media| ((*media).to_owned(), body.clone())).collect();
         operation["requestBody"] = json!({ "content": content, "required": true });
-        operation
+        operation["responses"]["200"] = self.answer("OK", schema, self.forms().0);
+        if self.is_builtin {
+            operation["responses"]["201"] = self.answer("Created", schema, self.forms().0);
+        }
+        (PATCH, operation)
     }
 
-    fn delete(&self, action: &str, parameters: Parameters) -> Value {
-        let mut operation = self.operation(action, parameters);
-        operation["requestBody"] =
-            json!({ "content": { "*/*": { "schema": reference(&format!("{META}.DeleteOptions")) } } });
-        operation
+    fn delete(&self, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation("delete", name);
+        let status = format!("{META}.Status");
+        operation["requestBody"] = json!({ "content": self.body(&format!("{META}.DeleteOptions")) });
+        operation["responses"]["200"] = self.answer("OK", &status, self.forms().0);
+        operation["responses"]["202"] = self.answer("Accepted", &status, self.forms().0);
+        (DELETE, operation)
     }
 
-    fn operation(&self, action: &str, parameters: Parameters) -> Value {
-        let parameters: Vec<Value> = parameters
-            .iter()
-            .map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind, "uniqueItems": true } }))
-            .collect();
-        let body = json!({ "schema": self.schema });
+    fn delete_collection(&self, name: &str) -> (Parameters, Value) {
+        let mut operation = self.operation("deletecollection", name);
+        if self.is_builtin {
+            operation["requestBody"] = json!({ "content": self.body(&format!("{META}.DeleteOptions")) });
+        }
+        operation["responses"]["200"] = self.answer("OK", &format!("{META}.Status"), self.forms().0);
+        (if self.is_builtin { DELETE_COLLECTION } else { LIST }, operation)
+    }
+
+    /// The types of an object, and those of a list.
+    fn forms(&self) -> (&'static [&'static str], &'static [&'static str]) {
+        if self.is_builtin { (&FORMS[..3], &FORMS) } else { (&FORMS[..2], &FORMS[..2]) }
+    }
+
+    fn body(&self, schema: &str) -> Map<String, Value> {
+        let forms = if self.is_builtin { &["*/*"][..] } else { &FORMS[..2] };
+        let body = json!({ "schema": reference(schema) });
+        forms.iter().map(|form| ((*form).to_owned(), body.clone())).collect()
+    }
+
+    fn answer(&self, said: &str, schema: &str, forms: &[&str]) -> Value {
+        let body = json!({ "schema": reference(schema) });
+        let content: Map<String, Value> = forms.iter().map(|form| ((*form).to_owned(), body.clone())).collect();
+        json!({ "description": said, "content": content })
+    }
+
+    fn operation(&self, action: &str, name: &str) -> Value {
+        let tag = format!("{}_{}", uncapitalized(&group_words(&self.resource.group)), self.resource.version);
         json!({
-            "parameters": parameters,
-            "responses": { "200": { "description": "OK", "content": { "application/json": body, "application/yaml": body } } },
+            "tags": [tag],
+            "operationId": name,
+            "responses": { "401": { "description": "Unauthorized" } },
             "x-kubernetes-action": action,
             "x-kubernetes-group-version-kind": self.kind,
         })

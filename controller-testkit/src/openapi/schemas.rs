@@ -53,6 +53,14 @@ impl Schemas {
         self.0.entry(format!("{META}.Patch")).or_insert_with(|| json!({ "type": "object" }));
     }
 
+    /// Adds what a path refers to that is about no resource.
+    pub(super) fn add_root(&mut self, name: &str) {
+        match kinds::named(name) {
+            Some(ty) => self.add_type(ty),
+            None => drop(self.0.insert(name.to_owned(), version_info())),
+        }
+    }
+
     /// The schemas as they stand in a document.
     pub(super) fn finish(self) -> Map<String, Value> {
         self.0.into_iter().collect()
@@ -91,7 +99,8 @@ impl Schemas {
         if ty.atomic {
             schema["x-kubernetes-map-type"] = "atomic".into();
         }
-        if !ty.kinds.is_empty() {
+        // The head of a list is a kind for decoding alone.
+        if !ty.kinds.is_empty() && !ty.name.ends_with(".ListMeta") {
             let kinds: Vec<Value> = ty
                 .kinds
                 .iter()
@@ -191,20 +200,63 @@ fn default(field: &Field) -> Option<Value> {
     }
 }
 
+/// What `/version` answers, which is no object.
+fn version_info() -> Value {
+    let required =
+        ["major", "minor", "gitVersion", "gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler", "platform"];
+    let others = ["emulationMajor", "emulationMinor", "minCompatibilityMajor", "minCompatibilityMinor"];
+    let properties: Map<String, Value> = required
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "type": "string", "default": "" })))
+        .chain(others.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))))
+        .collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
 fn list_schema(resource: &Resource) -> Value {
-    json!({
+    let mut schema = json!({
         "type": "object",
         "required": ["items"],
         "properties": {
             "apiVersion": { "type": "string" },
             "kind": { "type": "string" },
-            "metadata": { "allOf": [reference(&format!("{META}.ListMeta"))], "default": {} },
+            "metadata": { "allOf": [reference(&format!("{META}.ListMeta"))] },
             "items": { "type": "array", "items": reference(&schema_name(resource)) },
         },
         "x-kubernetes-group-version-kind": [
             { "group": resource.group, "version": resource.version, "kind": resource.list_kind }
         ],
-    })
+    });
+    match &resource.shape {
+        Shape::Builtin(_) => schema["properties"]["metadata"]["default"] = json!({}),
+        Shape::Custom(custom) => {
+            let more = "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+            let about = [
+                ("apiVersion", API_VERSION.to_owned()),
+                ("kind", KIND.to_owned()),
+                ("metadata", format!("Standard list metadata. {more}#types-kinds")),
+                ("items", format!("List of {}. {more}", resource.plural)),
+            ];
+            for (name, text) in about {
+                schema["properties"][name]["description"] = text.into();
+            }
+            schema["description"] = format!("{} is a list of {}", resource.list_kind, resource.kind).into();
+            add_selectable_fields(&mut schema, &custom.spec);
+        }
+    }
+    schema
+}
+
+/// By which fields objects can be selected, as a version says.
+fn add_selectable_fields(schema: &mut Value, version: &Value) {
+    let fields = version.get("selectableFields").and_then(Value::as_array).into_iter().flatten();
+    let fields: Vec<Value> = fields
+        .filter_map(|field| field.get("jsonPath")?.as_str())
+        .map(|path| json!({ "fieldPath": path.trim_start_matches('.') }))
+        .collect();
+    if !fields.is_empty() {
+        schema["x-kubernetes-selectable-fields"] = fields.into();
+    }
 }
 
 /// The schema of a custom resource, completed with what every object has.
@@ -217,6 +269,7 @@ fn custom_schema(resource: &Resource, version: &Value) -> Value {
     add_object_properties(&mut schema);
     schema["x-kubernetes-group-version-kind"] =
         json!([{ "group": resource.group, "version": resource.version, "kind": resource.kind }]);
+    add_selectable_fields(&mut schema, version);
     schema
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn swagger(catalog: &Catalog) -> Value {
     }
     json!({
         "swagger": "2.0",
-        "info": { "title": "Kubernetes", "version": "v1.37.2" },
+        "info": super::info(),
         "paths": paths,
         "definitions": definitions,
     })
@@ -72,16 +72,23 @@ fn operation(mut operation: Value) -> Value {
         }
         parameters.insert(0, parameter);
     }
-    let mut produces = Vec::new();
+    let mut produces: Vec<String> = Vec::new();
     for answer in operation["responses"].as_object_mut().into_iter().flat_map(|answers| answers.values_mut()) {
         let content = taken(answer.get_mut("content"));
         if let Some(first) = content.values().next() {
             answer["schema"] = schema(first["schema"].clone());
         }
-        produces = content.into_iter().map(|(media, _)| media).collect();
+        if !content.is_empty() {
+            produces = content.into_iter().map(|(media, _)| media).collect();
+        }
         answer.as_object_mut().and_then(|answer| answer.remove("content"));
     }
-    operation["parameters"] = parameters.into();
+    if parameters.is_empty() {
+        operation.as_object_mut().and_then(|operation| operation.remove("parameters"));
+    } else {
+        operation["parameters"] = parameters.into();
+    }
+    operation["schemes"] = json!(["https"]);
     operation["produces"] = json!(produces);
     operation.as_object_mut().and_then(|operation| operation.remove("requestBody"));
     operation

@@ -108,7 +108,7 @@ fn widgets(schema: Value) -> Catalog {
         })),
         ..catalog.get("", "v1", "pods").expect("pods").as_ref().clone()
     };
-    catalog.set_custom("widgets.t2.example.com", vec![resource]);
+    catalog.set_custom("widgets.t2.example.com", vec![resource], Value::Null);
     catalog
 }
 

@@ -1,9 +1,11 @@
-//! Protobuf request bodies, which every typed Go client sends for built-in kinds, read into JSON.
+//! Protobuf, which every typed Go client sends for built-in kinds and would rather have as an answer: read into JSON,
+//! and written from it.
 //!
-//! The reader knows no message of its own: what a field number means comes from the table of Go types, and the result
-//! is the JSON that Go itself would write of the object. Unknown fields are skipped, as protobuf has it. A body that is
-//! cut off, nests too deeply or claims lengths that it does not have is an error. Answers are never protobuf.
+//! Neither knows a message of its own: what a field number means comes from the table of Go types. What is read becomes
+//! the JSON that Go itself would write of the object. Unknown fields are skipped, as protobuf has it. A body that is cut
+//! off, nests too deeply or claims lengths that it does not have is an error.
 
+mod encode;
 mod value;
 mod wire;
 #[cfg(test)]
@@ -13,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::split_api_version;
 use crate::kinds::{self, Type};
+pub(crate) use encode::{encode, encode_event};
 use wire::{Reader, Scalar};
 
 /// What every protobuf body of the API starts with.

@@ -272,3 +272,19 @@ fn duration(nanoseconds: i64) -> String {
     };
     format!("{sign}{text}")
 }
+
+/// The nanoseconds of such a text; what is none takes no time.
+pub(super) fn nanoseconds(text: &str) -> i64 {
+    const UNITS: [(&str, f64); 6] = [("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
+    let (sign, mut rest) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let mut total = 0;
+    while let Some(end) = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.') {
+        let Ok(count) = rest[..end].parse::<f64>() else { break };
+        let word = &rest[end..];
+        let letters = word.find(|letter: char| letter.is_ascii_digit()).unwrap_or(word.len());
+        let Some((_, unit)) = UNITS.iter().find(|(name, _)| *name == &word[..letters]) else { break };
+        total += (count * unit).round() as i64;
+        rest = &word[letters..];
+    }
+    sign * total
+}

@@ -72,3 +72,50 @@ impl<'a> Reader<'a> {
         Ok(*taken)
     }
 }
+
+/// Writes the fields of one message, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Writer(Vec<u8>);
+
+impl Writer {
+    /// What stands after these bytes.
+    pub(super) fn after(start: &[u8]) -> Self {
+        Writer(start.to_vec())
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// A whole number; negative ones take ten bytes.
+    pub(super) fn number(&mut self, number: u32, value: i64) {
+        self.varint(u64::from(number) << 3);
+        self.varint(value.cast_unsigned());
+    }
+
+    pub(super) fn double(&mut self, number: u32, value: f64) {
+        self.varint(u64::from(number) << 3 | 1);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, number: u32, bytes: &[u8]) {
+        self.varint(u64::from(number) << 3 | 2);
+        self.varint(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// A message within this one, which `fill` writes.
+    pub(super) fn message(&mut self, number: u32, fill: impl FnOnce(&mut Writer)) {
+        let mut inner = Writer::default();
+        fill(&mut inner);
+        self.bytes(number, &inner.0);
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}

@@ -1,7 +1,7 @@
 //! Content negotiation: in which form a client wants its answer.
 //!
-//! Answers are JSON or YAML. A client that names protobuf first is given its next choice; one that accepts nothing
-//! else is refused.
+//! Answers are JSON, YAML or protobuf, which only the kinds that Kubernetes has itself can be written in, and the
+//! metadata of all others.
 
 use http::HeaderMap;
 use http::header::ACCEPT;
@@ -12,8 +12,16 @@ use crate::status::ApiError;
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
-    pub(crate) yaml: bool,
+    pub(crate) media: Media,
     pub(crate) form: Form,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Json,
+    Yaml,
+    Protobuf,
 }
 
 /// What an object is shown as.
@@ -29,8 +37,7 @@ pub(crate) enum Form {
     },
 }
 
-/// What a real server offers. It names protobuf too, which here can only be read; a client that wants nothing else
-/// finds itself refused by the same text.
+/// What is offered, and what of it for a watch.
 const KNOWN: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 const STREAMS: [&str; 2] = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 
@@ -66,8 +73,18 @@ impl<'a> Clause<'a> {
         matches!(self.media, "*/*" | "application/json")
     }
 
-    pub(crate) fn is_yaml(&self) -> bool {
-        self.media == "application/yaml"
+    /// How what is asked for is written, if it can be.
+    pub(crate) fn media(&self) -> Option<Media> {
+        match self.media {
+            "*/*" | "application/json" => Some(Media::Json),
+            "application/yaml" => Some(Media::Yaml),
+            "application/vnd.kubernetes.protobuf" => Some(Media::Protobuf),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.media, "*/*" | "text/*" | "text/plain")
     }
 
     pub(crate) fn open_api(&self) -> Option<OpenApi> {
@@ -121,9 +138,11 @@ pub(crate) fn clauses(headers: &HeaderMap) -> Vec<Clause<'_>> {
     clauses
 }
 
-/// Whether a refusal is written in YAML, as it also is where the answer could not be.
-pub(crate) fn prefers_yaml(headers: &HeaderMap) -> bool {
-    clauses(headers).first().is_some_and(|clause| clause.media == "application/yaml")
+/// How a refusal is written, as it also is where the answer could not be.
+pub(crate) fn preferred(headers: &HeaderMap) -> Media {
+    let clauses = clauses(headers);
+    let first = clauses.first().filter(|clause| clause.form() == Some(Form::Object));
+    first.and_then(Clause::media).unwrap_or(Media::Json)
 }
 
 /// Why a root of discovery can't be had as a client wants it: only the older one tells what is no media type of its own.
@@ -137,23 +156,33 @@ pub(crate) fn unacceptable(accepted: &[Clause<'_>], root: Root) -> ApiError {
 
 /// Picks by the client's order among what is supported. A watch is never YAML.
 pub(crate) fn negotiate(headers: &HeaderMap, watch: bool, builtin: bool) -> Result<Accepted, ApiError> {
-    let accepted = clauses(headers).iter().find_map(|clause| {
-        let yaml = match clause.media {
-            "*/*" | "application/json" => false,
-            "application/yaml" if !watch => true,
-            _ => return None,
+    let clauses = clauses(headers);
+    let mut whole = clauses.iter().filter_map(|clause| {
+        let accepted = Accepted { media: clause.media()?, form: clause.form()? };
+        let has_form = match (accepted.media, accepted.form) {
+            (Media::Protobuf, Form::Object) => builtin,
+            (Media::Protobuf, Form::Table(_)) => false,
+            _ => true,
         };
-        clause.form().map(|form| Accepted { yaml, form })
+        has_form.then_some(accepted)
     });
-    accepted.ok_or_else(|| {
-        // The route knows the type, but not in the form that is asked for; or it does not know the type at all.
-        // Only the built-in kinds have routes that tell the two apart.
-        let known =
-            !builtin || clauses(headers).iter().any(|clause| KNOWN.contains(&clause.media) || clause.media == "*/*");
-        match (known, watch) {
-            (true, true) => ApiError::not_acceptable(&STREAMS),
-            (true, false) => ApiError::not_acceptable(&KNOWN),
-            (false, _) => ApiError::nothing_acceptable(&[KNOWN.as_slice(), STREAMS.as_slice()].concat()),
-        }
+    if let Some(accepted) = whole.clone().find(|accepted| !watch || accepted.media != Media::Yaml) {
+        return Ok(accepted);
+    }
+    // The route knows the type, but not in the form that is asked for; or it does not know the type at all.
+    // Only the built-in kinds have routes that tell the two apart.
+    let known = !builtin || clauses.iter().any(|clause| clause.media().is_some());
+    Err(match known {
+        // It could be had, but not as a stream.
+        true if whole.next().is_some() => ApiError::not_acceptable(&STREAMS),
+        true => ApiError::not_acceptable(&KNOWN),
+        false => ApiError::nothing_acceptable(&[KNOWN.as_slice(), STREAMS.as_slice()].concat()),
     })
+}
+
+/// How a document of discovery is written that has but one form; what is wrong with the wish is said as its root says it.
+pub(crate) fn negotiate_document(headers: &HeaderMap, root: Root) -> Result<Media, ApiError> {
+    let clauses = clauses(headers);
+    let plain = |clause: &Clause<'_>| clause.media().filter(|_| clause.form() == Some(Form::Object));
+    clauses.iter().find_map(plain).ok_or_else(|| unacceptable(&clauses, root))
 }

@@ -50,6 +50,24 @@ impl Server {
         Some(meta::text(&account.value(), "uid").to_owned())
     }
 
+    /// Refuses to create what a client meant to change, if it may only do that.
+    pub(super) fn may_create(
+        &self,
+        (resource, namespace, name): super::update::Place<'_>,
+        user: &User,
+    ) -> Result<(), ApiError> {
+        let ask = Ask {
+            verb: "create".to_owned(),
+            namespace: namespace.unwrap_or_default().to_owned(),
+            group: resource.group.clone(),
+            version: resource.version.clone(),
+            resource: resource.plural.clone(),
+            name: name.to_owned(),
+            ..Ask::default()
+        };
+        self.gate.check(&self.store, user, &ask)
+    }
+
     /// Refuses a role or a binding that gives more than its writer has.
     pub(super) fn no_escalation(
         &self,
@@ -138,11 +156,10 @@ impl Server {
 
 /// What a request asks to do.
 fn asked(head: &Parts) -> Ask {
-    let path = head.uri.path();
-    let trimmed = path.trim_matches('/');
-    let parts: Vec<String> = trimmed.split('/').map(|part| decode(part, false)).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    Ask::read(&head.method, path, &parts, || {
+    // Read as the route reads it: what is asked about is what is done.
+    let path = decode(head.uri.path(), false);
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    Ask::read(&head.method, &path, &parts, || {
         let query = Query::parse(head.uri.query());
         let selector = query.get("fieldSelector").and_then(|text| FieldSelector::parse(text).ok());
         let name = selector.and_then(|selector| selector.exact("metadata.name").map(str::to_owned));

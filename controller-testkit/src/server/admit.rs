@@ -41,11 +41,29 @@ impl Server {
                 protect(object, "kubernetes.io/pv-protection");
                 Ok(())
             }
+            ("scheduling.k8s.io", "PriorityClass") => self.one_default(object),
             ("certificates.k8s.io", "CertificateSigningRequest") => {
                 sign(object, user);
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    /// One class of priority at most is that of pods which name none.
+    pub(super) fn one_default(&self, class: &Value) -> Result<(), ApiError> {
+        let is_default = |class: &Value| class.get("globalDefault") == Some(&Value::Bool(true));
+        if !is_default(class) {
+            return Ok(());
+        }
+        let mut others = self.store.scan(PRIORITY_CLASSES, Range { prefix: "", from: "" });
+        match others.find(|(name, other)| name.as_ref() != meta::name(class) && is_default(&other.value())) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let why = format!("PriorityClass {name} is already marked as default. Only one default can exist");
+                let classes = Subject { group: "scheduling.k8s.io", resource: "priorityclasses" };
+                Err(ApiError::forbidden(classes, meta::name(class), &why))
+            }
         }
     }
 

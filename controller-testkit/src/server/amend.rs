@@ -126,7 +126,7 @@ impl Patch {
                 patch::merge(&mut new, patch.clone());
                 Ok(new)
             }
-            Self::Apply { .. } => Err(ApiError::not_modelled_media_type("server-side apply of a scale")),
+            Self::Apply { .. } => Err(ApiError::internal("an apply is not a patch of what is there")),
         }
     }
 }
@@ -171,7 +171,7 @@ pub(super) fn apply_to(
     if writer.manager.name == "kubectl" {
         apply::keep_last_applied(&mut new, wanted);
     }
-    shape::decode(resource, &mut new).map_err(|fault| {
+    shape::decode_applied(resource, &mut new).map_err(|fault| {
         let fault = inner_fault(&fault);
         ApiError::unforeseen(format!(
             "failed to convert new object ({object}) to proper version: unable to convert unstructured object to \

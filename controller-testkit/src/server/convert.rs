@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::meta;
+use crate::apply::{self, Node, View};
 use crate::catalog::{Resource, Shape};
 use crate::kinds;
 
@@ -47,6 +48,25 @@ pub(crate) fn to_version(resource: &Resource, object: &Value) -> Value {
     }
     meta::members(&mut shown).insert("apiVersion".into(), wanted.into());
     shown
+}
+
+/// How the versions of a resource see each other's objects: of the built-in kinds only those of autoscalers differ.
+pub(super) fn view(resource: &Resource) -> View {
+    match (resource.group.as_str(), resource.kind.as_str()) {
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaler_as,
+        _ => apply::same_paths,
+    }
+}
+
+fn autoscaler_as(version: &str, object: &Value) -> Option<(Node<'static>, Value)> {
+    let short = version.strip_prefix("autoscaling/")?;
+    let ty = kinds::of_kind("autoscaling", short, "HorizontalPodAutoscaler")?;
+    let mut shown = object.clone();
+    if object.get("apiVersion").and_then(Value::as_str) != Some(version) {
+        convert_autoscaler(&mut shown, short == "v1");
+        kinds::normalize(ty, &mut shown);
+    }
+    Some((Node::Struct(ty), shown))
 }
 
 /// Where the first version of an autoscaler keeps the CPU's utilization, and where the second keeps its metrics.

@@ -14,7 +14,7 @@ use crate::admission::{Change as Reviewed, Operation};
 use crate::apply::{Managers, Operation as Written};
 use crate::catalog::Resource;
 use crate::crd::establish;
-use crate::field::FieldError;
+use crate::field::{Cause, FieldError};
 use crate::status::{ApiError, Subject};
 use crate::store::{Change, Object};
 
@@ -33,10 +33,8 @@ impl Server {
         cx: &mut Cx<'_>,
     ) -> Result<Arc<Object>, ApiError> {
         place(&mut object, namespace)?;
-        if !matches!(meta::text(&object, "resourceVersion"), "" | "0") {
-            return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
-        }
         let metadata = meta::of(&mut object);
+        let claimed = metadata.get("resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
         for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
             metadata.remove(member);
         }
@@ -50,7 +48,7 @@ impl Server {
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
-        // Webhooks see whose fields they are; what they add is nobody's.
+        // Webhooks see whose fields they are; what they add is nobody's, unless they say whose it is.
         managers.put(&mut object);
         let change = Reviewed {
             operation: Operation::Create,
@@ -64,7 +62,7 @@ impl Server {
         if let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
             object = mutated;
             place(&mut object, namespace)?;
-            managers.put(&mut object);
+            owners::after_webhooks(&mut object, &managers, &mut cx.warnings);
         }
         self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);
@@ -89,12 +87,23 @@ impl Server {
             }
             faults.extend(rules::faults(&resource.group, &object));
         }
+        // Of metadata, the name is judged first.
+        let is_name = |fault: &FieldError| {
+            fault.cause == Cause::Invalid && matches!(fault.field.as_str(), "metadata.name" | "metadata.generateName")
+        };
+        let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
+        faults.splice(0..0, of_name);
         faults.extend(of_kind);
         if !faults.is_empty() {
             return Err(ApiError::invalid(kind_of(resource), &name, &faults));
         }
+        self.allot(resource, &mut object, None, cx.dry_run)?;
         shape::tidy(resource, &mut object);
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
+        // Only the storage minds, which a dry run never gets to.
+        if !cx.dry_run && !matches!(claimed.as_str(), "" | "0") {
+            return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
+        }
         let key = key(namespace, &name);
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {
@@ -104,6 +113,9 @@ impl Server {
             });
         }
         if cx.dry_run {
+            if !claimed.is_empty() {
+                meta::of(&mut object).insert("resourceVersion".into(), claimed.into());
+            }
             return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
         }
         let object = shape::stored(resource, object);

@@ -40,7 +40,8 @@ impl Server {
     fn establish(&mut self, name: &str, now: Timestamp) {
         let Some(definition) = self.store.get(DEFINITIONS, name).cloned() else {
             self.catalog.remove_custom(name);
-            return;
+            // Its names are free.
+            return self.reconsider(name, now);
         };
         let accepted = self.accepted(name, definition.kept_value(), now);
         if let Some(accepted) = accepted {
@@ -53,12 +54,19 @@ impl Server {
         let definition = self.store.get(DEFINITIONS, name).cloned().unwrap_or(definition);
         let value = definition.kept_value();
         match establish::is_established(value) {
-            true => {
-                let before = self.catalog.converter(name);
-                self.catalog.set_custom(name, crd::resources(value, before.as_ref()));
-            }
+            true => self.serve(name, value),
             false => self.catalog.remove_custom(name),
         }
+    }
+
+    /// Serves what a definition defines, if that is not what it is served as.
+    fn serve(&mut self, name: &str, definition: &Value) {
+        let defined = crd::defined(definition);
+        if self.catalog.is_defined_so(name, &defined) {
+            return;
+        }
+        let before = self.catalog.converter(name);
+        self.catalog.set_custom(name, crd::resources(definition, before.as_ref()), defined);
     }
 
     fn accepted(&self, name: &str, definition: &Value, now: Timestamp) -> Option<Value> {
@@ -94,13 +102,11 @@ impl Server {
             let Some(definition) = self.store.get(DEFINITIONS, &name).cloned() else { continue };
             if let Some(accepted) = self.accepted(&name, definition.kept_value(), now) {
                 let generation = self.catalog.generation();
-                let established = establish::is_established(&accepted);
-                let resources = crd::resources(&accepted, self.catalog.converter(&name).as_ref());
                 let accepted = self.owned(definition.kept_value(), accepted, now);
-                self.store.put(DEFINITIONS, &name, accepted, generation);
-                if established {
-                    self.catalog.set_custom(&name, resources);
+                if establish::is_established(&accepted) {
+                    self.serve(&name, &accepted);
                 }
+                self.store.put(DEFINITIONS, &name, accepted, generation);
             }
         }
     }

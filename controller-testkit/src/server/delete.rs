@@ -219,7 +219,7 @@ impl Server {
                     uid: meta::text(&last.value(), "uid").to_owned(),
                     ..Details::default()
                 };
-                Ok(reply::object(StatusCode::OK, &status::success(&details), writing.accepted.yaml))
+                Ok(reply::status(StatusCode::OK, &status::success(&details), writing.accepted.media))
             }
             Deleted::Gone(object) => writing.shown(&object, StatusCode::OK, cx.now),
             Deleted::Marked(object) => {

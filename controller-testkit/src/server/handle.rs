@@ -5,9 +5,10 @@ use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::accept::{clauses, negotiate, prefers_yaml, unacceptable};
+use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::open_api::{bare, open_api};
 use super::present::Look;
 use super::query::Query;
 use super::read::{Unread, is_builtin, subject};
@@ -15,10 +16,10 @@ use super::route::{Route, Target};
 use super::scope::Scope;
 use super::watch::PATIENCE;
 use super::write::{Writing, Written};
-use super::{Answer, Server, meta, reply, shape};
+use super::{Answer, Server, deadline, meta, reply, shape, site};
 use crate::admission::{Call, Calls, Pending, Reply};
 use crate::auth::Caller;
-use crate::discovery::{self, Format, Root};
+use crate::discovery::{self, Root};
 use crate::field::{echo, name};
 use crate::openapi;
 use crate::status::ApiError;
@@ -53,11 +54,22 @@ impl From<Response<Bytes>> for Done {
 impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
+        let wants_head = request.method() == Method::HEAD;
+        match self.answer(request, now, rng) {
+            Answer::Whole(response) if wants_head => Answer::Whole(response.map(|_| Bytes::new())),
+            answer => answer,
+        }
+    }
+
+    fn answer(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         self.age(now);
         let (mut head, body) = request.into_parts();
+        if let Err(error) = deadline::check(&head) {
+            return Answer::Whole(reply::error(&error, preferred(&head.headers)));
+        }
         match self.enter(&head, now) {
             Ok(user) => head.extensions.insert(user),
-            Err(error) => return Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
+            Err(error) => return Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
         // A request that comes again lives through the same again.
         let (start, first) = (rng.clone(), now);
@@ -76,7 +88,7 @@ impl Server {
             if let Some(Converted(call, reply)) = head.extensions.remove::<Converted>()
                 && let Err(why) = converter.learn(&call, &reply)
             {
-                return Answer::Whole(reply::error(&ApiError::unforeseen(why), prefers_yaml(&head.headers)));
+                return Answer::Whole(reply::error(&ApiError::unforeseen(why), preferred(&head.headers)));
             }
         }
         let done = match &route {
@@ -99,7 +111,7 @@ impl Server {
                 let (rng, now) = pending.map_or((start, first), |pending| (pending.rng, pending.now));
                 return waiting(Request::from_parts(head, body), Pending { calls, now, rng });
             }
-            Err(error) => Answer::Whole(reply::error(&error, prefers_yaml(&head.headers))),
+            Err(error) => Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
         if let Route::Resource(target) = &route
             && let Some(warning) = shape::deprecation(&target.resource)
@@ -107,7 +119,6 @@ impl Server {
             reply::warn_first(answer.headers_mut(), warning);
         }
         match answer {
-            Answer::Whole(response) if head.method == Method::HEAD => Answer::Whole(response.map(|_| Bytes::new())),
             Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
             answer => answer,
         }
@@ -115,14 +126,14 @@ impl Server {
 
     /// A version from the future is waited for, but not for long.
     fn later(&self, head: Parts, body: Bytes, rv: u64, now: Timestamp) -> Answer {
-        let yaml = prefers_yaml(&head.headers);
+        let media = preferred(&head.headers);
         let mut request = Request::from_parts(head, body);
         let Deadline(until) = *request
             .extensions_mut()
             .get_or_insert_with(|| Deadline(now.checked_add(PATIENCE).unwrap_or(Timestamp::MAX)));
         match now < until {
             true => Answer::Later { until, request },
-            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()), yaml)),
+            false => Answer::Whole(reply::error(&ApiError::too_new(rv, self.store.current_rv()), media)),
         }
     }
 
@@ -166,6 +177,11 @@ impl Server {
             let why = format!("Name parameter invalid: {}: {}", echo::quote(name), faults.join(";"));
             return Err(ApiError::bad_request(why));
         }
+        if let Some(namespace @ ("." | "..")) = target.namespace.as_deref() {
+            let name = target.name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+            let key = format!("/{}/{namespace}{name}", target.resource.plural);
+            return Err(ApiError::unforeseen(format!("invalid key: {}", echo::quote(&key))));
+        }
         match (verb, &target.name) {
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
@@ -184,7 +200,7 @@ impl Server {
                 let scope = Scope::new(target, &options)?;
                 if options.watch {
                     let watch = self.start_watch(scope, &options, accepted, look, now, rng)?;
-                    return Ok(Done::Answer(Box::new(Answer::Watch { head: reply::stream(), watch })));
+                    return Ok(Done::Answer(Box::new(Answer::Watch { head: reply::stream(accepted.media), watch })));
                 }
                 read_done(self.read_list(&scope, &options, accepted, look, now))
             }
@@ -210,58 +226,36 @@ impl Server {
         let accepted = clauses(&head.headers);
         let chosen =
             accepted.iter().find_map(|clause| match (clause.param("g"), clause.param("as"), clause.param("v")) {
-                ("", "", _) if clause.is_yaml() => Some(None),
-                _ if !clause.is_json() => None,
-                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2") => Some(Some(Format::V2)),
-                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2beta1") => Some(Some(Format::V2Beta1)),
-                ("", "", _) => Some(None),
+                ("", "", _) => clause.media().map(Some),
+                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2") if clause.is_json() => Some(None),
                 _ => None,
             });
-        let Some(format) = chosen else { return Err(unacceptable(&accepted, root)) };
-        let Some(format) = format else {
-            return Ok(reply::object(StatusCode::OK, &legacy(), prefers_yaml(&head.headers)));
-        };
-        let (value, version) = match format {
-            Format::V2 => (discovery::aggregated(&self.catalog, root, format), "v2"),
-            Format::V2Beta1 => (discovery::aggregated(&self.catalog, root, format), "v2beta1"),
-        };
-        let content_type = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+        match chosen {
+            None => return Err(unacceptable(&accepted, root)),
+            Some(Some(media)) => return Ok(reply::object(StatusCode::OK, &legacy(), media)),
+            Some(None) => {}
+        }
+        let value = discovery::aggregated(&self.catalog, root);
+        let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
         let tag = format!("\"{:016X}\"", fingerprint(&value));
         let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
         let mut answer = match known {
             true => reply::text(StatusCode::NOT_MODIFIED, ""),
-            false => reply::object(StatusCode::OK, &value, false),
+            false => reply::object(StatusCode::OK, &value, Media::Json),
         };
         let headers = answer.headers_mut();
-        for (name, text) in [(CONTENT_TYPE, content_type), (ETAG, tag)] {
-            if let Ok(text) = HeaderValue::from_str(&text) {
-                headers.insert(name, text);
-            }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(ETAG, tag);
         }
         headers.insert(VARY, HeaderValue::from_static("Accept"));
         Ok(answer)
     }
 
-    /// Every path that is served, as the root lists them.
-    fn paths(&self) -> Value {
-        let mut paths: Vec<String> =
-            ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
-                .map(str::to_owned)
-                .into();
-        for group in self.catalog.groups() {
-            let root = if group.name.is_empty() { "/api".to_owned() } else { format!("/apis/{}", group.name) };
-            paths.extend(group.versions.iter().map(|version| format!("{root}/{version}")));
-            paths.push(root);
-        }
-        paths.sort();
-        paths.dedup();
-        json!({"paths": paths})
-    }
-
     /// Answers what is no resource.
     fn document(&self, head: &Parts, route: &Route) -> Result<Response<Bytes>, ApiError> {
         let found = |value: Option<Value>| match value {
-            Some(value) => Ok(reply::object(StatusCode::OK, &value, false)),
+            Some(value) => Ok(reply::object(StatusCode::OK, &value, negotiate_document(&head.headers, Root::Api)?)),
             None => Err(ApiError::no_such_resource()),
         };
         match route {
@@ -276,30 +270,38 @@ impl Server {
                 let index = openapi::index(&self.catalog);
                 Ok(reply::document(HeaderValue::from_static("text/plain; charset=utf-8"), &index))
             }
-            Route::OpenApiDocument { group, version } => Ok(self.open_api(head, group, version)),
-            Route::Root => Ok(reply::object(StatusCode::OK, &self.paths(), false)),
-            Route::ApiGroup(group) => found(discovery::api_group(&self.catalog, group)),
+            Route::NoSuchDocument => Ok(bare(StatusCode::NOT_FOUND)),
+            Route::OpenApiDocument { group, version } => {
+                let hash = openapi::hash(&self.catalog, group, version);
+                Ok(open_api(head, hash, || openapi::document(&self.catalog, group, version)))
+            }
+            Route::OpenApiRoot(path) => {
+                let hash = openapi::root_hash(&self.catalog, path);
+                Ok(open_api(head, hash, || openapi::root(&self.catalog, path)))
+            }
+            Route::Root => Ok(reply::object(StatusCode::OK, &site::paths(&self.catalog), Media::Json)),
+            Route::ApiGroup(group) => match discovery::api_group(&self.catalog, group) {
+                Some(value) => {
+                    Ok(reply::object(StatusCode::OK, &value, negotiate_document(&head.headers, Root::Apis)?))
+                }
+                None => Err(ApiError::no_such_resource()),
+            },
             Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
-            Route::Version if head.method != Method::GET => Err(ApiError::method_not_allowed()),
-            Route::Version => Ok(reply::pretty(reply::object(StatusCode::OK, &version(), false))),
-            Route::Health { of, check } => Ok(health(head, of, check.as_deref())),
+            Route::Version | Route::Keys | Route::Issuer if head.method != Method::GET => {
+                Err(ApiError::method_not_allowed())
+            }
+            Route::Version => site::version(&head.headers),
+            Route::Issuer => Ok(site::issuer(&address(head))),
+            Route::Keys => Ok(site::keys()),
+            Route::Health { of, check } => Ok(site::health(*of, check.as_deref(), &Query::parse(head.uri.query()))),
+            Route::Metrics => Ok(site::metrics(&self.store)),
+            Route::Checks => Ok(site::checks()),
+            Route::Page(page) => site::page(page, &head.headers),
+            Route::Unescapable => Ok(reply::text(StatusCode::BAD_REQUEST, "400 Bad Request")),
+            Route::NoVerb => Ok(site::no_verb(head.uri.path())),
             Route::NoSuchResource => Err(ApiError::no_such_resource()),
             _ => Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")),
         }
-    }
-}
-
-/// Whether the server is well, which it is as long as it answers.
-fn health(head: &Parts, of: &str, check: Option<&str>) -> Response<Bytes> {
-    const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
-    let verbose = Query::parse(head.uri.query()).get("verbose").is_some();
-    match check {
-        Some(check) if !CHECKS.contains(&check) => reply::text(StatusCode::NOT_FOUND, "404 page not found\n"),
-        None if verbose => {
-            let checks: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
-            reply::text(StatusCode::OK, format!("{checks}{of} check passed\n"))
-        }
-        _ => reply::text(StatusCode::OK, "ok"),
     }
 }
 
@@ -312,7 +314,7 @@ fn address(head: &Parts) -> String {
 /// A request that waits for a call.
 fn waiting(mut request: Request<Bytes>, pending: Pending) -> Answer {
     let Some(call) = pending.calls.wanted().cloned() else {
-        return Answer::Whole(reply::error(&ApiError::internal("no call is waited for"), false));
+        return Answer::Whole(reply::error(&ApiError::internal("no call is waited for"), Media::Json));
     };
     request.extensions_mut().insert(pending);
     Answer::Call { call: Box::new(call), request }
@@ -361,15 +363,6 @@ fn wants_pretty(head: &Parts) -> bool {
         Some(pretty) => pretty,
         None => ["curl", "Wget", "Mozilla/5.0"].iter().any(|person| agent.starts_with(person)),
     }
-}
-
-fn version() -> serde_json::Value {
-    json!({
-        "major": "1", "minor": "37", "emulationMajor": "1", "emulationMinor": "37",
-        "minCompatibilityMajor": "1", "minCompatibilityMinor": "36",
-        "gitVersion": "v1.37.2", "gitCommit": "embedded", "gitTreeState": "", "buildDate": "1970-01-01T00:00:00Z",
-        "goVersion": "none", "compiler": "rustc", "platform": "linux/amd64",
-    })
 }
 
 /// A number that tells two documents apart; the same in every process.

@@ -8,6 +8,7 @@
 mod access;
 mod first;
 mod handle;
+mod site;
 mod open_api;
 mod route;
 mod query;
@@ -35,8 +36,10 @@ mod subresource;
 mod scale;
 mod pods;
 mod review;
+mod deadline;
 mod definitions;
 mod companions;
+mod services;
 mod shape;
 mod rules;
 pub(crate) mod meta;
@@ -56,6 +59,7 @@ use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+pub(crate) use definitions::DEFINITIONS;
 pub(crate) use first::objects as first_objects;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;

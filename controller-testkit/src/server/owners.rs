@@ -11,7 +11,7 @@ use super::query::Query;
 use super::read::is_builtin;
 use super::update::{Part, is_namespace};
 use super::write::Cx;
-use super::{meta, shape};
+use super::{convert, meta, shape};
 use crate::apply::{self, Manager, Managers, Node, Operation, Writer};
 use crate::catalog::{Resource, Shape};
 use crate::{crd, kinds};
@@ -31,10 +31,15 @@ impl Cx<'_> {
             Part::Status if resource.group == "apps" && resource.plural == "deployments" => {
                 json!({"f:spec": {}, "f:metadata": {"f:labels": {}}})
             }
+            Part::Status if resource.group.is_empty() && resource.plural == "pods" => {
+                json!({"f:spec": {}, "f:metadata": {"f:deletionTimestamp": {}, "f:ownerReferences": {}}})
+            }
             Part::Status if is_builtin(resource) => json!({"f:spec": {}}),
             Part::Status => json!({"f:spec": {}, "f:metadata": {}}),
             // A resize is compared with the whole pod, as a real server does.
             Part::Resize => json!({}),
+            // What is to be signed is written once, and the server's own.
+            _ if resource.plural == "certificatesigningrequests" => json!({"f:spec": {}, "f:status": {}}),
             _ if resource.has_status() => json!({"f:status": {}}),
             _ => json!({}),
         };
@@ -44,14 +49,17 @@ impl Cx<'_> {
             api_version: resource.api_version(),
             subresource: self.through.unwrap_or(part.name()).to_owned(),
         };
-        Writer { manager, time: meta::time(self.now).as_str().unwrap_or_default().to_owned(), reset }
+        let time = meta::time(self.now).as_str().unwrap_or_default().to_owned();
+        Writer { manager, time, reset, view: convert::view(resource) }
     }
 }
 
 /// The owners of what is to replace `old`: those that the client names, else those of the old object. An empty list, or
 /// one with an empty entry, means that nobody owns anything.
-pub(crate) fn before(old: &Value, new: &Value) -> Managers {
+pub(crate) fn before(part: &str, old: &Value, new: &Value) -> Managers {
     match meta::member(new, "managedFields") {
+        // Through a part of an object its owners can't be named.
+        _ if !part.is_empty() => Managers::of(old),
         None => Managers::of(old),
         Some(Value::Array(entries)) if entries.is_empty() || *entries == [json!({})] => Managers::default(),
         Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)).of_group(old),
@@ -105,9 +113,45 @@ pub(crate) fn of_the_server(resource: &Resource, old: &Value, mut new: Value, no
         subresource: "status".into(),
     };
     let time = meta::time(now).as_str().unwrap_or_default().to_owned();
-    let writer = Writer { manager, time, reset: json!({"f:spec": {}, "f:metadata": {}}) };
+    let reset = json!({"f:spec": {}, "f:metadata": {}});
+    let writer = Writer { manager, time, reset, view: apply::same_paths };
     after_update(resource, old, &new, Managers::of(old), &writer).put(&mut new);
     new
+}
+
+/// The owners after webhooks changed the object: as they say, or as before with a warning, where what they say is nothing
+/// that can be read.
+pub(crate) fn after_webhooks(object: &mut Value, before: &Managers, warnings: &mut Vec<String>) -> Managers {
+    let entries = meta::member(object, "managedFields").filter(|entries| entries.is_array());
+    match entries.map(Managers::read) {
+        None => Managers::default(),
+        Some(Some(said)) => said,
+        Some(None) => {
+            let of = |entry: &Value, member: &str| entry.get(member).and_then(Value::as_str).map(str::to_owned);
+            let all = entries.and_then(Value::as_array).into_iter().flatten().enumerate();
+            let wrong = |(at, entry): (usize, &Value)| {
+                let kind = of(entry, "fieldsType").unwrap_or_default();
+                match (of(entry, "operation").as_deref(), kind.as_str()) {
+                    (Some("Apply" | "Update"), _) if of(entry, "apiVersion").is_none() => {
+                        Some("apiVersion must not be empty".to_owned())
+                    }
+                    (Some("Apply" | "Update"), "FieldsV1") => None,
+                    (Some("Apply" | "Update"), "") => Some(format!("missing fieldsType in managed fields entry {at}")),
+                    (Some("Apply" | "Update"), kind) => {
+                        Some(format!("invalid fieldsType {kind:?} in managed fields entry {at}"))
+                    }
+                    _ => Some("operation must be `Apply` or `Update`".to_owned()),
+                }
+            };
+            let why = all.into_iter().find_map(wrong).unwrap_or_else(|| "error decoding set".to_owned());
+            warnings.push(format!(
+                ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \
+                 mutating admission controller; please fix your requests: {why}"
+            ));
+            before.put(object);
+            before.clone()
+        }
+    }
 }
 
 /// The owners of an object that was created or updated.

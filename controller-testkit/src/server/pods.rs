@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::accept::Media;
 use super::delete::DeleteOptions;
 use super::scale::selector_text;
 use super::scope::{key, table};
@@ -17,9 +18,9 @@ const PODS: &str = "/pods";
 const BUDGETS: &str = "policy/poddisruptionbudgets";
 
 /// The answer of a request that did what it should and has nothing to show.
-fn done() -> Response<Bytes> {
+fn done(media: Media) -> Response<Bytes> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
-    reply::object(StatusCode::CREATED, &status, false)
+    reply::status(StatusCode::CREATED, &status, media)
 }
 
 /// A body that names another pod than the path is a mistake.
@@ -77,7 +78,7 @@ impl Server {
         if !cx.dry_run {
             self.store.put(PODS, &key, changed, pod.written_under);
         }
-        Ok(done())
+        Ok(done(writing.accepted.media))
     }
 
     /// Deletes a pod if no disruption budget forbids it.
@@ -126,6 +127,6 @@ impl Server {
         }
         debug_assert_eq!(table(&target.resource), PODS);
         self.delete((&target.resource, target.namespace.as_deref(), name), &options, cx)?;
-        Ok(done())
+        Ok(done(writing.accepted.media))
     }
 }

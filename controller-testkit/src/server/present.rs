@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::accept::Form;
+use super::write::internal;
 use super::{convert, meta};
 use crate::catalog::{Resource, Shape};
 use crate::status::ApiError;
@@ -57,7 +58,7 @@ impl Look {
             }),
             Form::Metadata { list: true, .. } => Err(ApiError::wrong_form(format!(
                 "you requested PartialObjectMetadataList, but the requested object is not a list (*{})",
-                resource.kind
+                go_type(resource)
             ))),
             Form::Metadata { version, .. } => Ok(metadata_of(object, version)),
             Form::Table(version) => {
@@ -152,6 +153,14 @@ impl Look {
             }
         };
         line("BOOKMARK", &shown)
+    }
+}
+
+/// What Go calls the type of an object.
+fn go_type(resource: &Resource) -> String {
+    match resource.shape {
+        Shape::Builtin(_) => format!("{}.{}", internal(resource), resource.kind),
+        Shape::Custom(_) => "unstructured.Unstructured".to_owned(),
     }
 }
 

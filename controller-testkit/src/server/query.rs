@@ -2,7 +2,7 @@
 
 use std::num::IntErrorKind;
 
-use super::route::decode;
+use super::route::{decode, is_escaped};
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
 use crate::table::IncludeObject;
@@ -50,7 +50,11 @@ pub(crate) struct WriteOptions {
 
 impl Query {
     pub(crate) fn parse(query: Option<&str>) -> Self {
-        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        // What Go can't read of a query is as if it were not there.
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| {
+            let readable = !pair.contains(';') && is_escaped(pair);
+            !pair.is_empty() && readable
+        });
         Self(
             pairs
                 .map(|pair| {

@@ -1,5 +1,6 @@
 //! Reads: one object, or a list with its pages, at the resourceVersion that the client asks for.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -53,8 +54,12 @@ pub(crate) fn parse_version(text: &str) -> Result<Option<u64>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        let why = format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(text));
+    text.parse().map(Some).map_err(|fault: ParseIntError| {
+        let why = match fault.kind() {
+            IntErrorKind::PosOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        let why = format!("strconv.ParseUint: parsing {}: {why}", echo::quote(text));
         FieldError::invalid("resourceVersion", text, why).to_string()
     })
 }
@@ -209,10 +214,7 @@ pub(crate) fn answer_one(
     now: Timestamp,
 ) -> Result<http::Response<bytes::Bytes>, ApiError> {
     let body = look.one(resource, object, now)?;
-    match accepted.yaml.then(|| serde_json::from_slice(&body)) {
-        Some(Ok(value)) => Ok(reply::object(status, &value, true)),
-        _ => Ok(reply::json(status, body)),
-    }
+    Ok(reply::written(status, body, accepted.media))
 }
 
 /// A list as a whole answer.
@@ -228,7 +230,7 @@ pub(crate) fn answer_list(
         let values: Vec<Value> = items.iter().map(|object| look.value(resource, object)).collect();
         let values: Vec<&Value> = values.iter().collect();
         let table = look.table(resource, version, &head, &values, Header::Columns, now);
-        return reply::object(StatusCode::OK, &table, accepted.yaml);
+        return reply::object(StatusCode::OK, &table, accepted.media);
     }
     let mut head = head;
     if matches!(accepted.form, Form::Object) && !is_builtin(resource) {
@@ -247,10 +249,7 @@ pub(crate) fn answer_list(
     body.pop();
     if items.is_empty() && matches!(accepted.form, Form::Metadata { .. }) {
         body.extend_from_slice(b",\"items\":null}");
-        return match accepted.yaml.then(|| serde_json::from_slice(&body)) {
-            Some(Ok(value)) => reply::object(StatusCode::OK, &value, true),
-            _ => reply::json(StatusCode::OK, body),
-        };
+        return reply::written(StatusCode::OK, body, accepted.media);
     }
     body.extend_from_slice(b",\"items\":[");
     for (index, object) in items.iter().enumerate() {
@@ -260,10 +259,7 @@ pub(crate) fn answer_list(
         look.item(&mut body, resource, object);
     }
     body.extend_from_slice(b"]}");
-    match accepted.yaml.then(|| serde_json::from_slice(&body)) {
-        Some(Ok(value)) => reply::object(StatusCode::OK, &value, true),
-        _ => reply::json(StatusCode::OK, body),
-    }
+    reply::written(StatusCode::OK, body, accepted.media)
 }
 
 /// Whether a resource is one of Kubernetes' own.

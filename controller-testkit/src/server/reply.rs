@@ -5,12 +5,16 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WARNING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
+use super::accept::Media;
 use crate::field::echo;
-use crate::status::ApiError;
+use crate::protobuf;
+use crate::status::{self, ApiError};
 use crate::store::write_object;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/vnd.kubernetes.protobuf");
+const PROTOBUF_STREAM: HeaderValue = HeaderValue::from_static("application/vnd.kubernetes.protobuf;stream=watch");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// JSON that is ready to be sent.
@@ -19,14 +23,39 @@ pub(crate) fn json(status: StatusCode, mut body: Vec<u8>) -> Response<Bytes> {
     response(status, JSON, body.into())
 }
 
-/// An object in JSON or YAML.
-pub(crate) fn object(status: StatusCode, value: &Value, yaml: bool) -> Response<Bytes> {
-    if yaml && let Ok(text) = serde_saphyr::to_string(value) {
-        return response(status, YAML, text.into());
+/// An object as the client wants it; as JSON where it has no other form.
+pub(crate) fn object(status: StatusCode, value: &Value, media: Media) -> Response<Bytes> {
+    let other = match media {
+        Media::Json => None,
+        Media::Yaml => serde_saphyr::to_string(value).ok().map(|text| (YAML, text.into())),
+        Media::Protobuf => protobuf::encode(value).map(|body| (PROTOBUF, body.into())),
+    };
+    if let Some((content_type, body)) = other {
+        return response(status, content_type, body);
     }
     let mut body = Vec::with_capacity(1024);
     write_object(&mut body, value);
     json(status, body)
+}
+
+/// The same of an object that is there as JSON.
+pub(crate) fn written(status: StatusCode, body: Vec<u8>, media: Media) -> Response<Bytes> {
+    if media != Media::Json
+        && let Ok(value) = serde_json::from_slice(&body)
+    {
+        return object(status, &value, media);
+    }
+    json(status, body)
+}
+
+/// A Status.
+pub(crate) fn status(code: StatusCode, value: &Value, media: Media) -> Response<Bytes> {
+    if media != Media::Json {
+        return object(code, value, media);
+    }
+    let mut body = Vec::with_capacity(512);
+    status::write(&mut body, value);
+    json(code, body)
 }
 
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Response<Bytes> {
@@ -43,9 +72,9 @@ pub(crate) fn bytes(content_type: HeaderValue, body: impl Into<Bytes>) -> Respon
     response(StatusCode::OK, content_type, body.into())
 }
 
-pub(crate) fn error(error: &ApiError, yaml: bool) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = object(status, &error.to_value(), yaml);
+pub(crate) fn error(error: &ApiError, media: Media) -> Response<Bytes> {
+    let code = StatusCode::from_u16(error.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = status(code, &error.to_value(), media);
     if let Some(seconds) = error.retry_after() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -53,9 +82,10 @@ pub(crate) fn error(error: &ApiError, yaml: bool) -> Response<Bytes> {
 }
 
 /// The head of a watch's answer.
-pub(crate) fn stream() -> Response<()> {
+pub(crate) fn stream(media: Media) -> Response<()> {
     let mut head = Response::new(());
-    head.headers_mut().insert(CONTENT_TYPE, JSON);
+    let content_type = if media == Media::Protobuf { PROTOBUF_STREAM } else { JSON };
+    head.headers_mut().insert(CONTENT_TYPE, content_type);
     head.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     head
 }

@@ -56,7 +56,7 @@ impl Server {
             }
             kind => return Err(ApiError::not_implemented(kind)),
         };
-        Ok(reply::object(StatusCode::CREATED, &answer, writing.accepted.yaml))
+        Ok(reply::object(StatusCode::CREATED, &answer, writing.accepted.media))
     }
 
     /// Whether somebody may do something.
@@ -185,7 +185,7 @@ impl Server {
         spec.insert("audiences".into(), audiences);
         let status = json!({"token": token, "expirationTimestamp": meta::time(expires)});
         meta::members(&mut request).insert("status".into(), status);
-        Ok(reply::object(StatusCode::CREATED, &request, writing.accepted.yaml))
+        Ok(reply::object(StatusCode::CREATED, &request, writing.accepted.media))
     }
 }
 

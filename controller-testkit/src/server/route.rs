@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::site::{Health, Page};
 use crate::catalog::{Catalog, Resource, Shape};
 
 /// The place that a path names.
@@ -14,9 +15,16 @@ pub(crate) enum Route {
     Version,
     /// `healthz`, `livez` or `readyz`, or one check of it.
     Health {
-        of: String,
+        of: Health,
         check: Option<String>,
     },
+    Metrics,
+    /// The checks as metrics.
+    Checks,
+    Page(Page),
+    /// Who signs tokens, and with what.
+    Issuer,
+    Keys,
     ApiVersions,
     ApiGroups,
     ApiGroup(String),
@@ -31,11 +39,19 @@ pub(crate) enum Route {
         group: String,
         version: String,
     },
+    /// A document about no version, by its path.
+    OpenApiRoot(String),
+    /// The answer is a 404 and nothing else.
+    NoSuchDocument,
     Resource(Target),
     /// The answer is the text `404 page not found`.
     NoSuchPage,
     /// The answer is a Status.
     NoSuchResource,
+    /// It begins with an old verb, `watch` or `proxy`, which has no object.
+    NoVerb,
+    /// It has a percent sign without its two digits.
+    Unescapable,
 }
 
 /// A resource, or one object of it, or a part of that object.
@@ -51,19 +67,39 @@ pub(crate) struct Target {
 
 impl Route {
     pub(crate) fn find(catalog: &Catalog, path: &str) -> Self {
-        let trimmed = path.strip_prefix('/').unwrap_or(path);
-        let parts: Vec<String> =
-            trimmed.strip_suffix('/').unwrap_or(trimmed).split('/').map(|part| decode(part, false)).collect();
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        if !is_escaped(path) {
+            return Self::Unescapable;
+        }
+        // A slash is a slash, however it is written.
+        let path = decode(path, false);
+        let inner = path.strip_prefix('/').unwrap_or(&path);
+        let ends_in_slash = inner.ends_with('/');
+        let parts: Vec<&str> = inner.strip_suffix('/').unwrap_or(inner).split('/').collect();
         match parts.as_slice() {
-            [""] => Self::Root,
+            [""] | ["index.html"] if !ends_in_slash => Self::Root,
             ["version"] => Self::Version,
-            [of @ ("healthz" | "livez" | "readyz")] => Self::Health { of: (*of).to_owned(), check: None },
-            [of @ ("healthz" | "livez" | "readyz"), rest @ ..] => {
-                Self::Health { of: (*of).to_owned(), check: Some(rest.join("/")) }
+            ["version", ..] => Self::NoSuchResource,
+            [".well-known", "openid-configuration"] => Self::Issuer,
+            ["openid", "v1", "jwks"] => Self::Keys,
+            // These are known by their whole path alone.
+            ["healthz" | "livez" | "readyz" | "metrics" | "statusz" | "flagz", ..] | ["openapi", "v2"]
+                if ends_in_slash =>
+            {
+                Self::NoSuchPage
             }
+            ["openapi", "v3", ..] if ends_in_slash => Self::NoSuchDocument,
+            ["metrics"] => Self::Metrics,
+            ["metrics", "slis"] => Self::Checks,
+            ["statusz"] => Self::Page(Page::Statusz),
+            ["flagz"] => Self::Page(Page::Flagz),
+            [of @ ("healthz" | "livez" | "readyz"), check @ ..] => match Health::of(of) {
+                Some(of) => Self::Health { of, check: (!check.is_empty()).then(|| check.join("/")) },
+                None => Self::NoSuchPage,
+            },
             ["api"] => Self::ApiVersions,
             ["apis"] => Self::ApiGroups,
+            ["apis", "", ..] => Self::NoSuchPage,
+            ["api", _, "watch" | "proxy"] | ["apis", _, _, "watch" | "proxy"] => Self::NoVerb,
             ["openapi", "v2"] => Self::OpenApiWhole,
             ["openapi", "v3"] => Self::OpenApiIndex,
             ["openapi", "v3", "api", version] => {
@@ -72,8 +108,7 @@ impl Route {
             ["openapi", "v3", "apis", group, version] => {
                 Self::OpenApiDocument { group: (*group).to_owned(), version: (*version).to_owned() }
             }
-            // What is asked for below it is a document in any case, if one that is not there.
-            ["openapi", "v3", .., name] => Self::OpenApiDocument { group: String::new(), version: (*name).to_owned() },
+            ["openapi", "v3", path @ ..] => Self::OpenApiRoot(path.join("/")),
             ["api", version] if catalog.serves("", version) => {
                 Self::ResourceList { group: String::new(), version: (*version).to_owned() }
             }
@@ -88,6 +123,8 @@ impl Route {
     }
 
     fn resource(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Self {
+        let named = rest.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+        let rest = &rest[..named];
         let (watch, rest) = match rest {
             ["watch", rest @ ..] => (true, rest),
             rest => (false, rest),
@@ -111,6 +148,13 @@ impl Route {
             if name.is_some() && !resource.is_stored() {
                 return None;
             }
+            // The old prefix stands before what can be watched, and nothing else.
+            if watch
+                && matches!(resource.shape, Shape::Builtin(_))
+                && (subresource.is_some() || !resource.verbs.contains(&"watch"))
+            {
+                return None;
+            }
             // A custom resource's path is its own, whatever part is asked for.
             if let Some(subresource) = &subresource
                 && matches!(resource.shape, Shape::Builtin(_))
@@ -125,10 +169,6 @@ impl Route {
                 watch,
             })
         };
-        // A name has no slash, in whatever way it is written.
-        if rest.iter().any(|part| part.contains('/')) {
-            return if is_builtin(catalog, group) { Self::NoSuchResource } else { Self::NoSuchPage };
-        }
         let found = match rest {
             ["namespaces", namespace, plural, rest @ ..] if !matches!((*plural, rest), ("status" | "finalize", [])) => {
                 target(Some(namespace), plural, rest)
@@ -174,6 +214,12 @@ pub(crate) fn decode(text: &str, plus: bool) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether two digits follow each percent sign.
+pub(super) fn is_escaped(text: &str) -> bool {
+    let mut codes = text.split('%').skip(1);
+    codes.all(|code| matches!(code.as_bytes(), [high, low, ..] if digit(*high).is_some() && digit(*low).is_some()))
 }
 
 fn digit(byte: u8) -> Option<u8> {

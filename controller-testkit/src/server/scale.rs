@@ -8,9 +8,10 @@ use super::amend::Patch;
 use super::body::Body;
 use super::present::Look;
 use super::read::{is_builtin, subject};
-use super::update::{Change, Part};
+use super::update::{Change, Part, check_name};
 use super::write::{Cx, Writing, faults, strictness};
 use super::{Server, meta, reply};
+use crate::apply::{self, Conflict, Managers, Node, Operation, Refused};
 use crate::catalog::{Resource, Shape, split_api_version};
 use crate::field::FieldError;
 use crate::kinds;
@@ -86,15 +87,64 @@ pub(crate) fn selector_text(selector: &Value) -> String {
     parts.join(",")
 }
 
-fn set(resource: &Resource, object: &mut Value, scale: &Value) -> Result<(), ApiError> {
+/// Writes how many replicas are wanted, where the kind has it.
+fn set_at(resource: &Resource, object: &mut Value, replicas: &Value) -> Result<(), ApiError> {
     if let Shape::Custom(version) = &resource.shape
         && let Some(paths) = &version.scale
     {
-        return paths.set(object, scale).map_err(ApiError::internal);
+        return paths.set(object, &json!({"spec": {"replicas": replicas}})).map_err(ApiError::internal);
     }
-    let wanted = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
-    meta::members(meta::entry(object, "spec")).insert("replicas".into(), wanted.into());
+    meta::members(meta::entry(object, "spec")).insert("replicas".into(), replicas.clone());
     Ok(())
+}
+
+/// The definition of a custom resource judges its own field.
+fn check_replicas(resource: &Resource, name: &str, scale: &Value) -> Result<(), ApiError> {
+    let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
+    if replicas.as_i64().is_some_and(|wanted| wanted < 0) && is_builtin(resource) {
+        let fault = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
+        let kind = Subject { group: "autoscaling", resource: "Scale" };
+        return Err(ApiError::invalid(kind, name, &[fault]));
+    }
+    Ok(())
+}
+
+/// What is applied must be a Scale, and no more than that.
+fn check_applied(wanted: &Value) -> Result<(), ApiError> {
+    if meta::member(wanted, "managedFields").is_some() {
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+    }
+    let claimed = |member: &str| wanted.get(member).and_then(Value::as_str).unwrap_or_default();
+    let (group, version) = split_api_version(claimed("apiVersion"));
+    let kind = claimed("kind");
+    if (group, version, kind) != ("autoscaling", "v1", "Scale") {
+        return Err(ApiError::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
+    }
+    match kinds::named(SCALE).map(|ty| apply::misfits(&Node::Struct(ty), wanted)) {
+        Some(Err(why)) => Err(misfit(wanted, &why)),
+        _ => Ok(()),
+    }
+}
+
+fn misfit(wanted: &Value, why: &str) -> ApiError {
+    ApiError::unforeseen(format!("failed to create typed patch object ({}): {why}", about(wanted)))
+}
+
+fn about(scale: &Value) -> String {
+    format!("{}/{}; autoscaling/v1, Kind=Scale", meta::namespace(scale), meta::name(scale))
+}
+
+/// Whoever owns the field owns it as a scale's: of that kind, at that place.
+fn as_of_scales(resource: &Resource, conflicts: Vec<Conflict>) -> Vec<Conflict> {
+    let version = format!(" using {}", resource.api_version());
+    let of_scale = |conflict: Conflict| Conflict {
+        manager: match conflict.manager.strip_suffix(&version) {
+            Some(manager) => format!("{manager} using autoscaling/v1"),
+            None => conflict.manager,
+        },
+        field: ".spec.replicas".to_owned(),
+    };
+    conflicts.into_iter().map(of_scale).collect()
 }
 
 /// From an object to the Scale that a client wants of it.
@@ -109,6 +159,9 @@ impl Server {
         let patches = writing.head.method == http::Method::PATCH;
         let wanted: Wanted<'_> = if patches {
             let (patch, duplicates) = Patch::read(writing, resource)?;
+            if let Patch::Apply { wanted, force } = patch {
+                return self.apply_scale(writing, &wanted, force, cx);
+            }
             given_twice = duplicates;
             Box::new(move |old: &Value| patch.apply_plainly(&for_patch(resource, old)?))
         } else {
@@ -146,13 +199,7 @@ impl Server {
                     "the name of the object ({claimed}) does not match the name on the URL ({name})"
                 )));
             }
-            let replicas = scale.pointer("/spec/replicas").cloned().unwrap_or_default();
-            // The definition of a custom resource judges its own field.
-            if replicas.as_i64().is_some_and(|wanted| wanted < 0) && is_builtin(resource) {
-                let fault = FieldError::invalid("spec.replicas", &replicas, "must be greater than or equal to 0");
-                let kind = Subject { group: "autoscaling", resource: "Scale" };
-                return Err(ApiError::invalid(kind, name, &[fault]));
-            }
+            check_replicas(resource, name, &scale)?;
             let uid = meta::text(&scale, "uid");
             if !uid.is_empty() && uid != meta::text(old, "uid") {
                 let why = format!(
@@ -164,7 +211,7 @@ impl Server {
             let mut new = old.clone();
             let version = meta::member(&scale, "resourceVersion").cloned();
             meta::set(meta::of(&mut new), "resourceVersion", version);
-            set(resource, &mut new, &scale)?;
+            set_at(resource, &mut new, scale.pointer("/spec/replicas").unwrap_or(&json!(0)))?;
             Ok(new)
         };
         cx.through = Some("scale");
@@ -174,8 +221,56 @@ impl Server {
         Ok(reply::object(
             if status == StatusCode::CREATED { status } else { StatusCode::OK },
             &shown,
-            writing.accepted.yaml,
+            writing.accepted.media,
         ))
+    }
+
+    /// Server-side apply of a scale: of the one field, in the name of the scale.
+    fn apply_scale(
+        &mut self,
+        writing: &Writing<'_>,
+        wanted: &Value,
+        force: bool,
+        cx: &mut Cx<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let target = writing.target;
+        let resource = &target.resource;
+        let name = target.name.as_deref().unwrap_or_default();
+        let own = |old: &Value, cx: &mut Cx<'_>| {
+            check_applied(wanted)?;
+            let mut applied = json!({"apiVersion": resource.api_version(), "kind": resource.kind});
+            if let Some(replicas) = wanted.pointer("/spec/replicas") {
+                set_at(resource, &mut applied, replicas)?;
+            }
+            let writer = cx.writer(resource, Part::Main, Operation::Apply);
+            let merged = apply::applied(&Node::of(resource), old, &applied, Managers::of(old), &writer, force);
+            let (mut new, managers) = merged.map_err(|refused| match refused {
+                Refused::Misfit(why) => misfit(wanted, &why),
+                Refused::Conflicts(conflicts) => ApiError::apply_conflict(&as_of_scales(resource, conflicts)),
+            })?;
+            if !is_builtin(resource) {
+                // A real server takes the scale for one of the custom resources.
+                return Err(ApiError::unforeseen(format!(
+                    "failed to convert new object ({}) to proper version: request to convert CR to an invalid \
+                     group/version: autoscaling/v1",
+                    about(wanted)
+                )));
+            }
+            if new.pointer("/spec/replicas").is_none() {
+                set_at(resource, &mut new, &json!(0))?;
+            }
+            if !meta::name(wanted).is_empty() {
+                check_name(wanted, name)?;
+            }
+            check_replicas(resource, name, wanted)?;
+            let version = meta::member(wanted, "resourceVersion").cloned();
+            meta::set(meta::of(&mut new), "resourceVersion", version);
+            Ok((new, managers))
+        };
+        cx.through = Some("scale");
+        let place = (resource, target.namespace.as_deref(), name);
+        let (object, _) = self.update(place, Part::Main, Change::Own(&own), cx)?;
+        Ok(reply::object(StatusCode::OK, &self.scale_of(resource, &object)?, writing.accepted.media))
     }
 
     pub(crate) fn scale_of(&self, resource: &Resource, object: &Object) -> Result<Value, ApiError> {

@@ -1,5 +1,6 @@
 //! What a resource's kind says about its objects: one door to the built-in kinds and to custom definitions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -23,6 +24,14 @@ pub(crate) fn decode(resource: &Resource, object: &mut Value) -> Result<Vec<Stri
             Ok(unknown)
         }
         Shape::Custom(version) => version.decode(object),
+    }
+}
+
+/// The same for what an apply makes of an object.
+pub(crate) fn decode_applied(resource: &Resource, object: &mut Value) -> Result<Vec<String>, String> {
+    match &resource.shape {
+        Shape::Builtin(_) => decode(resource, object),
+        Shape::Custom(version) => version.decode_applied(object),
     }
 }
 
@@ -65,11 +74,19 @@ pub(crate) fn settle_new(
     }
     if let Shape::Builtin(_) = &resource.shape {
         faults.extend(kinds::validate(resource, object, None));
+        if faults.is_empty() && is_service(resource) {
+            faults.extend(kinds::families(object, None));
+        }
         if faults.is_empty() {
             warnings.extend(kinds::warnings(resource, object, None));
         }
     }
     faults
+}
+
+/// Whether the objects are Services, which are given what only the server knows to be free.
+pub(crate) fn is_service(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "services"
 }
 
 /// Puts into a new namespace what each has, and answers what is wrong with its finalizers.
@@ -119,9 +136,21 @@ fn namespace_faults(namespace: &Value) -> Vec<FieldError> {
 fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => name::dns1123_label(name),
+        // Nobody looks at the names of budgets.
+        ("policy", _) => Vec::new(),
         ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
         ("rbac.authorization.k8s.io", _) | ("", "events") => name::path_segment(name),
+        ("networking.k8s.io", "ipaddresses") => address(name),
         _ => name::dns1123_subdomain(name),
+    }
+}
+
+/// The name of an address is the address, as it is written by everyone.
+fn address(name: &str) -> Vec<String> {
+    match name.parse::<IpAddr>() {
+        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()],
+        Ok(found) if found.to_string() != name => vec![format!("must be in canonical form (\"{found}\")")],
+        Ok(_) => Vec::new(),
     }
 }
 
@@ -134,6 +163,9 @@ pub(crate) fn settle_changed(
     now: Timestamp,
     warnings: &mut Vec<String>,
 ) -> Vec<FieldError> {
+    if resource.plural == "certificatesigningrequests" && matches!(part, Part::Approval | Part::Status) {
+        stamp_conditions(object, old, now);
+    }
     match (&resource.shape, part) {
         (Shape::Custom(version), Part::Status) => version.prepare_status(object, old, warnings),
         (Shape::Custom(version), _) => {
@@ -159,7 +191,13 @@ pub(crate) fn settle_changed(
             kinds::stamp(resource, object, Some(old), &meta::time(now));
             match part {
                 Part::Main => {
-                    let faults = kinds::validate(resource, object, Some(old));
+                    let mut faults = Vec::new();
+                    if is_service(resource) {
+                        faults = kinds::families(object, Some(old));
+                    }
+                    if faults.is_empty() {
+                        faults = kinds::validate(resource, object, Some(old));
+                    }
                     if faults.is_empty() {
                         warnings.extend(kinds::warnings(resource, object, Some(old)));
                     }
@@ -223,4 +261,22 @@ pub(crate) fn deprecation(resource: &Arc<Resource>) -> Option<&str> {
 /// Whether the objects are CustomResourceDefinitions.
 pub(crate) fn is_definition(resource: &Resource) -> bool {
     resource.group == "apiextensions.k8s.io" && resource.plural == "customresourcedefinitions"
+}
+
+/// Says since when the conditions of a request to sign hold, where their writer does not.
+fn stamp_conditions(object: &mut Value, old: &Value, now: Timestamp) {
+    let before = old.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") else { return };
+    for condition in conditions {
+        let same =
+            |known: &&Value| ["type", "status"].iter().all(|member| known.get(*member) == condition.get(*member));
+        let since = before.iter().find(same).and_then(|known| known.get("lastTransitionTime")).cloned();
+        let since = since.filter(|since| !since.is_null()).unwrap_or_else(|| meta::time(now));
+        let condition = meta::members(condition);
+        for (member, time) in [("lastUpdateTime", meta::time(now)), ("lastTransitionTime", since)] {
+            if condition.get(member).is_none_or(Value::is_null) {
+                condition.insert(member.to_owned(), time);
+            }
+        }
+    }
 }

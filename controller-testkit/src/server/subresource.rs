@@ -30,7 +30,7 @@ impl Server {
             }
             "scale" => {
                 let scale = self.scale_of(resource, object()?)?;
-                Ok(reply::object(StatusCode::OK, &look.scale(scale, now), accepted.yaml))
+                Ok(reply::object(StatusCode::OK, &look.scale(scale, now), accepted.media))
             }
             part => object().and(Err(not_modelled(part))),
         }

@@ -11,7 +11,7 @@ use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
 use super::{Server, amend, meta, owners, rules, shape};
-use crate::admission::{Change as Reviewed, Operation as Reviewing};
+use crate::admission::{Change as Reviewed, Kind, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
 use crate::field::{FieldError, echo};
@@ -41,7 +41,12 @@ pub(crate) enum Change<'a> {
     Apply { wanted: Value, force: bool },
     /// From the present object to the wanted one.
     Amend(&'a dyn Fn(&Value, &mut Cx<'_>) -> Result<Value, ApiError>),
+    /// The same, and who owns what then.
+    Own(&'a dyn Fn(&Value, &mut Cx<'_>) -> Owned),
 }
+
+/// A changed object and its owners, or why there is none.
+pub(crate) type Owned = Result<(Value, Managers), ApiError>;
 
 /// An object's place: its resource, namespace and name.
 pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
@@ -104,7 +109,11 @@ impl Part {
                 }
                 blended
             }
-            Self::Approval => with_members(old, &new, &[&["status", "conditions"]]),
+            Self::Approval => {
+                let mut blended = with_members(&new, old, &[&["spec"]]);
+                meta::set(meta::members(&mut blended), "status", old.get("status").cloned());
+                with_members(&blended, &new, &[&["status", "conditions"]])
+            }
             Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
             Self::Resize => resized(old, new),
         }
@@ -162,10 +171,12 @@ impl Server {
             return match change {
                 Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
                     meta::of(&mut object).remove("resourceVersion");
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
+                    self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 _ => Err(ApiError::not_found(subject(resource), name)),
@@ -180,7 +191,15 @@ impl Server {
                 let (new, managers) = amend::apply_to(resource, part, &old, &wanted, force, cx)?;
                 (new, false, Some(managers))
             }
+            Change::Own(own) => {
+                let (new, managers) = own(&old, cx)?;
+                (new, false, Some(managers))
+            }
         };
+        if part == Part::Status && resource.plural == "pods" {
+            // A pod's status says nothing of its end.
+            meta::of(&mut new).remove("deletionTimestamp");
+        }
         check_name(&new, name)?;
         place(&mut new, namespace)?;
         check_version(resource, name, &new, &stored, replaced)?;
@@ -204,8 +223,8 @@ impl Server {
             new: None,
             old: Some(&old),
         };
-        let managers = applied.unwrap_or_else(|| {
-            let before = owners::before(&old, &new);
+        let mut managers = applied.unwrap_or_else(|| {
+            let before = owners::before(through, &old, &new);
             if before.0.is_empty() {
                 // Of an object that nobody owns anything of, no record is begun but by an apply.
                 return before;
@@ -213,11 +232,25 @@ impl Server {
             let writer = cx.writer(resource, part, Operation::Update);
             owners::after_update(resource, &old, &new, before, &writer)
         });
-        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&new), ..change }, cx)? {
-            new = mutated;
-            check_name(&new, name)?;
+        // Who owns the same as before has done so since before.
+        let before = Managers::of(&old);
+        if managers.own_the_same(&before) {
+            managers = before;
+        }
+        let seen = Reviewed { new: Some(&new), ..change };
+        if self.asks(Kind::Mutating, &seen, cx) {
+            let mut shown = new.clone();
+            managers.put(&mut shown);
+            if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+                new = mutated;
+                check_name(&new, name)?;
+                managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
+            }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
+        if resource.plural == "priorityclasses" {
+            self.one_default(&new)?;
+        }
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
@@ -225,6 +258,7 @@ impl Server {
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
+        let told = cx.warnings.len();
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
             meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
@@ -235,10 +269,13 @@ impl Server {
             let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
             return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
         }
+        if part == Part::Main {
+            let unmet = self.allot(resource, &mut new, Some(&old), cx.dry_run);
+            // What a service can't have is found before anything is said of it.
+            unmet.inspect_err(|_| cx.warnings.truncate(told))?;
+        }
         shape::tidy(resource, &mut new);
-        // Who owns the same as before has done so since before.
-        let before = Managers::of(&old);
-        if managers.own_the_same(&before) { &before } else { &managers }.put(&mut new);
+        managers.put(&mut new);
         self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == *old && shape::is_kept_so(resource, &new, &stored) {
@@ -332,6 +369,14 @@ fn moves_generation(resource: &Resource, old: &Value, new: &Value) -> bool {
     let annotations = |object: &Value| meta::member(object, "annotations").cloned();
     if resource.group == "apps" && resource.plural == "deployments" && annotations(old) != annotations(new) {
         return true;
+    }
+    let labels = |object: &Value| meta::member(object, "labels").cloned();
+    if resource.plural == "endpointslices" && labels(old) != labels(new) {
+        return true;
+    }
+    // A class's generation is that of its making.
+    if resource.plural == "priorityclasses" {
+        return false;
     }
     let counted = |member: &str| {
         let apart =

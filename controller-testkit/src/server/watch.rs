@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use super::Server;
-use super::accept::Accepted;
-use super::present::{Look, line};
+use super::accept::{Accepted, Media};
+use super::present::Look;
 use super::query::ListOptions;
 use super::read::parse_version;
 use super::scope::Scope;
-use crate::status::ApiError;
+use crate::protobuf::encode_event;
+use crate::status::{self, ApiError};
 use crate::store::{Change, Event, Object};
 use crate::table::Header;
 
@@ -28,6 +30,7 @@ pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 pub(crate) struct Watch {
     scope: Scope,
     look: Look,
+    media: Media,
     start: Start,
     /// The objects of the beginning that are still to be sent as added.
     initial: VecDeque<Arc<Object>>,
@@ -115,6 +118,7 @@ impl Server {
         let after = |span: SignedDuration| now.checked_add(span).unwrap_or(Timestamp::MAX);
         let mut watch = Watch {
             look: Look { form: accepted.form, ..look },
+            media: accepted.media,
             start: Start::Under,
             initial: VecDeque::new(),
             initial_end: None,
@@ -155,6 +159,11 @@ impl Server {
     pub(crate) fn watch_frames(&mut self, watch: &mut Watch, upto: u64, now: Timestamp, batch: usize) -> Frames {
         let mut ready = Vec::new();
         let next = self.fill(watch, upto, now, batch.max(1), &mut ready);
+        if watch.media == Media::Protobuf {
+            for frame in &mut ready {
+                frame.bytes = watch.written(&frame.bytes);
+            }
+        }
         Frames { ready, next }
     }
 
@@ -170,7 +179,7 @@ impl Server {
             }
         }
         if let Start::Refused(error) = &watch.start {
-            ready.push(Frame::aside(line("ERROR", &error.to_value())));
+            ready.push(Frame::aside(status::line(&error.to_value())));
             watch.start = Start::Over;
         }
         if matches!(watch.start, Start::Over) {
@@ -209,7 +218,9 @@ impl Server {
                 (Some(change), _) => ready.push(watch.show(&event.object, change, now)),
             }
         }
-        if now >= watch.ends_at {
+        // What becomes of a changed definition's objects is another storage's to tell.
+        let changed = upto >= self.store.current_rv() && !self.catalog.still_serves(&watch.scope.resource);
+        if changed || now >= watch.ends_at {
             return Next::End;
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));
@@ -225,6 +236,16 @@ impl Watch {
     /// The store's table that it follows: no other change concerns it.
     pub(crate) fn table(&self) -> &str {
         &self.scope.table
+    }
+
+    /// A line as this client reads it. What is no event, as faults would have it, stays what it is.
+    pub(crate) fn written(&self, line: &Bytes) -> Bytes {
+        if self.media != Media::Protobuf {
+            return line.clone();
+        }
+        let event: Option<Value> = serde_json::from_slice(line).ok();
+        let encoded = event.and_then(|event| encode_event(event.get("type")?.as_str()?, event.get("object")?));
+        encoded.map_or_else(|| line.clone(), Bytes::from)
     }
 
     /// What an event is to this client: an object that enters the selection was added, one that leaves was deleted.

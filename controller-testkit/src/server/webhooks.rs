@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Whether any webhook is to be asked: never about webhooks, which could lock everyone out.
-    fn asks(&self, kind: Kind, change: &Change<'_>, cx: &Cx<'_>) -> bool {
+    pub(super) fn asks(&self, kind: Kind, change: &Change<'_>, cx: &Cx<'_>) -> bool {
         let any = self.store.scan(kind.table(), Range { prefix: "", from: "" }).next().is_some();
         // A scale is no object of its own here that could be shown.
         any && cx.calls.is_some() && change.part != "scale" && change.resource.group != "admissionregistration.k8s.io"

@@ -268,7 +268,7 @@ impl Server {
         let warnings = cx.warnings;
         let mut answer = done.or_else(|error| match warnings.is_empty() {
             true => Err(error),
-            false => Ok(reply::error(&error, writing.accepted.yaml)),
+            false => Ok(reply::error(&error, writing.accepted.media)),
         })?;
         reply::warn(answer.headers_mut(), &warnings);
         Ok(Written::Answer(answer))

@@ -18,8 +18,12 @@ impl Column {
     fn new(entry: &Value) -> Self {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
         let priority = entry.get("priority").and_then(Value::as_i64).unwrap_or_default();
+        let description = match text("description") {
+            "" => format!("Custom resource definition column (in JSONPath format): {}", text("jsonPath")),
+            said => said.to_owned(),
+        };
         Column {
-            definition: definition(text("name"), text("type"), text("format"), text("description"), priority),
+            definition: definition(text("name"), text("type"), text("format"), &description, priority),
             kind: text("type").to_owned(),
             path: JsonPath::parse(text("jsonPath")),
         }

@@ -59,7 +59,7 @@ fn with_widgets() -> Catalog {
             }],
         },
     });
-    catalog.set_custom("widgets.t2.example.com", crd::resources(&crd, None));
+    catalog.set_custom("widgets.t2.example.com", crd::resources(&crd, None), Value::Null);
     catalog
 }
 

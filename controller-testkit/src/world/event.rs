@@ -46,6 +46,8 @@ pub(super) mod telling {
         CONTAINER_STOPPED: Normal "kubelet" "Killing" "Stopping container {container}";
         SET_MADE_POD: Normal "replicaset-controller" "SuccessfulCreate" "Created pod: {pod}";
         SET_DELETED_POD: Normal "replicaset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
+        CONTROLLER_MADE_POD: Normal "replication-controller" "SuccessfulCreate" "Created pod: {pod}";
+        CONTROLLER_DELETED_POD: Normal "replication-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {pod}";
         DAEMON_DELETED_POD: Normal "daemonset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {pod}";

@@ -50,6 +50,7 @@ pub(super) mod kind {
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
         VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
+        REPLICATION_CONTROLLERS: "" "v1" "replicationcontrollers" "v1" "ReplicationController";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
         STATEFULSETS: "apps" "v1" "statefulsets" "apps/v1" "StatefulSet";

@@ -263,6 +263,8 @@ impl Clockwork {
             Work::Stage(place) => self.stage(place, hand),
             Work::ReplicaSet(_) if self.is_replaced("replicaset") => {}
             Work::ReplicaSet(place) => self.replicaset(place, hand),
+            Work::ReplicationController(_) if self.is_replaced("replicationcontroller") => {}
+            Work::ReplicationController(place) => self.replication_controller(place, hand),
             Work::Deployment(_) if self.is_replaced("deployment") => {}
             Work::Deployment(place) => self.deployment(place, hand),
             Work::StatefulSet(_) if self.is_replaced("statefulset") => {}
@@ -279,9 +281,10 @@ impl Work {
     /// The work that a change of such an object gives.
     fn of(place: &Place) -> Option<Work> {
         type Make = fn(Place) -> Work;
-        let works: [(&hand::Kind, Make); 6] = [
+        let works: [(&hand::Kind, Make); 7] = [
             (&kind::PODS, Work::Pod),
             (&kind::REPLICASETS, Work::ReplicaSet),
+            (&kind::REPLICATION_CONTROLLERS, Work::ReplicationController),
             (&kind::DEPLOYMENTS, Work::Deployment),
             (&kind::STATEFULSETS, Work::StatefulSet),
             (&kind::DAEMONSETS, Work::DaemonSet),

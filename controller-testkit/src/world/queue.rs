@@ -47,6 +47,7 @@ pub(super) enum Work {
     /// Take an object through a stage of a user's.
     Stage(Place),
     ReplicaSet(Place),
+    ReplicationController(Place),
     Deployment(Place),
     StatefulSet(Place),
     DaemonSet(Place),

@@ -1,10 +1,10 @@
-//! ReplicaSets: as many pods as asked for.
+//! ReplicaSets, and ReplicationControllers, which they took over from: as many pods as asked for.
 
 use serde_json::{Map, json};
 
 use super::Clockwork;
-use super::event::telling;
-use super::hand::{Hand, kind};
+use super::event::{Telling, telling};
+use super::hand::{Hand, Kind, kind};
 use super::object;
 use super::queue::{Place, Work};
 use super::rollout::{count, difference, pod, wanted, worth};
@@ -12,37 +12,67 @@ use super::rollout::{count, difference, pod, wanted, worth};
 /// Pods made or deleted in one go; the rest follows in the next.
 const BURST: i64 = 500;
 
+/// What the two kinds differ in.
+struct Sort {
+    kind: &'static Kind,
+    work: fn(Place) -> Work,
+    made: &'static Telling,
+    deleted: &'static Telling,
+}
+
+const SETS: Sort = Sort {
+    kind: &kind::REPLICASETS,
+    work: Work::ReplicaSet,
+    made: &telling::SET_MADE_POD,
+    deleted: &telling::SET_DELETED_POD,
+};
+
+const CONTROLLERS: Sort = Sort {
+    kind: &kind::REPLICATION_CONTROLLERS,
+    work: Work::ReplicationController,
+    made: &telling::CONTROLLER_MADE_POD,
+    deleted: &telling::CONTROLLER_DELETED_POD,
+};
+
 impl Clockwork {
     pub(super) fn replicaset(&mut self, place: &Place, hand: &mut Hand<'_>) {
+        self.replicate(&SETS, place, hand);
+    }
+
+    pub(super) fn replication_controller(&mut self, place: &Place, hand: &mut Hand<'_>) {
+        self.replicate(&CONTROLLERS, place, hand);
+    }
+
+    fn replicate(&mut self, sort: &Sort, place: &Place, hand: &mut Hand<'_>) {
         let Some(set) = hand.get(place) else { return };
         if object::is_deleting(&set) {
             return;
         }
-        self.claim(&set, &kind::REPLICASETS, &kind::PODS, place, hand);
+        self.claim(&set, sort.kind, &kind::PODS, place, hand);
         self.take_in(hand.server(), hand.now());
         let mut pods = self.pods_of(&set, hand);
         let have = pods.active.len() as i64;
         let missing = wanted(&set) - have;
         let namespace = place.namespace().unwrap_or_default();
         for _ in 0..missing.clamp(0, BURST) {
-            let mut new = pod(&set, &kind::REPLICASETS, &[]);
+            let mut new = pod(&set, sort.kind, &[]);
             new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
             let Some(made) = hand.create(&kind::PODS, namespace, &new) else { break };
-            hand.tell(&telling::SET_MADE_POD, &set, &[("pod", made.name())]);
+            hand.tell(sort.made, &set, &[("pod", made.name())]);
         }
         if missing < 0 {
             pods.active.sort_by_cached_key(|(_, pod)| worth(pod));
             let surplus = usize::try_from((-missing).min(BURST)).unwrap_or(0);
             for (place, pod) in pods.active.iter().take(surplus) {
                 hand.delete(place, object::uid(pod), "Background");
-                hand.tell(&telling::SET_DELETED_POD, &set, &[("pod", place.name())]);
+                hand.tell(sort.deleted, &set, &[("pod", place.name())]);
             }
         }
         if missing != 0 {
             self.take_in(hand.server(), hand.now());
             pods = self.pods_of(&set, hand);
             if pods.active.len() as i64 != wanted(&set) && missing.abs() > BURST {
-                self.queue.add(Work::ReplicaSet(place.clone()), hand.now());
+                self.queue.add((sort.work)(place.clone()), hand.now());
             }
         }
         let labels = object::map(&set, "/spec/template/metadata/labels");
@@ -60,6 +90,6 @@ impl Clockwork {
         if let Some(patch) = difference(&set, status) {
             hand.patch_status(place, &patch);
         }
-        self.look_again(Work::ReplicaSet(place.clone()), pods.next);
+        self.look_again((sort.work)(place.clone()), pods.next);
     }
 }

@@ -20,6 +20,15 @@ pub(super) fn pod(owner: &Value, of: &Kind, labels: &[(&str, &str)]) -> Value {
     json!({"metadata": metadata, "spec": object::map(owner, "/spec/template/spec")})
 }
 
+/// The `LabelSelector` of a workload; an old one has labels alone.
+fn selector_of(workload: &Value) -> Value {
+    let selector = workload.pointer("/spec/selector").unwrap_or(&Value::Null);
+    match selector.get("matchLabels").or(selector.get("matchExpressions")) {
+        Some(_) => selector.clone(),
+        None => json!({"matchLabels": selector}),
+    }
+}
+
 /// Whether an object's labels match a `LabelSelector`. One that asks for nothing matches nothing here, since a
 /// controller must not take everything.
 pub(super) fn selects(selector: &Value, object: &Value) -> bool {
@@ -123,7 +132,7 @@ impl Clockwork {
     /// Gives a workload the objects of a kind that its selector matches and that nobody manages, and lets those go
     /// that it matches no more.
     pub(super) fn claim(&mut self, workload: &Value, of: &Kind, table: &Kind, place: &Place, hand: &mut Hand<'_>) {
-        let selector = workload.pointer("/spec/selector").unwrap_or(&Value::Null);
+        let selector = &selector_of(workload);
         let uid = object::uid(workload);
         for stray in self.index.strays(&table.table(), place.namespace().unwrap_or_default()) {
             let Some(object) = hand.get(&stray) else { continue };

@@ -71,9 +71,15 @@ async fn a_fresh_cluster_is_furnished() {
     assert_eq!(hand.names("/api/v1/namespaces").await, ["default", "kube-node-lease", "kube-public", "kube-system"]);
     let service = hand.get("/api/v1/namespaces/default/services/kubernetes").await;
     assert_eq!(service["spec"]["ports"][0]["port"], 443);
-    assert_eq!(condition(&hand.get("/api/v1/nodes/node-1").await, "Ready"), "True");
-    let lease = hand.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1").await;
+    let ports = &hand.get("/api/v1/namespaces/default/endpoints/kubernetes").await["subsets"][0]["ports"];
+    assert_eq!(ports[0]["port"], service["spec"]["ports"][0]["targetPort"]);
+    assert_eq!(hand.names("/apis/discovery.k8s.io/v1/endpointslices").await, ["kubernetes"]);
+    let addresses = hand.get("/apis/networking.k8s.io/v1/servicecidrs/kubernetes").await;
+    assert_eq!((&addresses["spec"]["cidrs"], condition(&addresses, "Ready")), (&json!(["10.96.0.0/12"]), "True"));
     let node = hand.get("/api/v1/nodes/node-1").await;
+    assert_eq!(condition(&node, "Ready"), "True");
+    assert_eq!(node["spec"]["taints"], Value::Null, "it takes pods");
+    let lease = hand.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1").await;
     assert_eq!(lease["metadata"]["ownerReferences"][0]["uid"], node["metadata"]["uid"]);
     let mut critical = pod("critical");
     critical["spec"]["priorityClassName"] = "system-node-critical".into();
@@ -421,6 +427,29 @@ async fn a_replicaset_takes_in_and_lets_go() {
     assert!(hand.get(&format!("{PODS}/stray")).await["metadata"]["ownerReferences"].is_null());
     let set = hand.get(&format!("{SETS}/web")).await;
     assert_eq!((&set["status"]["replicas"], &set["status"]["readyReplicas"]), (&json!(2), &json!(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replication_controller_still_has_its_pods() {
+    let hand = full();
+    let path = "/api/v1/namespaces/default/replicationcontrollers";
+    let mut controller = workload("ReplicationController", "v1", json!({"replicas": 2}));
+    controller["spec"]["selector"] = json!({"app": "web"});
+    hand.create(path, controller).await;
+    pass(5).await;
+    let pods = hand.get(PODS).await["items"].as_array().cloned().unwrap_or_default();
+    let owner = |pod: &Value| pod["metadata"]["ownerReferences"][0]["kind"].clone();
+    assert_eq!(pods.iter().map(owner).collect::<Vec<_>>(), ["ReplicationController"; 2]);
+    let made = hand.get(&format!("{path}/web")).await;
+    assert_eq!((&made["status"]["replicas"], &made["status"]["readyReplicas"]), (&json!(2), &json!(2)));
+    hand.patch(&format!("{path}/web"), json!({"spec": {"replicas": 1}})).await;
+    pass(5).await;
+    assert_eq!(hand.names(PODS).await.len(), 1);
+    // It leaves its pods behind, unless it is asked to take them along.
+    hand.delete(&format!("{path}/web")).await;
+    pass(5).await;
+    let left = hand.get(PODS).await["items"][0].clone();
+    assert_eq!(left["metadata"]["ownerReferences"], Value::Null);
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,3 +122,17 @@ async fn webhooks_are_called_over_tls() {
     let gone = ask(json!({"url": url, "caBundle": authority})).await;
     assert!(gone.ends_with("connect: connection refused"), "{gone}");
 }
+
+#[test]
+fn paths_are_asked_for_as_go_asks() {
+    for (url, expect) in [
+        ("https://a:1", "https://a:1"),
+        ("https://a:1/", "https://a:1/"),
+        ("https://a:1//b", "https://a:1/b"),
+        ("https://a/b/?c=d//e", "https://a/b?c=d//e"),
+        ("https://a/b/./c/../d", "https://a/b/d"),
+        ("https://a/../b", "https://a/b"),
+    ] {
+        assert_eq!(super::tidy(url), expect);
+    }
+}

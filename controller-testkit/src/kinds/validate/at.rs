@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::field::{Cause, FieldError, Path};
+use crate::field::{Cause, FieldError, Path, echo};
+use crate::kinds::Type;
+use crate::kinds::inner::{self, Known};
 
 static NOTHING: Value = Value::Null;
 
@@ -12,15 +14,25 @@ static NOTHING: Value = Value::Null;
 pub(in crate::kinds) struct At<'a> {
     pub(in crate::kinds) value: &'a Value,
     pub(in crate::kinds) path: Path,
+    known: Known,
 }
 
 impl<'a> At<'a> {
     pub(in crate::kinds) fn root(value: &'a Value) -> Self {
-        At { value, path: Path::root() }
+        At { value, path: Path::root(), known: Known::Nothing }
+    }
+
+    /// An object of a type, whose parts are shown as the real server's messages show them.
+    pub(super) fn of(ty: &'static Type, value: &'a Value) -> Self {
+        At { value, path: Path::root(), known: Known::Type(ty) }
     }
 
     pub(in crate::kinds) fn field(&self, name: &str) -> At<'a> {
-        At { value: self.value.get(name).unwrap_or(&NOTHING), path: self.path.child(name) }
+        At {
+            value: self.value.get(name).unwrap_or(&NOTHING),
+            path: self.path.child(name),
+            known: self.known.field(name),
+        }
     }
 
     /// The value behind several fields.
@@ -30,24 +42,41 @@ impl<'a> At<'a> {
 
     /// The same value at another place: some messages of the real server name a place that is not quite the value's.
     pub(in crate::kinds) fn told_as(&self, path: Path) -> At<'a> {
-        At { value: self.value, path }
+        At { value: self.value, path, known: self.known }
+    }
+
+    /// Another value at the same place.
+    pub(super) fn with<'b>(&self, value: &'b Value) -> At<'b> {
+        At { value, path: self.path.clone(), known: self.known }
     }
 
     /// An entry of a map.
     pub(in crate::kinds) fn entry(&self, key: &str) -> At<'a> {
-        At { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.key(key) }
+        At { value: self.value.get(key).unwrap_or(&NOTHING), path: self.path.key(key), known: self.known.element() }
     }
 
     /// The items of a list; none where there is no list.
     pub(in crate::kinds) fn items(&self) -> Vec<At<'a>> {
         let items = self.value.as_array().into_iter().flatten().enumerate();
-        items.map(|(index, value)| At { value, path: self.path.index(index) }).collect()
+        let known = self.known.element();
+        items.map(|(index, value)| At { value, path: self.path.index(index), known }).collect()
     }
 
     /// The entries of a map by their keys; none where there is no map.
     pub(in crate::kinds) fn entries(&self) -> Vec<(&'a str, At<'a>)> {
         let entries = self.value.as_object().into_iter().flatten();
-        entries.map(|(key, value)| (key.as_str(), At { value, path: self.path.key(key) })).collect()
+        let known = self.known.element();
+        entries.map(|(key, value)| (key.as_str(), At { value, path: self.path.key(key), known })).collect()
+    }
+
+    /// The value as a message of the real server shows it.
+    fn shown(&self) -> String {
+        inner::shown(self.known, self.value)
+    }
+
+    /// The value as clients know it, its fields in their own order.
+    pub(super) fn of_client(&self) -> String {
+        inner::of_client(self.known, self.value)
     }
 
     pub(in crate::kinds) fn is_set(&self) -> bool {
@@ -107,7 +136,12 @@ impl Faults {
 
     /// A value that breaks a rule.
     pub(super) fn invalid(&mut self, at: &At<'_>, detail: impl AsRef<str>) {
-        self.0.push(FieldError::invalid(&at.path, at.value, detail));
+        self.shown(Cause::Invalid, at, &at.shown(), detail);
+    }
+
+    /// A fault with a value as it is to be shown.
+    pub(super) fn shown(&mut self, cause: Cause, at: &At<'_>, shown: &str, detail: impl AsRef<str>) {
+        self.0.push(FieldError::shown(cause, &at.path, shown, detail));
     }
 
     /// A value that breaks a rule and is too large to be shown.
@@ -129,7 +163,7 @@ impl Faults {
     }
 
     pub(super) fn duplicate_because(&mut self, at: &At<'_>, detail: &str) {
-        self.0.push(FieldError::duplicate_because(&at.path, at.value, detail));
+        self.0.push(FieldError::shown(Cause::Duplicate, &at.path, &at.shown(), detail));
     }
 
     pub(super) fn not_found(&mut self, at: &At<'_>, shown: &str, detail: &str) {
@@ -138,6 +172,33 @@ impl Faults {
 
     pub(super) fn not_supported(&mut self, at: &At<'_>, shown: &(impl Serialize + ?Sized), known: &[&str]) {
         self.0.push(FieldError::not_supported(&at.path, shown, known));
+    }
+
+    /// A value that is none of a closed list.
+    pub(super) fn unsupported(&mut self, at: &At<'_>, known: &[&str]) {
+        let quoted: Vec<String> = known.iter().map(|known| echo::quote(known)).collect();
+        self.shown(Cause::NotSupported, at, &at.shown(), format!("supported values: {}", quoted.join(", ")));
+    }
+
+    /// A value that occurs twice.
+    pub(super) fn again(&mut self, at: &At<'_>) {
+        self.shown(Cause::Duplicate, at, &at.shown(), "");
+    }
+
+    /// A value that never changes, as the newer of the real server's rules tell it.
+    pub(super) fn fixed(&mut self, new: &At<'_>, old: &At<'_>) {
+        if new.value != old.value {
+            self.shown(Cause::Invalid, new, "null", "field is immutable");
+        }
+    }
+
+    /// Too many items in a list.
+    pub(super) fn at_most(&mut self, list: &At<'_>, max: usize) -> bool {
+        let count = list.items().len();
+        if count > max {
+            self.0.push(FieldError::too_many(&list.path, count, i64::try_from(max).unwrap_or(i64::MAX)));
+        }
+        count <= max
     }
 
     pub(super) fn too_long(&mut self, at: &At<'_>, max: i64) {
@@ -201,7 +262,7 @@ impl Faults {
     /// A field that never changes.
     pub(super) fn unchanged(&mut self, new: &At<'_>, old: &At<'_>) {
         if new.value != old.value {
-            self.0.push(FieldError::immutable(&new.path, new.value));
+            self.invalid(new, "field is immutable");
         }
     }
 }

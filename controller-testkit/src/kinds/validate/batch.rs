@@ -59,6 +59,10 @@ fn job_spec(spec: &At<'_>, f: &mut Faults) {
         if !count.is_set() {
             f.required(&count, "when completion mode is Indexed");
         }
+        let policy = spec.field("successPolicy");
+        if policy.is_set() {
+            success(&policy, spec, f);
+        }
         if width.number() > MOST_INDEXED {
             let why = format!("must be less than or equal to {MOST_INDEXED} when completion mode is Indexed");
             f.invalid(&width, why);
@@ -125,13 +129,99 @@ fn failures(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
             if values.is_empty() {
                 f.invalid_as(&values, &[0_i64; 0], "at least one value is required");
             }
+            let mut before: Vec<i64> = Vec::new();
             for value in values.items() {
                 if operator.text() == "In" && value.number() == 0 {
                     f.invalid(&value, "must not be 0 for the In operator");
+                } else if before.contains(&value.number()) {
+                    f.duplicate(&value, &value.number());
                 }
+                before.push(value.number());
+            }
+            if !before.is_sorted() {
+                f.invalid(&values, "must be ordered");
+            }
+            let name = codes.field("containerName");
+            let all = ["containers", "initContainers"].map(|list| spec.at("template.spec").field(list).items());
+            if name.is_set() && !all.iter().flatten().any(|own| own.field("name").text() == name.text()) {
+                let why = "must be one of the container or initContainer names in the pod template";
+                f.invalid(&name, why);
+            }
+        }
+        for condition in conditions.items() {
+            f.follows(&condition.field("type"), name::qualified);
+            f.one_of(&condition.field("status"), &["False", "True", "Unknown"]);
+        }
+    }
+}
+
+/// When a Job has succeeded, before all of its Pods have.
+fn success(policy: &At<'_>, spec: &At<'_>, f: &mut Faults) {
+    let rules = policy.field("rules");
+    if rules.is_empty() {
+        f.required(&rules, "at least one rules must be specified when the successPolicy is specified");
+    }
+    let whole = spec.field("completions").number();
+    for rule in rules.items() {
+        let (count, indexes) = (rule.field("succeededCount"), rule.field("succeededIndexes"));
+        if !count.is_set() && !indexes.is_set() {
+            f.required(&rule, "at least one of succeededCount or succeededIndexes must be specified");
+        }
+        let mut named = None;
+        if indexes.is_set() {
+            match self::indexes(indexes.text(), whole) {
+                Ok(count) => named = Some(count),
+                Err(why) => f.invalid(&indexes, format!("error parsing succeededIndexes: {why}")),
+            }
+        }
+        if count.is_set() {
+            f.not_negative(&count);
+            if count.number() > whole {
+                let why = format!("must be less than or equal to {whole} (the number of specified completions)");
+                f.invalid(&count, why);
+            }
+            if let Some(named) = named.filter(|named| count.number() > *named) {
+                let why = format!(
+                    "must be less than or equal to {named} (the number of indexes in the specified succeededIndexes \
+                     field)"
+                );
+                f.invalid(&count, why);
             }
         }
     }
+}
+
+/// How many indexes a text like `0,2-4` names.
+fn indexes(text: &str, whole: i64) -> Result<i64, String> {
+    let (mut count, mut last) = (0, None);
+    for part in text.split(',').filter(|_| !text.is_empty()) {
+        let number = |text: &str| {
+            let unreadable = || format!("cannot convert string to integer for index: {text:?}");
+            let index = text.parse::<i64>().map_err(|_| unreadable())?;
+            match index >= whole {
+                true => Err(format!("too large index: {text:?}")),
+                false => Ok(index),
+            }
+        };
+        let ends: Vec<&str> = part.split('-').collect();
+        let (low, high) = match ends.as_slice() {
+            [one] => (number(one)?, number(one)?),
+            [low, high] => (number(low)?, number(high)?),
+            _ => {
+                return Err(format!(
+                    "the fragment {part:?} violates the requirement that an index interval can have at most two parts separated by '-'"
+                ));
+            }
+        };
+        if let Some(last) = last.filter(|last| low <= *last) {
+            return Err(format!("non-increasing order, previous: {last}, current: {low}"));
+        }
+        if ends.len() == 2 && high <= low {
+            return Err(format!("non-increasing order, previous: {low}, current: {high}"));
+        }
+        (count, last) = (count + high - low + 1, Some(high));
+    }
+    Ok(count)
 }
 
 /// The counts of a Job's status; Pods that have ended stay counted.
@@ -229,7 +319,7 @@ fn settled(template: &Value) -> Value {
     settled
 }
 
-pub(super) fn cron_job(new: &At<'_>, f: &mut Faults) {
+pub(super) fn cron_job(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
     let own = new.at("metadata.name");
     // The longest name that leaves room for the time in its Jobs' names.
@@ -244,14 +334,8 @@ pub(super) fn cron_job(new: &At<'_>, f: &mut Faults) {
         f.invalid(&times, why);
     }
     let zone = spec.field("timeZone");
-    match zone.text() {
-        _ if !zone.is_set() => {}
-        "" => f.invalid(&zone, "timeZone must be nil or non-empty string"),
-        text if text.eq_ignore_ascii_case("local") => {
-            let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
-            f.invalid(&zone, why);
-        }
-        _ => {}
+    if zone.is_set() && old.is_none_or(|old| old.at("spec.timeZone").value != zone.value) {
+        time_zone(&zone, f);
     }
     for field in ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] {
         f.not_negative(&spec.field(field));
@@ -264,5 +348,23 @@ pub(super) fn cron_job(new: &At<'_>, f: &mut Faults) {
     }
     if job.field("selector").is_set() {
         f.invalid(&job.field("selector"), "`selector` will be auto-generated");
+    }
+}
+
+/// The names of time zones that are known.
+const ZONES: &str = include_str!("zones.txt");
+
+fn time_zone(zone: &At<'_>, f: &mut Faults) {
+    let text = zone.text();
+    if text.is_empty() {
+        return f.invalid(zone, "timeZone must be nil or non-empty string");
+    }
+    if text.eq_ignore_ascii_case("local") {
+        let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        f.invalid(zone, why);
+    }
+    let is_known = text == "Local" || ZONES.lines().skip(1).any(|known| known == text);
+    if !is_known {
+        f.invalid(zone, format!("unknown time zone {text}"));
     }
 }

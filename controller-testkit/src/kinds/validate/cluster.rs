@@ -1,7 +1,10 @@
-//! What belongs to the whole cluster: classes, volumes, the addresses of services, limits and quotas.
+//! What belongs to the whole cluster: classes, servers behind this one, and revisions.
 
 use super::at::{At, Faults};
+use super::selector::labels;
+use super::{container, placement};
 use crate::field::name;
+use crate::kinds::quantity;
 
 /// The highest priority that a class of a user's own may have.
 const HIGHEST: i64 = 1_000_000_000;
@@ -10,138 +13,133 @@ pub(super) fn priority_class(new: &At<'_>, f: &mut Faults) {
     let (class, value) = (new.at("metadata.name"), new.field("value"));
     if class.text().starts_with("system-") {
         let why = "priority class names with 'system-' prefix are reserved for system use only. error:";
-        f.forbidden(&class, format!("{why} {} is not a known system priority class", class.text()));
+        let known = [("system-node-critical", 2_000_001_000_i64), ("system-cluster-critical", 2_000_000_000)];
+        let what = match known.iter().find(|(name, _)| *name == class.text()) {
+            Some((name, amount)) => format!("value of {name} PriorityClass must be {amount}"),
+            None => format!("{} is not a known system priority class", class.text()),
+        };
+        f.forbidden(&class, format!("{why} {what}"));
     } else if value.number() > HIGHEST {
         f.forbidden(&value, format!("maximum allowed value of a user defined priority is {HIGHEST}"));
     }
     f.one_of_if_set(&new.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
 }
 
-pub(super) fn storage_class(new: &At<'_>, f: &mut Faults) {
-    let provisioner = new.field("provisioner");
-    if f.needs(&provisioner) {
-        let small = provisioner.text().to_lowercase();
-        name::qualified(&small).into_iter().for_each(|wrong| f.invalid_as(&provisioner, &small, wrong));
+pub(super) fn runtime_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let handler = new.field("handler");
+    if f.needs(&handler) {
+        f.follows(&handler, name::dns1123_label);
     }
-    if new.field("parameters").entries().iter().any(|(key, _)| key.is_empty()) {
-        f.invalid_as(&new.field("parameters"), "", "field can not be empty.");
-    }
-    f.one_of_if_set(&new.field("reclaimPolicy"), &["Delete", "Retain"]);
-    f.one_of_if_set(&new.field("volumeBindingMode"), &["Immediate", "WaitForFirstConsumer"]);
-}
-
-pub(super) fn volume(new: &At<'_>, f: &mut Faults) {
-    const OTHER: [&str; 8] = [
-        "capacity",
-        "accessModes",
-        "claimRef",
-        "persistentVolumeReclaimPolicy",
-        "storageClassName",
-        "mountOptions",
-        "volumeMode",
-        "nodeAffinity",
-    ];
-    let spec = new.field("spec");
-    let modes = spec.field("accessModes");
-    f.needs(&modes);
-    for mode in modes.items() {
-        let known = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-        if !known.contains(&mode.text()) {
-            f.not_supported(&modes, mode.text(), &known);
+    let overhead = new.field("overhead");
+    // The real server reads what a pod takes as the limits of a container.
+    let fixed = overhead.field("podFixed").told_as(overhead.field("limits").path);
+    for (resource, amount) in fixed.entries() {
+        container::resource_name(resource, &amount, f);
+        if quantity::nanos(amount.text()).is_some_and(|amount| amount < 0) {
+            f.invalid(&amount, "must be greater than or equal to 0");
         }
     }
-    let capacity = spec.field("capacity");
-    f.needs(&capacity);
-    if !capacity.entry("storage").is_set() || capacity.entries().len() > 1 {
-        f.not_supported(&capacity, capacity.value, &["storage"]);
+    let scheduling = new.field("scheduling");
+    labels(&scheduling.field("nodeSelector"), f);
+    let mut seen = Vec::new();
+    for toleration in scheduling.field("tolerations").items() {
+        placement::toleration(&toleration, f);
+        if seen.contains(&toleration.value) {
+            f.again(&toleration);
+        }
+        seen.push(toleration.value);
     }
-    let members = spec.value.as_object().into_iter().flat_map(serde_json::Map::keys);
-    let sources: Vec<&String> = members
-        .filter(|name| !OTHER.contains(&name.as_str()) && name.as_str() != "volumeAttributesClassName")
-        .collect();
-    for source in sources.iter().skip(1) {
-        f.forbidden(&spec.field(source), "may not specify more than 1 volume type");
-    }
-    if sources.is_empty() {
-        f.required(&spec, "must specify a volume type");
-    }
-    if spec.field("local").is_set() && !spec.field("nodeAffinity").is_set() {
-        f.required(&spec.field("nodeAffinity"), "Local volume requires node affinity");
-    }
-    let recycled = spec.field("persistentVolumeReclaimPolicy");
-    if recycled.text() == "Recycle" && spec.at("hostPath.path").text() == "/" {
-        f.forbidden(&recycled, "may not be 'recycle' for a hostPath mount of '/'");
+    if let Some(old) = old {
+        f.fixed(&handler, &old.field("handler"));
     }
 }
 
-/// Endpoints in either form are somewhere else than on the machine itself.
-fn elsewhere(at: &At<'_>, f: &mut Faults) {
-    use std::net::IpAddr;
-    let Ok(ip) = at.text().parse::<IpAddr>() else { return };
-    let wrong = match ip {
-        _ if ip.is_unspecified() => "may not be unspecified (0.0.0.0 or ::)",
-        _ if ip.is_loopback() => "may not be in the loopback range (127.0.0.0/8, ::1/128)",
-        IpAddr::V4(v4) if v4.is_link_local() => "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
-        _ => return,
-    };
-    f.invalid(at, wrong);
-}
-
-pub(super) fn slice(new: &At<'_>, f: &mut Faults) {
-    let kind = new.field("addressType");
-    f.needs_one_of(&kind, &["FQDN", "IPv4", "IPv6"]);
-    for endpoint in new.field("endpoints").items() {
-        let addresses = endpoint.field("addresses");
-        f.needs(&addresses);
-        for address in addresses.items() {
-            let fits =
-                address.text().parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_ipv6() == (kind.text() == "IPv6"));
-            if matches!(kind.text(), "IPv4" | "IPv6") && !fits {
-                let article = if kind.text() == "IPv4" { "an IPv4" } else { "an IPv6" };
-                f.invalid(&address.told_as(addresses.path.clone()), format!("must be {article} address"));
-            }
-            elsewhere(&address, f);
-        }
-        f.follows_if_set(&endpoint.field("hostname"), name::dns1123_label);
+/// A path behind a domain, and no longer than it may be.
+fn domain_path(at: &At<'_>, longest: usize, f: &mut Faults) {
+    let (domain, path) = at.text().split_once('/').unwrap_or_default();
+    if domain.is_empty() || path.is_empty() {
+        f.invalid(at, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+    } else {
+        name::dns1123_subdomain(domain).into_iter().for_each(|wrong| f.invalid_as(at, domain, wrong));
     }
-    let mut names: Vec<&str> = Vec::new();
-    for port in new.field("ports").items() {
-        let called = port.field("name");
-        if names.contains(&called.text()) {
-            f.duplicate(&called, called.text());
-        }
-        names.push(called.text());
-        f.one_of(&port.field("protocol"), &["SCTP", "TCP", "UDP"]);
+    if at.text().len() > longest {
+        f.too_long(at, i64::try_from(longest).unwrap_or(i64::MAX));
     }
 }
 
-pub(super) fn endpoints(new: &At<'_>, f: &mut Faults) {
-    for subset in new.field("subsets").items() {
-        let (ready, not_ready) = (subset.field("addresses"), subset.field("notReadyAddresses"));
-        if ready.is_empty() && not_ready.is_empty() {
-            f.required(&subset, "must specify `addresses` or `notReadyAddresses`");
-        }
-        for address in ready.items().iter().chain(&not_ready.items()) {
-            let ip = address.field("ip");
-            if ip.text().parse::<std::net::IpAddr>().is_err() {
-                f.invalid(&ip, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-                f.invalid(&ip, "must be a valid IP address");
-            }
-            elsewhere(&ip, f);
-        }
-        for port in subset.field("ports").items() {
-            f.port(&port.field("port"));
-        }
-    }
-}
-
-pub(super) fn runtime_class(new: &At<'_>, f: &mut Faults) {
-    f.follows(&new.field("handler"), name::dns1123_label);
-}
-
-pub(super) fn ingress_class(new: &At<'_>, f: &mut Faults) {
+pub(super) fn ingress_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let controller = new.at("spec.controller");
-    if f.needs(&controller) && !controller.text().contains('/') {
-        f.invalid(&controller, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+    if let Some(old) = old {
+        f.unchanged(&controller, &old.at("spec.controller"));
+    } else if f.needs(&controller) {
+        domain_path(&controller, 250, f);
+    }
+    let target = new.at("spec.parameters");
+    if !target.is_set() {
+        return;
+    }
+    f.follows_if_set(&target.field("apiGroup"), name::dns1123_subdomain);
+    for member in ["kind", "name"] {
+        let at = target.field(member);
+        if f.needs(&at) {
+            f.follows(&at, name::path_segment);
+        }
+    }
+    let (scope, space) = (target.field("scope"), target.field("namespace"));
+    f.needs_one_of(&scope, &["Cluster", "Namespace"]);
+    match (scope.text(), space.is_set()) {
+        ("Namespace", false) => f.required(&space, "`parameters.scope` is set to 'Namespace'"),
+        ("Namespace", true) => f.follows(&space, name::dns1123_label),
+        ("Cluster", true) => f.forbidden(&space, "`parameters.scope` is set to 'Cluster'"),
+        _ => {}
+    }
+}
+
+/// A server that stands behind this one, or a version that is this one's own.
+pub(super) fn api_service(new: &At<'_>, f: &mut Faults) {
+    let (spec, own) = (new.field("spec"), new.at("metadata.name"));
+    let (group, version) = (spec.field("group"), spec.field("version"));
+    let wanted = format!("{}.{}", version.text(), group.text());
+    if own.text() != wanted {
+        f.invalid(&own, format!("must be `spec.version+\".\"+spec.group`: {wanted:?}"));
+    }
+    f.follows_if_set(&group, name::dns1123_subdomain);
+    f.follows(&version, name::dns1035_label);
+    for (member, most) in [("groupPriorityMinimum", 20_000), ("versionPriority", 1_000)] {
+        let number = spec.field(member);
+        if !(1..=most).contains(&number.number()) {
+            f.invalid_as(&number, &number.number(), format!("must be positive and less than {most}"));
+        }
+    }
+    let (service, unchecked) = (spec.field("service"), spec.field("insecureSkipTLSVerify"));
+    let has_bundle = !spec.field("caBundle").is_empty();
+    if !service.is_set() {
+        if has_bundle {
+            f.unshown(&spec.field("caBundle"), "local APIServices may not have a caBundle");
+        }
+        if unchecked.is_true() {
+            f.invalid(&unchecked, "local APIServices may not have insecureSkipTLSVerify");
+        }
+        return;
+    }
+    f.needs(&service.field("namespace"));
+    f.needs(&service.field("name"));
+    let port = service.field("port");
+    if port.is_set() && !(1..=65535).contains(&port.number()) {
+        f.invalid(&port, "port is not valid: must be between 1 and 65535, inclusive");
+    }
+    if unchecked.is_true() && has_bundle {
+        f.invalid(&unchecked, "may not be true if caBundle is present");
+    }
+}
+
+pub(super) fn revision(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    let data = new.field("data");
+    if !data.is_set() {
+        f.required(&data, "data is mandatory");
+    }
+    f.not_negative(&new.field("revision"));
+    if let Some(old) = old {
+        f.unchanged(&data, &old.field("data"));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::at::{At, Faults};
 use super::texts::config_key;
-use crate::kinds::quantity;
+use crate::field::name;
 
 /// The most bytes that the values of one object may have.
 const LARGEST: usize = 1024 * 1024;
@@ -31,6 +31,10 @@ pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 }
 
 pub(super) fn secret(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    if let Some(old) = old {
+        f.unchanged(&new.field("type"), &old.field("type"));
+        sealed(new, old, &["data"], f);
+    }
     let data = new.field("data");
     data.entries().iter().for_each(|(key, value)| keys(key, value, f));
     if bytes(&data) > LARGEST {
@@ -61,10 +65,6 @@ pub(super) fn secret(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
             }
         }
         _ => {}
-    }
-    if let Some(old) = old {
-        f.unchanged(&kind, &old.field("type"));
-        sealed(new, old, &["data"], f);
     }
 }
 
@@ -117,12 +117,11 @@ fn sealed(new: &At<'_>, old: &At<'_>, fields: &[&str], f: &mut Faults) {
 /// A class's priority is that of pods which have it.
 pub(super) fn priority_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let Some(old) = old else { return };
-    for member in ["value", "preemptionPolicy"] {
-        let field = new.field(member);
-        if field.value != old.field(member).value {
-            f.forbidden(&field, "may not be changed in an update.");
-        }
+    let value = new.field("value");
+    if value.number() != old.field("value").number() {
+        f.forbidden(&value, "may not be changed in an update.");
     }
+    f.unchanged(&new.field("preemptionPolicy"), &old.field("preemptionPolicy"));
 }
 
 /// What is to be signed is a request in PEM; what is in it is for the signer to judge.
@@ -130,22 +129,57 @@ pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
     use base64::Engine;
     let request = new.at("spec.request");
     let text = base64::engine::general_purpose::STANDARD.decode(request.text()).unwrap_or_default();
-    if !String::from_utf8_lossy(&text).contains("-----BEGIN CERTIFICATE REQUEST-----") {
+    if !is_request(&String::from_utf8_lossy(&text)) {
         f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
     }
     let usages = new.at("spec.usages");
     f.needs(&usages);
-    usages.items().iter().for_each(|usage| f.one_of_if_set(usage, &USAGES));
-    let signer = new.at("spec.signerName");
-    let is_qualified =
-        signer.text().split_once('/').is_some_and(|(domain, path)| domain.contains('.') && !path.is_empty());
-    if !is_qualified {
-        let why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
-        f.invalid(&signer, why);
+    let mut seen = Vec::new();
+    for usage in usages.items() {
+        f.one_of(&usage, &USAGES);
+        if seen.contains(&usage.text()) {
+            f.duplicate(&usage, usage.text());
+        }
+        seen.push(usage.text());
     }
+    let signer = new.at("spec.signerName");
+    self::signer(&signer, f);
     let duration = new.at("spec.expirationSeconds");
     if duration.is_set() && duration.number() < 600 {
         f.invalid(&duration, "may not specify a duration less than 600 seconds (10 minutes)");
+    }
+}
+
+/// Whether a text is one block in PEM, of a request.
+fn is_request(text: &str) -> bool {
+    const WORDS: [&str; 2] = ["-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"];
+    let inner = text.split_once(WORDS[0]).and_then(|(_, rest)| rest.split_once(WORDS[1]));
+    inner.is_some_and(|(inner, _)| STANDARD.decode(inner.replace(['\n', '\r'], "")).is_ok())
+}
+
+/// Who is to sign: a domain, and a path of it.
+fn signer(signer: &At<'_>, f: &mut Faults) {
+    if !f.needs(signer) {
+        return;
+    }
+    let parts: Vec<&str> = signer.text().split('/').collect();
+    let [domain, path] = parts.as_slice() else {
+        let why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+        return f.invalid(signer, why);
+    };
+    let labels: Vec<&str> = domain.split('.').collect();
+    for label in &labels {
+        for wrong in name::dns1123_label(label) {
+            f.invalid_as(signer, domain, format!("validating label {label:?}: {wrong}"));
+        }
+    }
+    if labels.len() < 2 {
+        f.invalid_as(signer, domain, "should be a domain with at least two segments separated by dots");
+    }
+    for label in path.split('.') {
+        for wrong in name::dns1123_subdomain(label) {
+            f.invalid_as(signer, path, format!("validating label {label:?}: {wrong}"));
+        }
     }
 }
 
@@ -181,49 +215,5 @@ pub(super) fn trust_bundle(new: &At<'_>, f: &mut Faults) {
     let bundle = new.at("spec.trustBundle");
     if !bundle.text().contains("-----BEGIN CERTIFICATE-----") {
         f.invalid_as(&bundle, "<value omitted>", "at least one trust anchor must be provided");
-    }
-}
-
-/// What a quota may count in whole numbers only.
-const COUNTED: [&str; 9] = [
-    "pods",
-    "resourcequotas",
-    "services",
-    "replicationcontrollers",
-    "secrets",
-    "configmaps",
-    "persistentvolumeclaims",
-    "services.nodeports",
-    "services.loadbalancers",
-];
-
-/// What it may measure.
-const MEASURED: [&str; 10] = [
-    "cpu",
-    "memory",
-    "ephemeral-storage",
-    "requests.cpu",
-    "requests.memory",
-    "requests.storage",
-    "requests.ephemeral-storage",
-    "limits.cpu",
-    "limits.memory",
-    "limits.ephemeral-storage",
-];
-
-pub(super) fn quota(new: &At<'_>, f: &mut Faults) {
-    for (name, amount) in new.at("spec.hard").entries() {
-        let is_huge = name.starts_with("hugepages-") || name.starts_with("requests.hugepages-");
-        if !name.contains('/') && !is_huge && !COUNTED.contains(&name) && !MEASURED.contains(&name) {
-            f.invalid_as(&amount, name, "must be a standard resource type or fully qualified");
-            f.invalid_as(&amount, name, "must be a standard resource for quota");
-        }
-        match quantity::nanos(amount.text()) {
-            Some(..0) => f.invalid(&amount, "must be greater than or equal to 0"),
-            Some(nanos) if COUNTED.contains(&name) && nanos % 1_000_000_000 != 0 => {
-                f.invalid(&amount, "must be an integer");
-            }
-            _ => {}
-        }
     }
 }

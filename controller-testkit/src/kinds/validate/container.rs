@@ -208,7 +208,8 @@ fn resources(resources: &At<'_>, spec: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn resource_name(resource: &str, at: &At<'_>, f: &mut Faults) {
+/// The name of a resource that a container may ask for.
+pub(super) fn resource_name(resource: &str, at: &At<'_>, f: &mut Faults) {
     let wrong = name::qualified(resource);
     if !wrong.is_empty() {
         wrong.into_iter().for_each(|wrong| f.invalid_as(at, resource, wrong));

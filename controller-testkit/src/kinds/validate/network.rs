@@ -100,6 +100,7 @@ fn backend(backend: &At<'_>, f: &mut Faults) {
         (true, true) => f.invalid_as(backend, "", "cannot set both resource and service backends"),
         (false, false) => f.invalid_as(backend, "", "resource or service backend is required"),
         (false, true) => {
+            f.follows_if_set(&resource.field("apiGroup"), name::dns1123_subdomain);
             for field in ["kind", "name"] {
                 let at = resource.field(field);
                 if f.needs(&at) {

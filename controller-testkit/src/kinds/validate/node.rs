@@ -2,7 +2,35 @@
 
 use super::at::{At, Faults};
 use super::texts::{cidr, network};
-use crate::field::name;
+use crate::field::{Cause, name};
+use crate::kinds::quantity;
+
+/// What a node says of itself.
+pub(super) fn status(new: &At<'_>, is_new: bool, f: &mut Faults) {
+    let status = new.field("status");
+    for member in ["capacity", "allocatable"] {
+        let amounts = status.field(member);
+        for (resource, amount) in amounts.entries() {
+            let amount = amount.told_as(amounts.field(resource).path);
+            let is_counted = resource == "pods" || resource.contains('/') && !resource.contains("kubernetes.io/");
+            match quantity::nanos(amount.text()) {
+                Some(..0) => f.invalid(&amount, "must be greater than or equal to 0"),
+                Some(nanos) if is_counted && nanos % 1_000_000_000 != 0 => f.invalid(&amount, "must be an integer"),
+                _ => {}
+            }
+        }
+    }
+    if is_new {
+        return;
+    }
+    let mut seen = Vec::new();
+    for address in status.field("addresses").items() {
+        if seen.contains(&address.value) {
+            f.again(&address);
+        }
+        seen.push(address.value);
+    }
+}
 
 pub(super) fn node(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
@@ -16,14 +44,22 @@ pub(super) fn node(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     if networks.len() > 2 || of_version_4 > 1 || networks.len().saturating_sub(of_version_4) > 1 {
         f.invalid_as(&at, &networks, "may specify no more than one CIDR for each IP family");
     }
+    if old.is_none() {
+        status(new, true, f);
+    }
     if let Some(old) = old {
         let old = old.field("spec");
         let known = self::networks(&old);
         if !known.is_empty() && known != networks {
             f.forbidden(&at, "node updates may not change podCIDR except from \"\" to valid");
         }
-        if !old.field("providerID").is_empty() && old.field("providerID").value != spec.field("providerID").value {
-            f.forbidden(&spec.field("providerID"), "node updates may not change providerID except from \"\" to valid");
+        let (provider, before) = (spec.field("providerID"), old.field("providerID"));
+        if !before.is_empty() && before.value != provider.value {
+            let what = if provider.is_empty() { "cleared" } else { "modified" };
+            f.shown(Cause::Invalid, &provider, "null", format!("field cannot be {what} once set"));
+        }
+        if spec.field("externalID").value != old.field("externalID").value {
+            f.forbidden(&spec.field("externalID"), "may not be updated");
         }
     }
 }

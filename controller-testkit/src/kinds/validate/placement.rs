@@ -20,7 +20,7 @@ pub(super) fn placement(spec: &At<'_>, f: &mut Faults) {
     spread(&spec.field("topologySpreadConstraints"), f);
 }
 
-fn toleration(toleration: &At<'_>, f: &mut Faults) {
+pub(super) fn toleration(toleration: &At<'_>, f: &mut Faults) {
     let (key, operator) = (toleration.field("key"), toleration.field("operator"));
     let (value, effect) = (toleration.field("value"), toleration.field("effect"));
     f.follows_if_set(&key, name::qualified);
@@ -51,16 +51,21 @@ fn toleration(toleration: &At<'_>, f: &mut Faults) {
 fn node_affinity(affinity: &At<'_>, f: &mut Faults) {
     let required = affinity.field("requiredDuringSchedulingIgnoredDuringExecution");
     if required.is_set() {
-        let terms = required.field("nodeSelectorTerms");
-        if terms.is_empty() {
-            f.required(&terms, "must have at least one node selector term");
-        }
-        terms.items().iter().for_each(|term| node_term(term, f));
+        node_selector(&required, f);
     }
     for preferred in affinity.field("preferredDuringSchedulingIgnoredDuringExecution").items() {
         weight(&preferred.field("weight"), f);
         node_term(&preferred.field("preference"), f);
     }
+}
+
+/// Which nodes: those that any of its terms picks.
+pub(super) fn node_selector(selector: &At<'_>, f: &mut Faults) {
+    let terms = selector.field("nodeSelectorTerms");
+    if terms.is_empty() {
+        f.required(&terms, "must have at least one node selector term");
+    }
+    terms.items().iter().for_each(|term| node_term(term, f));
 }
 
 fn weight(weight: &At<'_>, f: &mut Faults) {

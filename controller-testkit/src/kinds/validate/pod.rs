@@ -9,6 +9,7 @@ use super::selector::{annotations, labels};
 use super::texts::ip;
 use super::volume;
 use crate::field::name;
+use crate::kinds::inner;
 
 const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 
@@ -162,6 +163,9 @@ fn change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
         }
     }
     let (deadline, before) = (new.field("activeDeadlineSeconds"), old.field("activeDeadlineSeconds"));
+    if deadline.is_set() {
+        f.between(&deadline, 0, i64::from(i32::MAX));
+    }
     match (deadline.is_set(), before.is_set()) {
         (true, true) if deadline.number() > before.number() => {
             f.invalid(&deadline, "must be less than or equal to previous value");
@@ -185,8 +189,9 @@ fn change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
             f.forbidden(&gate.field("name"), why);
         }
     }
-    if settled(new.value, old.value, !known.is_empty()) != *old.value {
-        f.forbidden(new, FIXED);
+    let settled = settled(new.value, old.value, !known.is_empty());
+    if settled != *old.value {
+        f.forbidden(new, format!("{FIXED}\n{}", inner::change("core.PodSpec", old.value, &settled)));
     }
 }
 

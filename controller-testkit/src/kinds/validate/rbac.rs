@@ -55,14 +55,7 @@ pub(super) fn binding(new: &At<'_>, old: Option<&At<'_>>, is_namespaced: bool, f
     }
     new.field("subjects").items().iter().for_each(|subject| self::subject(subject, is_namespaced, f));
     if let Some(old) = old {
-        // The message shows the inner form of the field.
-        let inner = |target: &At<'_>| {
-            let of = |member: &str| target.field(member).value.clone();
-            serde_json::json!({"APIGroup": of("apiGroup"), "Kind": of("kind"), "Name": of("name")})
-        };
-        let (new, old) = (inner(&target), inner(&old.field("roleRef")));
-        let at = |value| At { value, path: target.path.clone() };
-        f.unchanged(&at(&new), &at(&old));
+        f.unchanged(&target, &old.field("roleRef"));
     }
 }
 

@@ -186,3 +186,14 @@ pub(super) fn budget(new: &At<'_>, f: &mut Faults) {
     selector(&spec.field("selector"), f);
     f.one_of_if_set(&spec.field("unhealthyPodEvictionPolicy"), &["AlwaysAllow", "IfHealthyBudget"]);
 }
+
+/// What a budget's status counts and says.
+pub(super) fn budget_status(new: &At<'_>, f: &mut Faults) {
+    let status = new.field("status");
+    for condition in status.field("conditions").items() {
+        super::policy::condition(&condition, f);
+    }
+    for field in ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] {
+        f.not_negative(&status.field(field));
+    }
+}

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::at::{At, Faults};
 use super::selector::selector;
-use crate::field::name;
-use crate::kinds::quantity;
+use crate::field::{Cause, name};
+use crate::kinds::{inner, quantity};
 
 const MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
@@ -37,6 +37,7 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
     }
     f.follows_if_set(&spec.field("storageClassName"), name::dns1123_subdomain);
     f.one_of_if_set(&spec.field("volumeMode"), &["Block", "Filesystem"]);
+    f.follows_if_set(&spec.field("volumeAttributesClassName"), name::dns1123_subdomain);
     for field in ["dataSource", "dataSourceRef"] {
         let source = spec.field(field);
         if source.is_set() {
@@ -44,11 +45,20 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
             f.needs(&source.field("kind"));
             if source.field("apiGroup").is_empty() && !source.field("kind").is_empty() {
                 let kind = source.field("kind");
-                if kind.text() != "PersistentVolumeClaim" && field == "dataSourceRef" {
-                    f.invalid(&kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+                if kind.text() != "PersistentVolumeClaim" {
+                    let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+                    f.invalid(&kind.told_as(source.path.clone()), why);
                 }
             }
         }
+    }
+    let (source, reference) = (spec.field("dataSource"), spec.field("dataSourceRef"));
+    if source.is_set()
+        && reference.is_set()
+        && !reference.field("namespace").is_set()
+        && source.value != reference.value
+    {
+        f.shown(Cause::Invalid, spec, "{}", "must match dataSourceRef");
     }
 }
 
@@ -56,25 +66,27 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
 fn claim_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     let (spec, old_spec) = (new.field("spec"), old.field("spec"));
     let is_bound = old.at("status.phase").text() == "Bound";
-    let settled = |spec: &At<'_>| {
-        let mut settled = spec.value.clone();
-        if let Value::Object(fields) = &mut settled {
-            if old_spec.field("volumeName").is_empty() {
-                fields.remove("volumeName");
-            }
-            if is_bound {
-                fields.remove("volumeAttributesClassName");
-                if let Some(Value::Object(resources)) = fields.get_mut("resources") {
-                    resources.remove("requests");
-                }
-            }
+    let (mut wanted, mut settled) = (spec.value.clone(), old_spec.value.clone());
+    let put = |to: &mut Value, from: &At<'_>, name: &str| {
+        let Value::Object(fields) = to else { return };
+        match from.field(name).value {
+            Value::Null => drop(fields.remove(name)),
+            value => drop(fields.insert(name.to_owned(), value.clone())),
         }
-        settled
     };
-    if settled(&spec) != settled(&old_spec) {
+    if old_spec.field("volumeName").is_empty() {
+        put(&mut settled, &spec, "volumeName");
+    }
+    if is_bound {
+        put(&mut wanted, &old_spec, "volumeAttributesClassName");
+        if let Some(resources) = wanted.get_mut("resources").filter(|resources| resources.get("requests").is_some()) {
+            put(resources, &old_spec.field("resources"), "requests");
+        }
+    }
+    if wanted != settled {
         let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound \
                    claims";
-        f.forbidden(&spec, why);
+        f.forbidden(&spec, format!("{why}\n{}", inner::change("core.PersistentVolumeClaimSpec", &settled, &wanted)));
     }
     let mode = spec.field("volumeMode");
     if mode.value != old_spec.field("volumeMode").value {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::at::{At, Faults};
+use crate::field::name;
 
 /// The name of a port.
 pub(super) fn port_name(name: &str) -> Vec<String> {
@@ -25,6 +26,33 @@ pub(super) fn port_name(name: &str) -> Vec<String> {
         wrong.push("must not begin or end with a hyphen".to_owned());
     }
     wrong
+}
+
+/// An address or a name at which a service is reached from outside, as its status tells it.
+pub(super) fn reached(ingress: &At<'_>, f: &mut Faults) {
+    let (ip, host) = (ingress.field("ip"), ingress.field("hostname"));
+    f.follows_if_set(&ip, self::ip);
+    if !host.is_empty() {
+        name::dns1123_subdomain(host.text()).into_iter().for_each(|wrong| f.invalid(&host, wrong));
+        if host.text().parse::<IpAddr>().is_ok() {
+            f.invalid(&host, "must be a DNS name, not an IP address");
+        }
+    }
+}
+
+/// A name of C's kind.
+pub(super) fn c_identifier(text: &str) -> Vec<String> {
+    let is_good = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match is_good {
+        true => Vec::new(),
+        false => vec![
+            "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric \
+             characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is \
+             '[A-Za-z_][A-Za-z0-9_]*')"
+                .to_owned(),
+        ],
+    }
 }
 
 /// The number or the name of a port.
@@ -64,12 +92,37 @@ pub(super) fn variable(name: &str) -> Vec<String> {
     vec!["a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned()]
 }
 
-/// An address, as clients write it.
+/// An address, in its plain form.
 pub(super) fn ip(text: &str) -> Vec<String> {
-    match text.parse::<IpAddr>() {
-        Ok(_) => Vec::new(),
-        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()],
-    }
+    let bare = |part: &str| part.trim_start_matches('0').to_owned();
+    let plain = |part: &str| if bare(part).is_empty() && !part.is_empty() { "0".to_owned() } else { bare(part) };
+    let shorter = || text.split('.').map(plain).collect::<Vec<_>>().join(".");
+    let wrong = match text.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some() => "must not be an IPv4-mapped IPv6 address",
+        Ok(_) => return Vec::new(),
+        Err(_) if shorter().parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) => "must not have leading 0s",
+        Err(_) => "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
+    };
+    vec![wrong.to_owned()]
+}
+
+/// An address at which something else can be reached, not the machine itself or its link.
+pub(super) fn elsewhere(at: &At<'_>, f: &mut Faults) {
+    let Ok(ip) = at.text().parse::<IpAddr>() else { return };
+    let v6 = |bits: u16, mask: u16| matches!(ip, IpAddr::V6(ip) if ip.segments()[0] & mask == bits);
+    let v4 = |first: &[u8]| matches!(ip, IpAddr::V4(ip) if ip.octets().starts_with(first));
+    let wrong = match ip {
+        _ if ip.is_unspecified() => format!("may not be unspecified ({ip})"),
+        _ if ip.is_loopback() => "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned(),
+        _ if v4(&[169, 254]) || v6(0xfe80, 0xffc0) => {
+            "may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned()
+        }
+        _ if v4(&[224, 0, 0]) || v6(0xff02, 0xff0f) => {
+            "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()
+        }
+        _ => return,
+    };
+    f.invalid(at, wrong);
 }
 
 /// A network and the length of its prefix; none where the text is no network.
@@ -82,8 +135,19 @@ pub(super) fn network(text: &str) -> Option<(IpAddr, u8)> {
 
 pub(super) fn cidr(text: &str) -> Vec<String> {
     match network(text) {
+        Some((address, length)) if !is_start(address, length) => {
+            vec!["must not have bits set beyond the prefix length".to_owned()]
+        }
         Some(_) => Vec::new(),
         None => vec!["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".to_owned()],
+    }
+}
+
+/// Whether an address is the first of its network.
+fn is_start(address: IpAddr, length: u8) -> bool {
+    match address {
+        IpAddr::V4(address) => u32::from(address).checked_shl(length.into()).unwrap_or(0) == 0,
+        IpAddr::V6(address) => u128::from(address).checked_shl(length.into()).unwrap_or(0) == 0,
     }
 }
 
@@ -149,8 +213,8 @@ pub(super) fn file_path(path: &str) -> Vec<String> {
 
 /// A host with a wildcard as its first label.
 pub(super) fn wildcard_host(host: &str) -> Vec<String> {
-    let is_good = host.len() <= 253
-        && host.strip_prefix("*.").is_some_and(|rest| crate::field::name::dns1123_subdomain(rest).is_empty());
+    let is_good =
+        host.len() <= 253 && host.strip_prefix("*.").is_some_and(|rest| name::dns1123_subdomain(rest).is_empty());
     if is_good {
         return Vec::new();
     }

@@ -74,6 +74,10 @@ const KINDS: [&str; 30] = [
     "flexVolume",
 ];
 
+/// What a path of the host may be.
+pub(super) const HOST_PATHS: [&str; 8] =
+    ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
+
 /// Looks at what a volume is made of: one thing.
 fn source(volume: &At<'_>, f: &mut Faults) {
     let mut is_given = false;
@@ -95,17 +99,7 @@ fn source(volume: &At<'_>, f: &mut Faults) {
                 if f.needs(&source.field("path")) {
                     f.follows(&source.field("path"), no_back_steps);
                 }
-                let kinds = [
-                    "",
-                    "BlockDevice",
-                    "CharDevice",
-                    "Directory",
-                    "DirectoryOrCreate",
-                    "File",
-                    "FileOrCreate",
-                    "Socket",
-                ];
-                f.one_of_if_set(&source.field("type"), &kinds);
+                f.one_of_if_set(&source.field("type"), &HOST_PATHS);
             }
             "secret" => files(&source, "secretName", f),
             "configMap" => files(&source, "name", f),

@@ -6,6 +6,7 @@ use super::at::{At, Faults};
 use super::selector::selector;
 use crate::cel::{self, Expression, Wanted};
 use crate::field::name;
+use crate::schema::Structural;
 
 const EXACTLY_ONE: &str = "exactly one of url or service is required";
 
@@ -50,7 +51,18 @@ fn hook(hook: &At<'_>, f: &mut Faults) {
     let versions = hook.field("admissionReviewVersions");
     if versions.is_empty() {
         f.required(&versions, "must specify one of v1, v1beta1");
-    } else if !versions.items().iter().any(|version| matches!(version.text(), "v1" | "v1beta1")) {
+        return;
+    }
+    let mut seen = Vec::new();
+    for version in versions.items() {
+        if seen.contains(&version.text()) {
+            f.invalid(&version, "duplicate version");
+        } else {
+            f.follows(&version, name::dns1035_label);
+        }
+        seen.push(version.text());
+    }
+    if !seen.iter().any(|version| matches!(*version, "v1" | "v1beta1")) {
         f.invalid(&versions, "must include at least one of v1, v1beta1");
     }
     conditions(&hook.field("matchConditions"), f);
@@ -66,8 +78,31 @@ fn client(client: &At<'_>, f: &mut Faults) {
         f.needs(&service.field("name"));
         f.needs(&service.field("namespace"));
         let path = service.field("path");
-        if !matches!(path.text(), "" | "/") && !path.text().starts_with('/') {
-            f.invalid(&path, "must start with a '/'");
+        service_path(&path, f);
+        let port = service.field("port");
+        if port.is_set() && !(1..=65535).contains(&port.number()) {
+            f.invalid(&port, "port is not valid: must be between 1 and 65535, inclusive");
+        }
+    }
+}
+
+/// The path at which a service is asked.
+fn service_path(path: &At<'_>, f: &mut Faults) {
+    if matches!(path.text(), "" | "/") {
+        return;
+    }
+    if !path.text().starts_with('/') {
+        f.invalid(path, "must start with a '/'");
+    }
+    let inner = path.text().get(1..).unwrap_or_default();
+    let segments: Vec<&str> = inner.strip_suffix('/').unwrap_or(inner).split('/').collect();
+    for (at, segment) in segments.iter().enumerate() {
+        if segment.is_empty() {
+            f.invalid(path, format!("segment[{at}] may not be empty"));
+            continue;
+        }
+        for wrong in name::dns1123_subdomain(segment) {
+            f.invalid(path, format!("segment[{at}]: {wrong}"));
         }
     }
 }
@@ -91,7 +126,7 @@ fn url(at: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn rule(rule: &At<'_>, f: &mut Faults) {
+pub(super) fn rule(rule: &At<'_>, f: &mut Faults) {
     let operations = rule.field("operations");
     f.needs(&operations);
     let is_all = |at: &At<'_>| at.items().len() > 1 && at.items().iter().any(|item| item.text() == "*");
@@ -117,8 +152,17 @@ fn rule(rule: &At<'_>, f: &mut Faults) {
     let resources = rule.field("resources");
     f.needs(&resources);
     let items = resources.items();
-    for resource in &items {
-        f.needs(resource);
+    for (at, resource) in items.iter().enumerate() {
+        if !f.needs(resource) {
+            continue;
+        }
+        let (name, part) = resource.text().split_once('/').unwrap_or((resource.text(), ""));
+        let wider = [format!("{name}/*"), format!("*/{part}")];
+        let before = items[..at].iter().chain(&items[at + 1..]).map(At::text);
+        let covers = |known: &&str| wider.iter().any(|wider| wider == known) && *known != resource.text();
+        if let Some(known) = before.into_iter().find(|known| !part.is_empty() && covers(known)) {
+            f.invalid(resource, format!("if '{known}' is present, must not specify {}", resource.text()));
+        }
     }
     let names = |text: &str| items.iter().any(|item| item.text() == text);
     if names("*/*") && items.len() > 1 {
@@ -130,21 +174,51 @@ fn rule(rule: &At<'_>, f: &mut Faults) {
     f.one_of_if_set(&rule.field("scope"), &["*", "Cluster", "Namespaced"]);
 }
 
-fn conditions(all: &At<'_>, f: &mut Faults) {
+/// Conditions in CEL, which may name these values.
+pub(super) fn conditions(all: &At<'_>, f: &mut Faults) {
     let mut names = BTreeSet::new();
     for condition in all.items() {
         let (name, expression) = (condition.field("name"), condition.field("expression"));
-        if f.needs(&expression) && cel::IS_THERE {
+        if expression.text().trim().is_empty() {
+            f.required(&expression, "");
+        } else {
             let scope = ["object", "oldObject", "request", "authorizer"].map(|name| (name, None));
-            if let Err(why) = Expression::compile(expression.text(), Wanted::Bool, &scope) {
-                f.invalid(&expression, why.replace("cel expression must evaluate to a bool", "must evaluate to bool"));
-            }
+            compiled(&expression, &["bool"], &scope, f);
         }
         if f.needs(&name) {
             f.follows(&name, name::qualified);
             if !names.insert(name.text()) {
                 f.duplicate(&name, name.text());
             }
+        }
+    }
+}
+
+/// An expression that can be read, and comes to one of these; answers what it comes to.
+pub(super) fn compiled(
+    at: &At<'_>,
+    wanted: &[&str],
+    scope: &[(&str, Option<&Structural>)],
+    f: &mut Faults,
+) -> &'static str {
+    if !cel::IS_THERE {
+        return "";
+    }
+    match Expression::compile(at.text(), Wanted::Any, scope) {
+        Ok(expression) => {
+            let kind = expression.kind();
+            if !kind.is_empty() && !wanted.is_empty() && !wanted.contains(&kind) {
+                let wanted = match wanted {
+                    [one] => (*one).to_owned(),
+                    several => format!("one of [{}]", several.join(" ")),
+                };
+                f.invalid(at, format!("must evaluate to {wanted} but got {kind}"));
+            }
+            kind
+        }
+        Err(why) => {
+            f.invalid_as(at, at.text(), why);
+            ""
         }
     }
 }

@@ -57,7 +57,7 @@ fn strategy(strategy: &At<'_>, f: &mut Faults) {
             }
             not_over_whole(&missing, f);
         }
-        _ => f.not_supported(strategy, strategy.value, &["Recreate", "RollingUpdate"]),
+        _ => f.unsupported(strategy, &["Recreate", "RollingUpdate"]),
     }
 }
 
@@ -86,7 +86,12 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         "OnDelete" => {}
         "RollingUpdate" => {
             f.not_negative(&rolling.field("partition"));
-            count_or_percent(&rolling.field("maxUnavailable"), f);
+            let missing = rolling.field("maxUnavailable");
+            count_or_percent(&missing, f);
+            not_over_whole(&missing, f);
+            if missing.is_set() && is_none(&missing) {
+                f.invalid(&missing, "cannot be 0");
+            }
         }
         _ => f.invalid(&strategy, "must be 'RollingUpdate' or 'OnDelete'"),
     }
@@ -113,6 +118,7 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 
 pub(super) fn daemon_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
+    kept_selector(&spec, old, f);
     template(&spec, &DAEMON_SET, f);
     for field in ["minReadySeconds", "revisionHistoryLimit"] {
         f.not_negative(&spec.field(field));
@@ -132,9 +138,34 @@ pub(super) fn daemon_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
                 _ => {}
             }
         }
-        _ => f.not_supported(&strategy, strategy.value, &["RollingUpdate", "OnDelete"]),
+        _ => f.unsupported(&strategy, &["RollingUpdate", "OnDelete"]),
     }
-    kept_selector(&spec, old, f);
+}
+
+pub(super) fn controller(new: &At<'_>, f: &mut Faults) {
+    let spec = new.field("spec");
+    for field in ["minReadySeconds", "replicas"] {
+        f.not_negative(&spec.field(field));
+    }
+    let (own, template) = (spec.field("selector"), spec.field("template"));
+    f.needs(&own);
+    if !template.is_set() {
+        return f.required(&template, "");
+    }
+    let labels = template.at("metadata.labels");
+    let is_picked = own.entries().iter().all(|(key, value)| labels.value.get(key) == Some(value.value));
+    if !own.is_empty() && !is_picked {
+        f.invalid(&labels, "`selector` does not match template `labels`");
+    }
+    pod::template(&template, f);
+    let policy = template.at("spec.restartPolicy");
+    if policy.text() != "Always" {
+        f.not_supported(&policy, policy.text(), &["Always"]);
+    }
+    let deadline = template.at("spec.activeDeadlineSeconds");
+    if deadline.is_set() {
+        f.forbidden(&deadline, "activeDeadlineSeconds in ReplicationController is not Supported");
+    }
 }
 
 /// The counts of a status: none is negative, and none of a part is more than the whole.

@@ -78,7 +78,8 @@ fn who_asks_for_a_certificate_is_known_from_the_request() {
     let mut rig = rig();
     role(&mut rig, "asks", json!([{"apiGroups": ["*"], "resources": ["certificatesigningrequests"], "verbs": ["*"]}]));
     bind(&mut rig, "asks", "bob");
-    let request = base64::engine::general_purpose::STANDARD.encode("-----BEGIN CERTIFICATE REQUEST-----");
+    let block = "-----BEGIN CERTIFICATE REQUEST-----\neA==\n-----END CERTIFICATE REQUEST-----\n";
+    let request = base64::engine::general_purpose::STANDARD.encode(block);
     let spec = json!({
         "request": request, "signerName": "example.com/x", "usages": ["client auth"],
         "username": "jane", "groups": ["system:masters"], "extra": {"a": ["b"]},

@@ -461,3 +461,42 @@ fn wrong_applies_are_refused_in_the_real_words() {
     let broken = rig.ask(&request, "a: [");
     assert!(broken.code == 400 && broken.message().starts_with("error decoding YAML: "), "{broken:?}");
 }
+
+#[test]
+fn the_oldest_who_updated_are_told_apart_no_more() {
+    let mut rig = Rig::new();
+    let path = &format!("{MAPS}/a");
+    rig.apply(path, "applier", "", &map("a", json!({"k": "v"}))).is(201);
+    for number in 0..20 {
+        rig.pass(1);
+        rig.merge(path, &format!("updater{number}"), &json!({"data": {format!("k{number}"): "new"}})).is(200);
+    }
+    let found = owners(&rig.get(path));
+    let names: Vec<&str> = found.iter().filter_map(|line| line.split(' ').next()).collect();
+    let ancient = "ancient-changes";
+    let late: Vec<String> = (11..20).map(|number| format!("updater{number}")).collect();
+    assert_eq!(names[..2], ["applier", ancient]);
+    assert_eq!(names[2..], late);
+    let fields: Vec<String> = (0..11).map(|number| format!("\"f:k{number}\":{{}}")).collect();
+    assert!(fields.iter().all(|field| found[1].contains(field)), "{}", found[1]);
+}
+
+#[test]
+fn whoever_applies_is_the_same_in_every_version() {
+    let mut rig = Rig::new();
+    let scaler = |version: &str, max: i64| {
+        let spec =
+            json!({"maxReplicas": max, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"}});
+        json!({"apiVersion": version, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"}, "spec": spec})
+    };
+    let path = |version: &str| format!("/apis/{version}/namespaces/default/horizontalpodautoscalers/a");
+    rig.apply(&path("autoscaling/v1"), "one", "", &scaler("autoscaling/v1", 3)).is(201);
+    let second = rig.apply(&path("autoscaling/v2"), "one", "", &scaler("autoscaling/v2", 4)).is(200);
+    let versions: Vec<&str> = second.body["metadata"]["managedFields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|entry| text(&entry["apiVersion"]))
+        .collect();
+    assert_eq!(versions, ["autoscaling/v2"]);
+}

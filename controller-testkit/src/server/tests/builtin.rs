@@ -124,3 +124,20 @@ fn told(cause: &Value) -> String {
     };
     format!("{} {}: {message}", text(&cause[1]), text(&cause[0]))
 }
+
+#[test]
+fn addresses_are_named_by_themselves() {
+    let mut rig = Rig::new();
+    let parent = json!({"resource": "services", "namespace": "default", "name": "a"});
+    for (name, code, why) in [
+        ("fe80::42:1dff:fe84:f9e2", 201, ""),
+        ("10.0.0.9", 201, ""),
+        ("fe80:0::1", 422, "must be in canonical form (\"fe80::1\")"),
+        ("a", 422, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+    ] {
+        let body = json!({"metadata": {"name": name}, "spec": {"parentRef": parent}});
+        let got = rig.post("/apis/networking.k8s.io/v1/ipaddresses", body);
+        assert_eq!(got.code, code, "{}", got.text);
+        assert!(got.message().ends_with(why), "{}", got.text);
+    }
+}

@@ -75,7 +75,7 @@ fn the_first_roles_have_gathered_their_rules() {
             subresource: String::new(),
         };
         let reset = Value::Object(serde_json::Map::new());
-        let writer = Writer { manager, time: "$time".to_owned(), reset };
+        let writer = Writer { manager, time: "$time".to_owned(), reset, view: crate::apply::same_paths };
         owners::after_update(resource(&catalog, role), &before, role, Managers::of(&before), &writer).put(role);
     }
     let gathered = roles.into_iter().zip(&empty).filter(|(role, empty)| role != *empty).map(|(role, _)| role);

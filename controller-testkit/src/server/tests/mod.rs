@@ -6,6 +6,7 @@ mod builtin;
 mod companions;
 mod conversion;
 mod custom;
+mod definitions;
 mod first;
 mod hostile;
 mod parts;

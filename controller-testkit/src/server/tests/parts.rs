@@ -352,10 +352,8 @@ fn the_document_of_version_2_comes_as_the_client_likes_it() {
         let Answer::Whole(answer) = rig.send(&format!("GET /openapi/v2\naccept: {accept}"), "") else {
             panic!("{accept}: it is not whole")
         };
-        assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["content-type"]),
-            (code, &media.parse().expect("text"))
-        );
+        let told = answer.headers().get("content-type").map_or("", |media| media.to_str().expect("text"));
+        assert_eq!((answer.status().as_u16(), told), (code, media));
         answer
     };
     let json = "application/json";
@@ -366,7 +364,7 @@ fn the_document_of_version_2_comes_as_the_client_likes_it() {
     check("*/*", 200, json);
     check(go, 200, protobuf);
     check(&format!("{protobuf}, {json};q=0.5"), 200, protobuf);
-    check("application/yaml", 406, "text/plain; charset=utf-8");
+    check("application/yaml", 406, "");
     let tag = whole.headers()["etag"].to_str().expect("text").to_owned();
     rig.ask(&format!("GET /openapi/v2\nif-none-match: {tag}"), "").is(304);
 }

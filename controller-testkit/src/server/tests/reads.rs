@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Answer;
 use super::{Got, Rig};
+use crate::protobuf;
 
 const CONFIGMAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -71,6 +72,13 @@ fn a_refusal_has_the_members_of_a_real_status() {
             "details": {"name": "a", "kind": "configmaps"}, "code": 404,
         })
     );
+    let words = ["kind", "apiVersion", "metadata", "status", "message", "reason", "details", "name", "kind", "code"];
+    let text = rig.get("/api/v1/namespaces/default/configmaps/a").text;
+    let places = words.iter().scan(0, |from, word| {
+        *from += text[*from..].find(&format!("\"{word}\":"))?;
+        Some(*from)
+    });
+    assert_eq!(places.count(), words.len(), "clients print it as it comes: {text}");
     assert_eq!(rig.get("/api/v1/foos").body["details"], json!({}));
     assert_eq!(rig.get("/api/v1/pods?limit=x").body["details"], Value::Null);
     assert_eq!(rig.get("/api/v1/namespaces/default?resourceVersion=x").is(500).body["reason"], Value::Null);
@@ -239,14 +247,7 @@ fn answers_take_the_form_that_the_client_likes_best() {
     let metadata = "as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
     for (accept, path, code, kind) in [
         ("*/*".to_owned(), &one, 200, "ConfigMap"),
-        ("application/vnd.kubernetes.protobuf, */*".to_owned(), &one, 200, "ConfigMap"),
         ("application/json;q=0.9,application/cbor;q=1".to_owned(), &one, 200, "ConfigMap"),
-        (
-            format!("application/vnd.kubernetes.protobuf;{metadata},application/json;{metadata}"),
-            &one,
-            200,
-            "PartialObjectMetadata",
-        ),
         (format!("application/json;{metadata}"), &CONFIGMAPS.to_owned(), 406, "Status"),
         (
             "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1".to_owned(),
@@ -254,7 +255,6 @@ fn answers_take_the_form_that_the_client_likes_best() {
             200,
             "PartialObjectMetadataList",
         ),
-        ("application/vnd.kubernetes.protobuf".to_owned(), &one, 406, "Status"),
         ("application/*".to_owned(), &one, 406, "Status"),
         ("application/json;as=Nonsense;g=meta.k8s.io;v=v1,application/json".to_owned(), &one, 200, "ConfigMap"),
     ] {
@@ -267,4 +267,64 @@ fn answers_take_the_form_that_the_client_likes_best() {
     let metadata_only = rig.ask(&format!("GET {one}\naccept: application/json;{metadata}"), "");
     assert_eq!(metadata_only.body["data"], Value::Null);
     assert_eq!(metadata_only.body["metadata"]["name"], "a");
+}
+
+#[test]
+fn built_in_kinds_come_in_protobuf_to_whoever_likes_it_best() {
+    const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+    let mut rig = with_configmaps(&["a"]);
+    let one = format!("{CONFIGMAPS}/a");
+    let json = rig.get(&one).is(200).body;
+    let mut check = |accept: &str, path: &str, code: u16, media: &str| {
+        let Answer::Whole(answer) = rig.send(&format!("GET {path}\naccept: {accept}"), "") else {
+            panic!("{path}: it is not whole")
+        };
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (code, &media.parse().expect("text"))
+        );
+        answer.into_body()
+    };
+    let object = check(&format!("{PROTOBUF}, */*"), &one, 200, PROTOBUF);
+    assert_eq!(protobuf::decode(&object), Ok(json));
+    check(&format!("application/json,{PROTOBUF}"), &one, 200, "application/json");
+    check(&format!("{PROTOBUF};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"), &one, 200, PROTOBUF);
+    // People's columns are no message.
+    check(&format!("{PROTOBUF};as=Table;g=meta.k8s.io;v=v1"), &one, 406, "application/json");
+    let missing = check(PROTOBUF, &format!("{CONFIGMAPS}/b"), 404, PROTOBUF);
+    let missing = protobuf::decode(&missing).expect("a Status");
+    assert_eq!((&missing["code"], &missing["reason"]), (&json!(404), &json!("NotFound")));
+    let groups = check(PROTOBUF, "/apis", 200, PROTOBUF);
+    assert_eq!(protobuf::decode(&groups).expect("a list")["groups"][1]["name"], "apps");
+}
+
+#[test]
+fn the_server_tells_of_itself() {
+    let mut rig = with_configmaps(&["a"]);
+    let mut check = |path: &str, code: u16, contains: &str| {
+        let got = rig.get(path);
+        assert!(got.code == code && got.text.contains(contains), "{path}: {} {}", got.code, got.text);
+        got
+    };
+    check("/readyz?verbose&exclude=ping", 200, "[+]ping excluded: ok\n[+]log ok\n");
+    check("/livez?verbose&exclude=nope", 200, "no matches for \"nope\"\nlivez check passed\n");
+    check("/readyz/shutdown", 200, "ok");
+    check("/livez/shutdown", 404, "404 page not found");
+    check("/livez/", 404, "404 page not found");
+    check("/metrics", 200, "apiserver_resource_objects{group=\"\",resource=\"configmaps\"} 1\n");
+    check("/metrics/slis", 200, "kubernetes_healthcheck{name=\"shutdown\",type=\"readyz\"} 1\n");
+    check("/.well-known/openid-configuration", 200, "\"issuer\":\"https://kubernetes.default.svc.cluster.local\"");
+    check("/openid/v1/jwks", 200, "{\"keys\":[]}");
+    check("/statusz", 200, "Binary version= 1.37.2");
+    check("/api/v1/watch", 500, "unable to determine kind and namespace from url, /api/v1/watch");
+    check("/api/v1%2Fnamespaces/default", 200, "\"kind\":\"Namespace\"");
+    check("/api/v1/namespaces/../configmaps", 500, "invalid key: \\\"/configmaps/..\\\"");
+    let root = check("/", 200, "/livez/poststarthook/rbac/bootstrap-roles");
+    // What it lists, it serves.
+    for path in root.body["paths"].as_array().expect("paths").clone() {
+        let path = super::text(&path).to_owned();
+        if path != "/openapi/v3/" {
+            assert_eq!(rig.get(&path).code, 200, "{path}");
+        }
+    }
 }

@@ -171,19 +171,38 @@ fn a_webhook_has_its_say() {
     assert_eq!(got.headers.get("warning").and_then(|value| value.to_str().ok()), Some("299 - \"beware\""));
 }
 
+/// What a webhook says of owners counts, if it can be read: of a new object, and of one that is changed.
 #[test]
-fn a_webhook_does_not_say_who_owns_a_new_object() {
-    let create = |change: Value| {
+fn a_webhook_may_say_who_owns_an_object() {
+    let send = |change: Value| {
         let mut rig = Rig::new();
         configure(&mut rig, "Mutating", "t", json!([hook("t.example.com", json!({}))]));
-        let got = send(&mut rig, "POST", MAPS, map("m"), |call| patch(call, change.clone())).is(201);
-        got.body["metadata"]["managedFields"].clone()
+        let made = send(&mut rig, "POST", MAPS, map("m"), |call| patch(call, change.clone())).is(201);
+        let mut moved = map("m");
+        moved["data"] = json!({"moved": "x"});
+        let path = format!("{MAPS}/m");
+        let put = send(&mut rig, "PUT", &path, moved, |call| patch(call, change.clone()));
+        [made, put].map(|got| {
+            let warning = got.headers.get("warning").map(|warning| warning.to_str().expect("a text").to_owned());
+            (got.body["metadata"]["managedFields"].clone(), warning.unwrap_or_default())
+        })
     };
-    let owners = create(json!([]));
-    assert_eq!(owners[0]["operation"], "Update", "{owners}");
-    assert_eq!(create(json!([{"op": "remove", "path": "/metadata/managedFields"}])), owners);
-    let other = json!([{"op": "replace", "path": "/metadata/managedFields/0/manager", "value": "hook"}]);
-    assert_eq!(create(other), owners);
+    for (owners, warning) in send(json!([])) {
+        assert_eq!((owners[0]["operation"].as_str(), warning.as_str()), (Some("Update"), ""), "{owners}");
+    }
+    let removed = send(json!([{"op": "remove", "path": "/metadata/managedFields"}]));
+    assert_eq!(removed[0], (Value::Null, String::new()));
+    // Then there is nothing that the next call could remove.
+    assert_eq!(removed[1].0, Value::Null);
+    for (owners, _) in send(json!([{"op": "replace", "path": "/metadata/managedFields/0/manager", "value": "hook"}])) {
+        assert_eq!(owners[0]["manager"], "hook", "{owners}");
+    }
+    for (owners, warning) in
+        send(json!([{"op": "replace", "path": "/metadata/managedFields/0/operation", "value": ""}]))
+    {
+        assert_eq!(owners[0]["operation"], "Update", "{owners}");
+        assert!(warning.contains("please fix your requests: operation must be `Apply` or `Update`"), "{warning}");
+    }
 }
 
 #[test]

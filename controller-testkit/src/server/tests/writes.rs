@@ -62,6 +62,15 @@ fn wrong_creates_are_refused_in_the_real_words() {
         ),
         (
             PATH,
+            json!({"metadata": {"name": "C", "resourceVersion": "4"}}),
+            422,
+            "ConfigMap \"C\" is invalid: metadata.name: Invalid value: \"C\": a lowercase RFC 1123 subdomain must \
+             consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric \
+             character (e.g. 'example.com', regex used for validation is \
+             '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
+        ),
+        (
+            PATH,
             json!({"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "x"}}),
             400,
             "Pod in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion",
@@ -89,6 +98,8 @@ fn wrong_creates_are_refused_in_the_real_words() {
         let got = rig.post(path, body.clone());
         assert_eq!((got.code, got.message()), (code, message), "{body}");
     }
+    let dry = rig.post(&format!("{PATH}?dryRun=All"), json!({"metadata": {"name": "c", "resourceVersion": "4"}}));
+    assert_eq!(dry.code, 201, "only the storage minds the version: {}", dry.text);
     let terminating = rig.post("/api/v1/namespaces/other/configmaps", json!({"metadata": {"name": "a"}}));
     assert_eq!(
         terminating.body["details"]["causes"],
