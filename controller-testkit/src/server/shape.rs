@@ -1,6 +1,5 @@
 //! What a resource's kind says about its objects: one door to the built-in kinds and to custom definitions.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -140,17 +139,9 @@ fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
         ("policy", _) => Vec::new(),
         ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
         ("rbac.authorization.k8s.io", _) | ("", "events") => name::path_segment(name),
-        ("networking.k8s.io", "ipaddresses") => address(name),
+        // Its kind judges it, by which it is an address.
+        ("networking.k8s.io", "ipaddresses") => Vec::new(),
         _ => name::dns1123_subdomain(name),
-    }
-}
-
-/// The name of an address is the address, as it is written by everyone.
-fn address(name: &str) -> Vec<String> {
-    match name.parse::<IpAddr>() {
-        Err(_) => vec!["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()],
-        Ok(found) if found.to_string() != name => vec![format!("must be in canonical form (\"{found}\")")],
-        Ok(_) => Vec::new(),
     }
 }
 

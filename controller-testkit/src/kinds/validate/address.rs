@@ -1,5 +1,7 @@
 //! Endpoints in either form, and the addresses of services as objects of their own.
 
+use std::net::IpAddr;
+
 use super::at::{At, Faults};
 use super::texts::{cidr, elsewhere, ip, network};
 use crate::field::name;
@@ -115,7 +117,7 @@ pub(super) fn address(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         f.fixed(&parent, &old.at("spec.parentRef"));
         return;
     }
-    f.follows(&new.at("metadata.name"), ip);
+    f.follows(&new.at("metadata.name"), canonical);
     if !parent.is_set() {
         return f.required(&parent, "");
     }
@@ -127,6 +129,14 @@ pub(super) fn address(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         }
     }
     f.follows_if_set(&parent.field("namespace"), name::path_segment);
+}
+
+/// An address as everyone writes it.
+fn canonical(text: &str) -> Vec<String> {
+    match text.parse::<IpAddr>() {
+        Ok(address) if address.to_string() != text => vec![format!("must be in canonical form (\"{address}\")")],
+        _ => ip(text),
+    }
 }
 
 /// The networks that services get their addresses from.
