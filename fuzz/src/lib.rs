@@ -61,7 +61,7 @@ mod apply;
 #[path = "../../controller-testkit/src/selector/mod.rs"]
 mod selector;
 #[rustfmt::skip]
-#[path = "../../controller-testkit/src/status.rs"]
+#[path = "../../controller-testkit/src/status/mod.rs"]
 mod status;
 #[rustfmt::skip]
 #[path = "../../controller-testkit/src/store/mod.rs"]
