@@ -26,16 +26,16 @@ pub enum FromEnvironmentError {
 }
 
 /// Follows kube's order: `KUBECONFIG`, `~/.kube/config`, then the pod's service account.
-pub(crate) async fn from_environment() -> Result<(Client, Option<Config>), FromEnvironmentError> {
+pub(crate) async fn from_environment() -> Result<(Client, Config), FromEnvironmentError> {
     let config = Config::infer().await.map_err(|e| FromEnvironmentError::Infer(Box::new(e)))?;
     from_config(config)
 }
 
 /// A client of this configuration, as the engine wants it, and what it was made of.
-pub(crate) fn from_config(mut config: Config) -> Result<(Client, Option<Config>), FromEnvironmentError> {
+pub(crate) fn from_config(mut config: Config) -> Result<(Client, Config), FromEnvironmentError> {
     config.default_retry = false;
     match Client::try_from(config.clone()) {
-        Ok(client) => Ok((client, Some(config))),
+        Ok(client) => Ok((client, config)),
         Err(source) => {
             Err(FromEnvironmentError::Build { url: config.cluster_url.to_string(), source: Box::new(source) })
         }
@@ -68,7 +68,8 @@ mod tests {
         };
         let calls = async {
             let config = Config::new(format!("http://{address}").parse().expect("a URL"));
-            let (client, _) = from_config(config).expect("a client");
+            let (client, config) = from_config(config).expect("a client");
+            assert_eq!(config.cluster_url.to_string(), format!("http://{address}/"));
             for _ in 0..3 {
                 let request = Request::new("/api/v1/pods").get("a", &Default::default()).expect("a request");
                 let answer = client.request::<serde_json::Value>(request).await;

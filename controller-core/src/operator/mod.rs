@@ -336,10 +336,11 @@ impl Operator {
     /// is waited for by the watches.
     async fn scope(&mut self, declared: Vec<WatchSpec>) -> Result<Scope, env::FromEnvironmentError> {
         let live = Arc::clone(&self.live);
+        let known = |(client, config)| (client, Some(config));
         let (client, config) = match std::mem::replace(&mut self.reached, Reached::ByEnvironment) {
             Reached::Over(client) => (client, None),
-            Reached::By(config) => env::from_config(*config)?,
-            Reached::ByEnvironment => env::from_environment().await?,
+            Reached::By(config) => known(env::from_config(*config)?),
+            Reached::ByEnvironment => known(env::from_environment().await?),
         };
         let url = config.as_ref().map(|config| config.cluster_url.to_string());
         let requests = Requests::to(url.as_deref());

@@ -14,11 +14,7 @@ use crate::schema::Structural;
 
 pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    f.one_of_if_set(&spec.field("failurePolicy"), &["Fail", "Ignore"]);
-    parameters(&spec.field("paramKind"), f);
-    constraints(&spec, f);
-    conditions(&spec.field("matchConditions"), f);
-    let variables = variables(&spec, f);
+    let variables = reach(&spec, f);
     let (validations, annotations) = (spec.field("validations"), spec.field("auditAnnotations"));
     if validations.is_empty() && annotations.is_empty() {
         const NONE: &str = "validations or auditAnnotations must contain at least one item";
@@ -64,11 +60,7 @@ pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
 
 pub(super) fn mutating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    f.one_of_if_set(&spec.field("failurePolicy"), &["Fail", "Ignore"]);
-    parameters(&spec.field("paramKind"), f);
-    constraints(&spec, f);
-    conditions(&spec.field("matchConditions"), f);
-    let variables = variables(&spec, f);
+    let variables = reach(&spec, f);
     let mutations = spec.field("mutations");
     if mutations.is_empty() {
         f.required(&mutations, "mutations must contain at least one item");
@@ -168,6 +160,15 @@ fn resources(at: &At<'_>, f: &mut Faults) {
             }
         }
     }
+}
+
+/// What both kinds of policies say of when they apply. What is left are their variables.
+fn reach(spec: &At<'_>, f: &mut Faults) -> Structural {
+    f.one_of_if_set(&spec.field("failurePolicy"), &["Fail", "Ignore"]);
+    parameters(&spec.field("paramKind"), f);
+    constraints(spec, f);
+    conditions(&spec.field("matchConditions"), f);
+    variables(spec, f)
 }
 
 /// What a policy calls by a name of its own, each of which knows those before it.
