@@ -7,6 +7,8 @@ use kube_cel::KubeCelExt;
 use kube_cel::cel::extractors::{Arguments, This};
 use kube_cel::cel::{Context, ExecutionError, Program, ResolveResult, Value as Cel};
 
+use super::ask;
+
 /// The function that counts the turns of loops.
 pub(super) const STEP: &str = "@step";
 /// What ends a run that has no steps left.
@@ -158,7 +160,9 @@ pub(super) fn base() -> &'static Context<'static> {
         });
         base.add_function("dyn", |This(value): This<Cel>| -> ResolveResult { Ok(value) });
         base.add_function("bool", to_bool);
+        base.add_function("string", to_text);
         base.add_function("lists.range", range);
+        ask::register(&mut base);
         for name in TYPES {
             base.add_variable_from_value(*name, Cel::String(Arc::new(format!("type {name}"))));
         }
@@ -182,6 +186,19 @@ fn to_bool(This(value): This<Cel>) -> ResolveResult {
         Cel::String(text) if matches!(text.as_str(), "false" | "False" | "FALSE" | "f" | "0") => Ok(Cel::Bool(false)),
         _ => Err(ExecutionError::NoSuchOverload),
     }
+}
+
+/// A flag is a text too, beside what the language's own function makes texts of.
+fn to_text(This(value): This<Cel>) -> ResolveResult {
+    static PLAIN: OnceLock<Context<'static>> = OnceLock::new();
+    static PROGRAM: OnceLock<Option<Program>> = OnceLock::new();
+    if let Cel::Bool(flag) = value {
+        return Ok(Cel::String(Arc::new(flag.to_string())));
+    }
+    let program = PROGRAM.get_or_init(|| Program::compile("string(value)").ok());
+    let mut scope = PLAIN.get_or_init(|| Context::default().with_all()).new_inner_scope();
+    scope.add_variable_from_value("value", value);
+    program.as_ref().map_or(Err(ExecutionError::NoSuchOverload), |program| program.execute(&scope))
 }
 
 fn range(Arguments(args): Arguments) -> ResolveResult {

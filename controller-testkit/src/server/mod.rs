@@ -22,6 +22,7 @@ mod present;
 mod convert;
 mod write;
 mod webhooks;
+mod policies;
 mod body;
 mod fault;
 mod create;
@@ -73,6 +74,8 @@ pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
     gate: Gate,
+    /// The policies that were asked last.
+    shelf: policies::Shelf,
     /// How long the log is kept.
     log_kept: SignedDuration,
     /// When the log got how far, oldest first.
@@ -138,7 +141,7 @@ impl Server {
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
-        Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
+        Self { store, catalog, gate, shelf: policies::Shelf::default(), log_kept: LOG_KEPT, marks }
     }
 
     /// Takes this store for the empty one that it has.

@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::policies::{as_shown, what_is_asked};
 use super::read::subject;
 use super::write::Cx;
 use super::{Server, convert, meta, shape};
-use crate::admission::{Change, Hook, Kind, Verdict, review, verdict};
+use crate::admission::{Change, Hook, Kind, Verdict, kind_of_part, review, verdict};
 use crate::catalog::{Resource, Shape};
+use crate::cel::{Authority, Question};
 use crate::patch::JsonPatch;
 use crate::status::ApiError;
 use crate::store::Range;
@@ -45,8 +47,9 @@ impl Server {
         Ok(object)
     }
 
-    /// Asks the validating webhooks, any of which may refuse the change.
+    /// Asks the validating policies and webhooks, any of which may refuse the change.
     pub(super) fn approve(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
+        self.judge(change, cx)?;
         if !self.asks(Kind::Validating, change, cx) {
             return Ok(());
         }
@@ -59,8 +62,7 @@ impl Server {
     /// Whether any webhook is to be asked: never about webhooks, which could lock everyone out.
     pub(super) fn asks(&self, kind: Kind, change: &Change<'_>, cx: &Cx<'_>) -> bool {
         let any = self.store.scan(kind.table(), Range { prefix: "", from: "" }).next().is_some();
-        // A scale is no object of its own here that could be shown.
-        any && cx.calls.is_some() && change.part != "scale" && change.resource.group != "admissionregistration.k8s.io"
+        any && cx.calls.is_some() && change.resource.group != "admissionregistration.k8s.io"
     }
 
     fn hooks(&self, kind: Kind) -> Vec<Hook<'_>> {
@@ -69,19 +71,17 @@ impl Server {
     }
 
     fn ask(&self, kind: Kind, hook: Hook<'_>, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<Said, ApiError> {
-        let Some(shown) = hook.wants(change, &self.catalog) else { return Ok(Said::Nothing) };
+        let Some(shown) = hook.reach().wants(change, &self.catalog) else { return Ok(Said::Nothing) };
         let labels = self.labels_of_namespace(change);
-        if !hook.selects(change, labels.as_ref()) {
+        if !hook.reach().selects(change, labels.as_ref()) {
             return Ok(Said::Nothing);
         }
-        let is_other = shown.version != change.resource.version;
-        let as_shown = |object: Option<&Value>| {
-            object.map(|object| if is_other { convert::to_version(shown, object) } else { object.clone() })
-        };
-        let parts = (as_shown(change.new), as_shown(change.old));
+        let parts = (as_shown(change, shown, change.new), as_shown(change, shown, change.old));
         let uid = meta::uid(cx.rng);
-        let asked = review(change, shown, parts, &cx.user, &uid, &Value::Bool(cx.dry_run));
-        match hook.conditions_hold(asked.get("request").unwrap_or(&Value::Null)) {
+        let asked = review(change, shown, parts, &cx.user, &uid, (cx.dry_run, &cx.options));
+        let decide = |question: &Question| self.decide(question, &cx.user);
+        let authority = Authority::new(what_is_asked(change), &decide);
+        match hook.conditions_hold(asked.get("request").unwrap_or(&Value::Null), &authority) {
             Ok(true) => {}
             Ok(false) => return Ok(Said::Nothing),
             Err(_) if hook.ignores_failures() => return Ok(Said::Nothing),
@@ -118,7 +118,10 @@ impl Server {
                     return failed("received undecodable patch in webhook response");
                 };
                 let mut patched = patch.apply(object).map_err(|error| ApiError::internal(error.to_string()))?;
-                if is_other {
+                if kind_of_part(change.part).is_some() {
+                    return Ok(Said::Patched(patched));
+                }
+                if shown.version != change.resource.version {
                     patched = convert::to_version(change.resource, &patched);
                 }
                 shape::decode(change.resource, &mut patched).map_err(ApiError::internal)?;
@@ -138,7 +141,7 @@ impl Server {
     }
 
     /// The labels by which a namespace is selected: those of the namespace that the object is in, or is.
-    fn labels_of_namespace(&self, change: &Change<'_>) -> Option<Map<String, Value>> {
+    pub(super) fn labels_of_namespace(&self, change: &Change<'_>) -> Option<Map<String, Value>> {
         let labels = |object: &Value| meta::labels(object).cloned();
         if change.is_of_namespaces() {
             return change.new.or(change.old).and_then(labels);

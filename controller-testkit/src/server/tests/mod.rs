@@ -10,6 +10,8 @@ mod definitions;
 mod first;
 mod hostile;
 mod parts;
+#[cfg(feature = "cel")]
+mod policies;
 mod reads;
 #[cfg(feature = "cel")]
 mod rules;
