@@ -10,6 +10,7 @@ mod condition;
 mod hook;
 mod review;
 mod policy;
+mod mutation;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) use hook::{Hook, Kind};
+pub(crate) use mutation::Mutation;
 pub(crate) use policy::{Denial, Policy};
 pub(crate) use reach::Reach;
 pub(crate) use review::{Change, Operation, Verdict, kind_of_part, review, verdict};

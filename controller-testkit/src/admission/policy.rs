@@ -43,11 +43,11 @@ pub(crate) struct Judgement {
     pub(crate) faults: Vec<Denial>,
 }
 
-fn items<'a>(of: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn items<'a>(of: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {
     of.get(member).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn text<'a>(of: &'a Value, member: &str) -> &'a str {
+pub(super) fn text<'a>(of: &'a Value, member: &str) -> &'a str {
     of.get(member).and_then(Value::as_str).unwrap_or_default()
 }
 

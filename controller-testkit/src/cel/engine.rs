@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use kube_cel::cel::common::ast::{
-    CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
+    CallExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
 };
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::parser::Parser;
@@ -12,7 +12,7 @@ use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
 use super::lazy::Runner;
-use super::{Bound, Budget, Failure, Wanted, ask, known, look, value};
+use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -234,7 +234,19 @@ fn prepare(tree: &mut IdedExpr, variables: bool, authorizer: bool) {
                     });
                 }
             }
-            tree.expr = Expr::Map(MapExpr { entries: std::mem::take(&mut made.entries) });
+            let mut entries = std::mem::take(&mut made.entries);
+            if made.type_name.starts_with("Object") {
+                let text = |text: &str| Expr::Literal(LiteralValue::String(text.into()));
+                entries.push(IdedEntryExpr {
+                    id: tree.id,
+                    expr: EntryExpr::MapEntry(MapEntryExpr {
+                        key: IdedExpr { id: tree.id, expr: text(TYPE) },
+                        value: IdedExpr { id: tree.id, expr: text(&made.type_name) },
+                        optional: false,
+                    }),
+                });
+            }
+            tree.expr = Expr::Map(MapExpr { entries });
         }
         _ => {}
     }

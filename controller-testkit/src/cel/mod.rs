@@ -48,6 +48,9 @@ use crate::schema::Structural;
 /// Whether expressions can be run.
 pub(crate) const IS_THERE: bool = cfg!(feature = "cel");
 
+/// Where an object that an expression makes has the name of its type.
+pub(crate) const TYPE: &str = "@type";
+
 /// How many steps may still be taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget(pub(crate) u64);

@@ -23,6 +23,7 @@ mod convert;
 mod write;
 mod webhooks;
 mod policies;
+mod mutations;
 mod body;
 mod fault;
 mod create;

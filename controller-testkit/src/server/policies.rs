@@ -11,7 +11,7 @@ use super::read::subject;
 use super::scope::{key, table};
 use super::write::Cx;
 use super::{Server, convert, meta};
-use crate::admission::{Change, Denial, Policy, Reach, kind_of_part, review};
+use crate::admission::{Change, Denial, Mutation, Policy, Reach, kind_of_part, review};
 use crate::auth::{Ask, Decision, User};
 use crate::catalog::{Resource, split_api_version};
 use crate::cel::{self, Authority, Bound, Question};
@@ -22,18 +22,28 @@ use crate::store::{Object, Range};
 const POLICIES: &str = "admissionregistration.k8s.io/validatingadmissionpolicies";
 const BINDINGS: &str = "admissionregistration.k8s.io/validatingadmissionpolicybindings";
 
-/// Policies that have been read, with the resourceVersion that they were read at.
+/// Something that has been read, with the resourceVersion that it was read at, by name.
+type Read<T> = Mutex<BTreeMap<String, (u64, Arc<T>)>>;
+
+/// Policies that have been read.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<BTreeMap<String, (u64, Arc<Policy>)>>);
+pub(super) struct Shelf {
+    policies: Read<Policy>,
+    pub(super) mutations: Read<Mutation>,
+}
 
 impl Shelf {
     fn policy(&self, name: &str, stored: &Object) -> Arc<Policy> {
-        let mut read = self.0.lock();
-        match read.get(name) {
+        Self::read(&self.policies, name, stored, Policy::read)
+    }
+
+    pub(super) fn read<T>(shelf: &Read<T>, name: &str, stored: &Object, read: impl FnOnce(&Value) -> T) -> Arc<T> {
+        let mut known = shelf.lock();
+        match known.get(name) {
             Some((rv, policy)) if *rv == stored.rv => policy.clone(),
             _ => {
-                let policy = Arc::new(Policy::read(stored.kept_value().get("spec").unwrap_or(&Value::Null)));
-                read.insert(name.to_owned(), (stored.rv, policy.clone()));
+                let policy = Arc::new(read(stored.kept_value().get("spec").unwrap_or(&Value::Null)));
+                known.insert(name.to_owned(), (stored.rv, policy.clone()));
                 policy
             }
         }
@@ -56,18 +66,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 impl Server {
     /// Lets the policies judge a change, any of which may refuse it.
     pub(super) fn judge(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
-        // Never about policies, which could lock everyone out.
-        let is_policy = change.resource.group == "admissionregistration.k8s.io"
-            && change.resource.plural.contains("admissionpolic");
-        if !cel::IS_THERE || cx.calls.is_none() || is_policy {
+        if !cel::IS_THERE || cx.calls.is_none() || is_policy(change) {
             return Ok(());
         }
         let whole = Range { prefix: "", from: "" };
         let mut refusal = None;
         for (name, stored) in self.store.scan(POLICIES, whole) {
-            let bindings = self.store.scan(BINDINGS, Range { prefix: "", from: "" });
-            let mut bindings =
-                bindings.filter(|(_, binding)| text(binding.kept_value(), "/spec/policyName") == &**name).peekable();
+            let mut bindings = self.bindings(BINDINGS, name).peekable();
             if bindings.peek().is_none() {
                 continue;
             }
@@ -86,8 +91,7 @@ impl Server {
                 }
                 continue;
             }
-            for (bound, binding) in bindings {
-                let of_binding = binding.kept_value().get("spec").unwrap_or(&Value::Null);
+            for (bound, of_binding) in bindings {
                 if of_binding.get("matchResources").is_some_and(|matches| self.reaches(Some(matches), change).is_none())
                 {
                     continue;
@@ -127,6 +131,17 @@ impl Server {
                 Err(ApiError::ruled_out(subject(change.resource), name, &message, &reason))
             }
         }
+    }
+
+    /// The bindings of a policy, by name, and what they say.
+    pub(super) fn bindings<'a>(
+        &'a self,
+        table: &'a str,
+        policy: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let all = self.store.scan(table, Range { prefix: "", from: "" });
+        let specs = all.map(|(name, binding)| (&**name, binding.kept_value().get("spec").unwrap_or(&Value::Null)));
+        specs.filter(move |(_, spec)| text(spec, "/policyName") == policy)
     }
 
     /// The version in which these constraints mean a change; none if they do not.
@@ -248,6 +263,11 @@ impl Server {
     }
 }
 
+/// Policies are not asked about policies, which could lock everyone out.
+pub(super) fn is_policy(change: &Change<'_>) -> bool {
+    change.resource.group == "admissionregistration.k8s.io" && change.resource.plural.contains("admissionpolic")
+}
+
 /// An object in the version in which it is meant; what is sent to a subresource has but one.
 pub(super) fn as_shown(change: &Change<'_>, shown: &Resource, object: Option<&Value>) -> Option<Value> {
     let is_other = shown.version != change.resource.version && kind_of_part(change.part).is_none();
@@ -268,7 +288,7 @@ pub(super) fn what_is_asked(change: &Change<'_>) -> Ask {
 }
 
 /// The name by which a refusal tells of an object.
-fn named<'a>(change: &Change<'a>) -> &'a str {
+pub(super) fn named<'a>(change: &Change<'a>) -> &'a str {
     let of_object = |member: &str| change.new.map(|object| meta::text(object, member)).unwrap_or_default();
     match (change.name, of_object("name"), of_object("generateName")) {
         ("", "", "") => "Unknown",

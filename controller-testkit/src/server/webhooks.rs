@@ -1,11 +1,13 @@
-//! Asking webhooks about a change before it is stored: first those that may alter it, then those that may refuse it.
+//! Asking policies and webhooks about a change before it is stored: first those that may alter it, then those that may
+//! refuse it, and policies before webhooks.
 
 use serde_json::{Map, Value};
 
-use super::policies::{as_shown, what_is_asked};
+use super::mutations::Remade;
+use super::policies::{as_shown, is_policy, what_is_asked};
 use super::read::subject;
 use super::write::Cx;
-use super::{Server, convert, meta, shape};
+use super::{Server, convert, meta, mutations, shape};
 use crate::admission::{Change, Hook, Kind, Verdict, kind_of_part, review, verdict};
 use crate::catalog::{Resource, Shape};
 use crate::cel::{Authority, Question};
@@ -20,23 +22,38 @@ enum Said {
 }
 
 impl Server {
-    /// The new object as the mutating webhooks leave it; none if there are none.
+    /// The new object as the mutating policies and webhooks leave it; none if there are none.
     pub(super) fn mutate(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<Option<Value>, ApiError> {
         if !self.asks(Kind::Mutating, change, cx) {
             return Ok(None);
         }
-        let mut object = change.new.cloned();
-        let hooks = self.hooks(Kind::Mutating);
+        let by_policies = !is_policy(change);
+        let remake = |object: &Option<Value>, only: Option<&[String]>, cx: &mut Cx<'_>| match by_policies {
+            true => self.remake(&Change { new: object.as_ref(), ..*change }, only, cx),
+            false => Ok(Remade { object: object.clone(), ..Remade::default() }),
+        };
+        let first = remake(&change.new.cloned(), None, cx)?;
+        let mut object = first.object;
+        let hooks = self.hooks(Kind::Mutating, change);
         // Those that want to be asked again once others have changed what they saw.
         let mut again = Vec::new();
+        let mut is_changed = first.is_changed;
         for (at, hook) in hooks.iter().enumerate() {
             let now = Change { new: object.as_ref(), ..*change };
             if let Said::Patched(patched) = self.ask(Kind::Mutating, *hook, &now, cx)? {
                 if object.as_ref() != Some(&patched) {
                     again = (0..at).filter(|before| hooks[*before].can_be_reinvoked()).collect();
+                    is_changed = true;
                 }
                 object = Some(patched);
             }
+        }
+        if is_changed && !first.again.is_empty() {
+            let second = remake(&object, Some(&first.again), cx)?;
+            if second.object != object {
+                again = (0..hooks.len()).filter(|at| hooks[*at].can_be_reinvoked()).collect();
+            }
+            object = second.object;
         }
         for at in again {
             let now = Change { new: object.as_ref(), ..*change };
@@ -53,19 +70,24 @@ impl Server {
         if !self.asks(Kind::Validating, change, cx) {
             return Ok(());
         }
-        for hook in self.hooks(Kind::Validating) {
+        for hook in self.hooks(Kind::Validating, change) {
             self.ask(Kind::Validating, hook, change, cx)?;
         }
         Ok(())
     }
 
-    /// Whether any webhook is to be asked: never about webhooks, which could lock everyone out.
+    /// Whether anybody is to be asked.
     pub(super) fn asks(&self, kind: Kind, change: &Change<'_>, cx: &Cx<'_>) -> bool {
-        let any = self.store.scan(kind.table(), Range { prefix: "", from: "" }).next().is_some();
-        any && cx.calls.is_some() && change.resource.group != "admissionregistration.k8s.io"
+        let any = |table: &str| self.store.scan(table, Range { prefix: "", from: "" }).next().is_some();
+        let by_policies = kind == Kind::Mutating && !is_policy(change) && any(mutations::POLICIES);
+        cx.calls.is_some() && (by_policies || any(kind.table()))
     }
 
-    fn hooks(&self, kind: Kind) -> Vec<Hook<'_>> {
+    /// The webhooks that may be asked: never about webhooks, which could lock everyone out.
+    fn hooks(&self, kind: Kind, change: &Change<'_>) -> Vec<Hook<'_>> {
+        if change.resource.group == "admissionregistration.k8s.io" {
+            return Vec::new();
+        }
         let all = self.store.scan(kind.table(), Range { prefix: "", from: "" });
         all.flat_map(|(_, configuration)| Hook::all(configuration.kept_value())).collect()
     }

@@ -14,7 +14,7 @@ use crate::schema::Structural;
 
 pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    let variables = reach(&spec, f);
+    let variables = reach(&spec, |_, _| (), f);
     let (validations, annotations) = (spec.field("validations"), spec.field("auditAnnotations"));
     if validations.is_empty() && annotations.is_empty() {
         const NONE: &str = "validations or auditAnnotations must contain at least one item";
@@ -60,7 +60,7 @@ pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
 
 pub(super) fn mutating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    let variables = reach(&spec, f);
+    let variables = reach(&spec, mutable, f);
     let mutations = spec.field("mutations");
     if mutations.is_empty() {
         f.required(&mutations, "mutations must contain at least one item");
@@ -162,11 +162,23 @@ fn resources(at: &At<'_>, f: &mut Faults) {
     }
 }
 
+/// What is deleted can't be made another.
+fn mutable(matches: &At<'_>, f: &mut Faults) {
+    let place = matches.at("resourceRules.operations");
+    for operation in matches.field("resourceRules").items().iter().flat_map(|rule| rule.field("operations").items()) {
+        let known = ["*", "CONNECT", "CREATE", "UPDATE"];
+        if !known.contains(&operation.text()) {
+            f.not_supported(&place, operation.text(), &known);
+        }
+    }
+}
+
 /// What both kinds of policies say of when they apply. What is left are their variables.
-fn reach(spec: &At<'_>, f: &mut Faults) -> Structural {
+fn reach(spec: &At<'_>, constrained: fn(&At<'_>, &mut Faults), f: &mut Faults) -> Structural {
     f.one_of_if_set(&spec.field("failurePolicy"), &["Fail", "Ignore"]);
     parameters(&spec.field("paramKind"), f);
     constraints(spec, f);
+    constrained(&spec.field("matchConstraints"), f);
     conditions(&spec.field("matchConditions"), f);
     variables(spec, f)
 }
@@ -271,7 +283,7 @@ pub(super) fn binding(new: &At<'_>, validates: bool, f: &mut Faults) {
         resources(&spec.field("matchResources"), f);
     }
     if !validates {
-        return;
+        return mutable(&spec.field("matchResources"), f);
     }
     let actions = spec.field("validationActions");
     let mut seen = Vec::new();

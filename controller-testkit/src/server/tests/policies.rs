@@ -163,3 +163,46 @@ fn webhooks_are_asked_about_scales_bindings_and_evictions() {
     assert_eq!(rig.get(&format!("{SETS}/r")).body["spec"]["replicas"], 3);
     assert_eq!(rig.get(&format!("{PODS}/p")).body["spec"]["nodeName"], "other");
 }
+
+/// A mutating policy on config maps that adds to what stands in `data.b`, and sees again what others change.
+fn adding(rig: &mut Rig, name: &str, adds: &str, reinvocation: &str) {
+    rig.post(
+        &format!("{POLICIES}/mutatingadmissionpolicies"),
+        json!({"metadata": {"name": name}, "spec": {
+            "matchConstraints": {"resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]},
+            ]},
+            "reinvocationPolicy": reinvocation,
+            "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {
+                "expression": format!("Object{{data: {{'b': string(object.data.b) + '{adds}'}}}}"),
+            }}],
+        }}),
+    )
+    .is(201);
+    let path = format!("{POLICIES}/mutatingadmissionpolicybindings");
+    rig.post(&path, json!({"metadata": {"name": name}, "spec": {"policyName": name}})).is(201);
+}
+
+#[test]
+fn policies_mutate_before_webhooks_and_again_after_them() {
+    let mut rig = Rig::new();
+    adding(&mut rig, "a", "1", "IfNeeded");
+    adding(&mut rig, "b", "2", "Never");
+    watcher(&mut rig, "Mutating", "m.example.com", &["configmaps"]);
+    let made = send(&mut rig, "POST", MAPS, map("m"), |call| {
+        let now = format!("{}-", text(&call.review["request"]["object"]["data"]["b"]));
+        patch(call, json!([{"op": "replace", "path": "/data/b", "value": now}]))
+    });
+    assert_eq!(made.is(201).body["data"]["b"], "c12-1");
+    // What a policy makes is nobody's.
+    let owned = rig.get(&format!("{MAPS}/m")).body["metadata"]["managedFields"][0]["fieldsV1"].clone();
+    assert_eq!(owned, json!({"f:data": {".": {}, "f:b": {}}}));
+}
+
+#[test]
+fn policies_do_not_mutate_what_is_deleted() {
+    let mut rig = Rig::new();
+    rig.post(MAPS, map("m")).is(201);
+    adding(&mut rig, "a", "1", "Never");
+    rig.delete(&format!("{MAPS}/m"), json!({})).is(200);
+}
