@@ -4,9 +4,9 @@
 //! runs again. Each question is decided once.
 
 use std::fmt;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use std::sync::{Arc, Mutex};
+#[cfg(feature = "cel")]
+use std::sync::{MutexGuard, PoisonError};
 
 use crate::auth::{Ask, Decision};
 
@@ -30,8 +30,8 @@ pub(crate) struct Authority<'a> {
 #[derive(Debug, Default)]
 #[cfg_attr(not(feature = "cel"), expect(dead_code, reason = "nothing asks without expressions"))]
 pub(super) struct Known {
-    pub(super) told: Mutex<Vec<(Question, Decision)>>,
-    pub(super) open: Mutex<Vec<Question>>,
+    told: Mutex<Vec<(Question, Decision)>>,
+    open: Mutex<Vec<Question>>,
 }
 
 impl fmt::Debug for Authority<'_> {
@@ -58,11 +58,11 @@ impl Authority<'_> {
 
     /// Decides what a run has left open; whether there was anything.
     pub(super) fn answer(&self) -> bool {
-        let open = std::mem::take(&mut *self.known.open.lock());
+        let open = std::mem::take(&mut *locked(&self.known.open));
         let any = !open.is_empty();
         for question in open {
             let decision = (self.decide)(&question);
-            self.known.told.lock().push((question, decision));
+            locked(&self.known.told).push((question, decision));
         }
         any
     }
@@ -72,11 +72,17 @@ impl Authority<'_> {
 impl Known {
     /// What was decided; a question that is new is left open.
     pub(super) fn decision(&self, question: &Question) -> Option<Decision> {
-        let told = self.told.lock();
+        let told = locked(&self.told);
         let found = told.iter().find(|(asked, _)| asked == question).map(|(_, decision)| decision.clone());
         if found.is_none() {
-            self.open.lock().push(question.clone());
+            locked(&self.open).push(question.clone());
         }
         found
     }
+}
+
+/// What is in a lock; a run that failed while it had it leaves nothing half done.
+#[cfg(feature = "cel")]
+pub(super) fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,13 @@
 //! Values that expressions call by a name, each made by an expression of its own when it is first asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use kube_cel::cel::context::VariableResolver;
 use kube_cel::cel::parser::Expression as Tree;
 use kube_cel::cel::{ExecutionError, Value as Cel};
-use parking_lot::Mutex;
 
+use super::authority::locked;
 use super::{Expression, Failure, ask, engine, known};
 
 /// How expressions name what is lazy: the tree has one name where the text has a field of `variables`.
@@ -54,7 +55,7 @@ impl Runner<'_> {
         match (error, self.variables) {
             (ExecutionError::UndeclaredReference(name), Some(variables)) if name.starts_with(PREFIX) => {
                 let at = variables.named.iter().position(|(known, _)| known == &name[PREFIX.len()..]);
-                let known = variables.known.lock();
+                let known = locked(&variables.known);
                 match at.and_then(|at| known.get(&at)) {
                     Some(Err(failure)) => failure.clone(),
                     _ => engine::failure(error),
@@ -70,7 +71,7 @@ impl VariableResolver for Runner<'_> {
         let name = name.strip_prefix(PREFIX)?;
         let variables = self.variables?;
         let at = variables.named.iter().take(self.upto).position(|(known, _)| known == name)?;
-        let known = variables.known.lock().get(&at).cloned();
+        let known = locked(&variables.known).get(&at).cloned();
         let found = known.unwrap_or_else(|| {
             let made = match &variables.named[at].1 {
                 Err(why) => Err(Failure::Fault(format!("composited variable {name:?} fails to compile: {why}"))),
@@ -83,7 +84,7 @@ impl VariableResolver for Runner<'_> {
                     })
                 }
             };
-            variables.known.lock().insert(at, made.clone());
+            locked(&variables.known).insert(at, made.clone());
             made
         });
         found.ok()
@@ -93,6 +94,6 @@ impl VariableResolver for Runner<'_> {
 impl Variables<'_> {
     /// Forgets what failed, which may come to something once more is known.
     pub(super) fn forget_failures(&self) {
-        self.known.lock().retain(|_, made| made.is_ok());
+        locked(&self.known).retain(|_, made| made.is_ok());
     }
 }

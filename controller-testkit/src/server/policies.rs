@@ -1,9 +1,8 @@
 //! Asking policies about a change before it is stored, which they judge by expressions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::present::Look;
@@ -38,7 +37,7 @@ impl Shelf {
     }
 
     pub(super) fn read<T>(shelf: &Read<T>, name: &str, stored: &Object, read: impl FnOnce(&Value) -> T) -> Arc<T> {
-        let mut known = shelf.lock();
+        let mut known = shelf.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(name) {
             Some((rv, policy)) if *rv == stored.rv => policy.clone(),
             _ => {
