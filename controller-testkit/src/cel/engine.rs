@@ -181,7 +181,14 @@ pub(super) fn failure(error: &ExecutionError) -> Failure {
         ExecutionError::FunctionError { function, .. } if function == "quantity" => {
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".to_owned()
         }
-        ExecutionError::FunctionError { message, .. } => message.clone(),
+        ExecutionError::FunctionError { function, message } => {
+            match (function.as_str(), message.contains("overflow")) {
+                ("int" | "uint" | "double", false) => format!("type conversion error from 'string' to '{function}'"),
+                ("timestamp", _) => "type conversion error from 'string' to 'google.protobuf.Timestamp'".to_owned(),
+                ("duration", _) => "type conversion error from 'string' to 'google.protobuf.Duration'".to_owned(),
+                _ => message.clone(),
+            }
+        }
         ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
         ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
         ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
@@ -258,6 +265,13 @@ fn prepare(tree: &mut IdedExpr, variables: bool, authorizer: bool) {
             let field = Expr::Literal(LiteralValue::String(select.field.as_str().into()));
             let args = vec![std::mem::take(&mut *select.operand), IdedExpr { id: tree.id, expr: field }];
             tree.expr = Expr::Call(CallExpr { func_name: op::OPT_INDEX.to_owned(), target: None, args });
+        }
+        // The language's own comparison takes no value that may be missing for another.
+        Expr::Call(call)
+            if matches!(call.func_name.as_str(), op::EQUALS | op::NOT_EQUALS) && call.args.iter().any(is_optional) =>
+        {
+            let name = if call.func_name == op::EQUALS { known::SAME } else { known::OTHER };
+            call.func_name = name.to_owned();
         }
         // What goes wrong in the argument of a function is lost, unless it stands before the function.
         Expr::Call(call)
