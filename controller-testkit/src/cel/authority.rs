@@ -74,8 +74,9 @@ impl Known {
     pub(super) fn decision(&self, question: &Question) -> Option<Decision> {
         let told = locked(&self.told);
         let found = told.iter().find(|(asked, _)| asked == question).map(|(_, decision)| decision.clone());
-        if found.is_none() {
-            locked(&self.open).push(question.clone());
+        let mut open = locked(&self.open);
+        if found.is_none() && !open.contains(question) {
+            open.push(question.clone());
         }
         found
     }

@@ -87,7 +87,7 @@ fn a_policy_that_has_changed_judges_anew() {
 }
 
 #[test]
-fn a_question_is_decided_once_however_often_it_is_asked() {
+fn an_authorizer_decides_for_the_user_and_for_accounts() {
     let mut rig = Rig::new();
     let ask =
         |verb: &str| format!("authorizer.group('').resource('pods').namespace('default').check('{verb}').allowed()");
