@@ -9,7 +9,7 @@ use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::update::Part;
 use super::write::Cx;
-use super::{Server, meta, owners, rules, shape};
+use super::{Server, etcd, meta, owners, rules, shape};
 use crate::admission::{Change as Reviewed, Operation};
 use crate::apply::{Managers, Operation as Written};
 use crate::catalog::Resource;
@@ -38,6 +38,10 @@ impl Server {
         for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
             metadata.remove(member);
         }
+        let (record, before) = match &cx.owners {
+            Some(_) => (etcd::Owners::Needed, Some(0)),
+            None => (etcd::Owners::Spared, None),
+        };
         let managers = cx.owners.take().unwrap_or_else(|| {
             let writer = cx.writer(resource, Part::Main, Written::Update);
             owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
@@ -105,6 +109,9 @@ impl Server {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
         }
         let key = key(namespace, &name);
+        if !cx.dry_run {
+            object = etcd::fitted(resource, &key, object, before, record)?;
+        }
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {
                 true => ApiError::being_deleted(subject(resource), &name),
