@@ -11,7 +11,7 @@ use super::update::Part;
 use super::write::Cx;
 use super::{Server, etcd, meta, owners, rules, shape};
 use crate::admission::{Change as Reviewed, Operation};
-use crate::apply::{Managers, Operation as Written};
+use crate::apply::Operation as Written;
 use crate::catalog::Resource;
 use crate::crd::establish;
 use crate::field::{Cause, FieldError};
@@ -44,7 +44,9 @@ impl Server {
         };
         let managers = cx.owners.take().unwrap_or_else(|| {
             let writer = cx.writer(resource, Part::Main, Written::Update);
-            owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
+            let nothing = owners::nothing(resource);
+            let said = owners::before("", &nothing, &object);
+            owners::after_update(resource, &nothing, &object, said, &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
         let asked = meta::name(&object).to_owned();
