@@ -8,6 +8,7 @@
 mod daemonsets;
 mod definitions;
 mod deployments;
+mod endpoints;
 mod event;
 mod fresh;
 mod furniture;
@@ -36,6 +37,7 @@ use serde_json::Value;
 
 use crate::server::Server;
 use crate::store::{Change, Object, Range};
+use endpoints::Services;
 use hand::{Hand, kind};
 use index::Index;
 use queue::{Place, Queue, Work};
@@ -107,7 +109,7 @@ impl World {
 
     /// Plays these stages too, in this order and before its own. One that is named as one of its own (`pod-remove`,
     /// `pod-schedule`, `pod-create`, `pod-start`, `pod-complete`) or as a controller (`replicaset`, `deployment`,
-    /// `statefulset`, `daemonset`, `job`) takes its place.
+    /// `statefulset`, `daemonset`, `job`, `endpoints`) takes its place.
     pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
         self.stages.extend(stages);
         self
@@ -118,9 +120,9 @@ impl World {
         let resumed = server.store().tables().next().is_some();
         fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
-        let (index, queue) = (Index::default(), Queue::default());
+        let (index, queue, services) = (Index::default(), Queue::default(), Services::default());
         let (reach, stages) = (self.reach, self.stages.clone());
-        let mut clockwork = Clockwork { reach, pace, stages, cursor: 0, index, queue, addresses: 0 };
+        let mut clockwork = Clockwork { reach, pace, stages, cursor: 0, index, queue, services, addresses: 0 };
         match resumed {
             true => clockwork.look_around(server, now),
             false => {
@@ -142,6 +144,7 @@ pub(crate) struct Clockwork {
     cursor: u64,
     index: Index,
     queue: Queue,
+    services: Services,
     /// How many pod addresses have been given out.
     addresses: u32,
 }
@@ -198,6 +201,7 @@ impl Clockwork {
         }
         if self.reach >= Reach::Workloads {
             self.see_workload(place, object, now);
+            self.see_service(place, object, change, now);
         }
     }
 
@@ -273,6 +277,8 @@ impl Clockwork {
             Work::DaemonSet(place) => self.daemonset(place, hand),
             Work::Job(_) if self.is_replaced("job") => {}
             Work::Job(place) => self.job(place, hand),
+            Work::Service(_) if self.is_replaced("endpoints") => {}
+            Work::Service(place) => self.service(place, hand),
         }
     }
 }
