@@ -122,7 +122,8 @@ impl World {
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
         let (index, queue, services) = (Index::default(), Queue::default(), Services::default());
         let (reach, stages) = (self.reach, self.stages.clone());
-        let mut clockwork = Clockwork { reach, pace, stages, cursor: 0, index, queue, services, addresses: 0 };
+        let mut clockwork =
+            Clockwork { reach, pace, stages, cursor: 0, index, queue, services, addresses: 0, authority: None };
         match resumed {
             true => clockwork.look_around(server, now),
             false => {
@@ -147,6 +148,8 @@ pub(crate) struct Clockwork {
     services: Services,
     /// How many pod addresses have been given out.
     addresses: u32,
+    /// The certificate of the authority that vouches for the server, once it is served.
+    authority: Option<String>,
 }
 
 impl Clockwork {
@@ -159,6 +162,17 @@ impl Clockwork {
             self.take_in(server, now);
         }
         self.queue.next()
+    }
+
+    /// Tells every namespace whom to trust.
+    pub(crate) fn trust(&mut self, authority: String, server: &Server, now: Timestamp) {
+        self.authority = Some(authority);
+        if self.reach >= Reach::Housekeeping {
+            let table = kind::NAMESPACES.table();
+            for (key, _) in server.store().scan(&table, Range { prefix: "", from: "" }) {
+                self.queue.add(Work::Furnish(Place { table: table.clone(), key: key.clone() }), now);
+            }
+        }
     }
 
     /// Sees everything that is there, where the events that made it are long past.
@@ -258,7 +272,7 @@ impl Clockwork {
             Work::Collect(uid) => self.collect(uid, hand),
             Work::Release(uid) => self.release(uid, hand),
             Work::Namespace(place) => self.namespace(place, hand),
-            Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Furnish(place) => furniture::furnish_namespace(place.name(), self.authority.as_deref(), hand),
             Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
             Work::Unprotect(place) => self.unprotect(place, hand),
