@@ -78,7 +78,7 @@ impl Server {
         if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
-        self.admit_new(resource, namespace, &mut object, &cx.user)?;
+        self.admit_new(resource, namespace, &mut object, &cx.user, cx.rng)?;
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {

@@ -117,6 +117,9 @@ impl World {
 
     /// The world at work, over a server with what a fresh cluster has.
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
+        if self.reach >= Reach::Workloads {
+            server.ask_for_accounts();
+        }
         let resumed = server.store().tables().next().is_some();
         fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
@@ -181,7 +184,7 @@ impl Clockwork {
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
-                self.see(&place, object, Change::Added, now);
+                self.see(server, &place, object, Change::Added, now);
                 // What an older life gave out is not given out again.
                 self.addresses += u32::from(kind::PODS.is(&place));
             }
@@ -197,13 +200,13 @@ impl Clockwork {
         }
         for event in server.events_after(self.cursor) {
             let place = Place { table: event.table.clone(), key: event.key.clone() };
-            self.see(&place, &event.object, event.change, now);
+            self.see(server, &place, &event.object, event.change, now);
         }
         self.cursor = rv;
     }
 
     /// Takes in one change. Few need the whole object for that.
-    fn see(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
+    fn see(&mut self, server: &Server, place: &Place, object: &Object, change: Change, now: Timestamp) {
         self.see_definition(place, object, now);
         self.see_event(place, object, now);
         self.see_staged(place, object, change, now);
@@ -216,6 +219,7 @@ impl Clockwork {
         if self.reach >= Reach::Workloads {
             self.see_workload(place, object, now);
             self.see_service(place, object, change, now);
+            self.see_account(server, place, change, now);
         }
     }
 
@@ -264,6 +268,23 @@ impl Clockwork {
         let manager = object::controller(&object).and_then(|uid| self.index.get(uid));
         if let Some(work) = manager.and_then(|manager| Work::of(&manager.place)) {
             self.queue.add(work, now);
+        }
+    }
+
+    /// Workloads whose pods were refused for want of an account try again.
+    fn see_account(&mut self, server: &Server, place: &Place, change: Change, now: Timestamp) {
+        if !kind::SERVICE_ACCOUNTS.is(place) || change != Change::Added || place.name() == "default" {
+            return;
+        }
+        let prefix = format!("{}/", place.namespace().unwrap_or_default());
+        for workload in
+            [kind::REPLICASETS, kind::REPLICATION_CONTROLLERS, kind::STATEFULSETS, kind::DAEMONSETS, kind::JOBS]
+        {
+            let table = workload.table();
+            for (key, _) in server.store().scan(&table, Range { prefix: &prefix, from: "" }) {
+                let place = Place { table: table.clone(), key: key.clone() };
+                Work::of(&place).into_iter().for_each(|work| self.queue.add(work, now));
+            }
         }
     }
 
