@@ -95,6 +95,9 @@ impl Checker {
             (Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings, Value::Object(_)) => {
                 self.fields(super::schema_props().get(), value)
             }
+            (Form::SchemaOrBool, _) => Err("boolean or JSON schema expected".to_owned()),
+            // They take what is neither for nothing.
+            (Form::SchemaOrArray | Form::SchemaOrStrings, _) => Ok(()),
             _ => Err(self.mismatch(owner, form, value)),
         }
     }
@@ -163,7 +166,8 @@ fn bad_base64(text: &str) -> Result<(), String> {
         Err(error) => {
             let at = match error {
                 base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
-                _ => text.len(),
+                // What is left at the end is told by where it begins.
+                _ => text.len() - text.len() % 4,
             };
             Err(format!("illegal base64 data at input byte {at}"))
         }

@@ -26,6 +26,7 @@ mod body;
 mod fault;
 mod create;
 mod admit;
+mod runtimes;
 mod restore;
 mod update;
 mod amend;

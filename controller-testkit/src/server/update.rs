@@ -175,6 +175,10 @@ impl Server {
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
+                    let given = meta::text(&wanted, "resourceVersion");
+                    if !given.is_empty() && given.parse::<u64>().is_err() {
+                        return Err(no_version(given));
+                    }
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
@@ -261,12 +265,21 @@ impl Server {
         let told = cx.warnings.len();
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
-            meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
+            meta::of(&mut new).insert("generation".into(), meta::generation(&old).wrapping_add(1).into());
+        }
+        if !is_builtin(resource) {
+            // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
+            faults.sort_by_key(|fault| match rules::told_again(fault) {
+                0 => 2,
+                1 => 1,
+                _ => 0,
+            });
         }
         if !faults.is_empty() {
             let refusal = ApiError::invalid(kind_of(resource), name, &faults);
-            // New finalizers of a custom resource are found by its kind too, which tells of them once more.
-            let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
+            // What is wrong with the metadata of a custom resource is found by its kind too, once or twice more.
+            let custom = faults.iter().filter(|_| !is_builtin(resource));
+            let again = custom.flat_map(|fault| std::iter::repeat_n(fault, rules::told_again(fault)));
             return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
         }
         if part == Part::Main {
@@ -275,6 +288,10 @@ impl Server {
             unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         }
         shape::tidy(resource, &mut new);
+        if !cx.dry_run {
+            // It is not stored.
+            meta::of(&mut new).remove("selfLink");
+        }
         managers.put(&mut new);
         self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
@@ -337,6 +354,10 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
     }
 }
 
+fn no_version(given: &str) -> ApiError {
+    ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given)))
+}
+
 /// The optimistic lock: a version that is given must be the stored one.
 fn check_version(
     resource: &Resource,
@@ -354,9 +375,7 @@ fn check_version(
         }
         "" | "0" => Ok(()),
         given => match given.parse::<u64>() {
-            Err(_) => {
-                Err(ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given))))
-            }
+            Err(_) => Err(no_version(given)),
             Ok(rv) if rv == stored.rv => Ok(()),
             Ok(_) => Err(ApiError::stale(subject(resource), name)),
         },

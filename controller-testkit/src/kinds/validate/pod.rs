@@ -92,7 +92,11 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
         }
     }
     placement::placement(spec, f);
-    f.one_of_if_set(&spec.field("os").field("name").told_as(spec.field("os").path), &["linux", "windows"]);
+    f.follows_if_set(&spec.field("runtimeClassName"), name::dns1123_subdomain);
+    let (os, system) = (spec.field("os"), spec.at("os.name"));
+    if os.is_set() && f.needs(&system) {
+        f.one_of(&system.told_as(os.path), &["linux", "windows"]);
+    }
     f.one_of_if_set(&spec.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
 }
 

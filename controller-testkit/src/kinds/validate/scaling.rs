@@ -15,9 +15,6 @@ pub(super) fn autoscaler(new: &At<'_>, f: &mut Faults) {
     if most.number() < least.value.as_i64().unwrap_or(1) {
         f.invalid_as(&most, &most.number(), "must be greater than or equal to `minReplicas`");
     }
-    if most.number() < 1 {
-        f.required(&most, "");
-    }
     reference(&spec.field("scaleTargetRef"), Reference::Scaled, f);
     let metrics = spec.field("metrics");
     metrics.items().iter().for_each(|metric| self::metric(metric, f));
@@ -37,6 +34,11 @@ pub(super) fn autoscaler(new: &At<'_>, f: &mut Faults) {
             behavior(&rules, f);
         }
     }
+    match most.number() {
+        0 => f.required(&most, ""),
+        number if number < 0 => f.invalid(&most, "must be greater than or equal to 1"),
+        _ => {}
+    }
 }
 
 /// What a reference points to.
@@ -54,8 +56,8 @@ fn reference(at: &At<'_>, what: Reference, f: &mut Faults) {
     }
     let version = at.field("apiVersion");
     match version.text().split('/').count() {
-        1 if version.is_empty() && what == Reference::Scaled => {
-            f.invalid_as(&version, "", "apiVersion must specify API group");
+        1 if version.text() != "v1" && what == Reference::Scaled => {
+            f.invalid_as(&version, version.text(), "apiVersion must specify API group");
         }
         1 | 2 => {}
         _ => f.invalid(&version, format!("unexpected GroupVersion string: {}", version.text())),
@@ -124,7 +126,6 @@ fn measure(metric: &At<'_>, f: &mut Faults) {
     } else {
         f.follows(&metric.field("name"), name::path_segment);
     }
-    selector(&metric.field("selector"), f);
 }
 
 fn target(target: &At<'_>, f: &mut Faults) {

@@ -1,5 +1,7 @@
 //! Deployments, ReplicaSets, StatefulSets and DaemonSets.
 
+use serde_json::Value;
+
 use super::at::{At, Faults};
 use super::pod;
 use super::selector::{is_everything, picks, selector};
@@ -109,8 +111,18 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     match old.map(|old| old.field("spec")) {
         None => claims.items().iter().for_each(|claim| claim_spec(&claim.field("spec"), f)),
         Some(old) => {
-            for field in ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"] {
+            for field in ["selector", "serviceName", "podManagementPolicy"] {
                 f.unchanged(&spec.field(field), &old.field(field));
+            }
+            // What a template says of its kind is not kept.
+            let bare = |claims: &At<'_>| -> Vec<Value> {
+                let mut claims = claims.value.as_array().cloned().unwrap_or_default();
+                let members = claims.iter_mut().filter_map(Value::as_object_mut);
+                members.for_each(|claim| claim.retain(|member, _| !matches!(member.as_str(), "apiVersion" | "kind")));
+                claims
+            };
+            if bare(&claims) != bare(&old.field("volumeClaimTemplates")) {
+                f.invalid(&claims, "field is immutable");
             }
         }
     }
