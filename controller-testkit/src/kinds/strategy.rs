@@ -41,6 +41,10 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
     default(ty, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => {
+            let class = old.pointer("/status/qosClass").filter(|_| object.pointer("/status/qosClass").is_none());
+            if let (Some(class), Some(status)) = (class, member(object, "", "status")) {
+                status.insert("qosClass".into(), class.clone());
+            }
             if let Some(spec) = member(object, "", "spec") {
                 for name in ["priority", "preemptionPolicy"] {
                     if let Some(value) = old.pointer(&format!("/spec/{name}")) {

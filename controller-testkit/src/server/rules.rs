@@ -62,7 +62,8 @@ const DUPLICATE_OWNERS: &str = ".metadata.ownerReferences contains duplicate ent
 
 /// The groups that are served by libraries of their own. Those do not know the rule that a finalizer without a slash
 /// is one of Kubernetes itself; the server's own finalizer of definitions breaks it.
-const LIBRARIES: [&str; 4] = ["apiextensions.k8s.io", "apiregistration.k8s.io", "coordination.k8s.io", "policy"];
+const LIBRARIES: [&str; 5] =
+    ["apiextensions.k8s.io", "apiregistration.k8s.io", "coordination.k8s.io", "node.k8s.io", "policy"];
 
 /// What is wrong with the metadata of an object of this group, the name apart, whose grammar is the kind's.
 pub(crate) fn faults(group: &str, object: &Value) -> Vec<FieldError> {

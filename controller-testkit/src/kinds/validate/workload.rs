@@ -191,7 +191,7 @@ pub(super) fn replicas(new: &At<'_>, f: &mut Faults) {
     let (of_kind, ready_word): (&[&str], _) = match new.field("kind").text() {
         "Deployment" => (&parts[..3], "readyReplicas"),
         "StatefulSet" => (&parts[..4], "status.readyReplicas"),
-        _ => (&["readyReplicas", "availableReplicas", "fullyLabeledReplicas"], "readyReplicas"),
+        _ => (&["fullyLabeledReplicas", "readyReplicas", "availableReplicas"], "readyReplicas"),
     };
     for field in of_kind {
         let part = status.field(field);
@@ -230,6 +230,15 @@ fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 }
 
 /// The selector and the template that it has to pick.
+/// A template without the names that its pods do not get from it.
+fn without_names(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(Value::Object(spec)) = template.get_mut("spec") {
+        spec.retain(|member, _| !matches!(member.as_str(), "hostname" | "subdomain"));
+    }
+    template
+}
+
 fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     let own = spec.field("selector");
     let before = f.len();
@@ -252,7 +261,10 @@ fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     if !is_broken && !picks(&own, &labels) {
         f.invalid(&labels, "`selector` does not match template `labels`");
     }
-    pod::template_with_claims(&template, &claims, f);
+    match words.kind {
+        "statefulset" => pod::template_with_claims(&template.with(&without_names(template.value)), &claims, f),
+        _ => pod::template_with_claims(&template, &claims, f),
+    }
     let policy = template.at("spec.restartPolicy");
     if policy.text() != "Always" {
         f.not_supported(&policy, policy.text(), &["Always"]);
