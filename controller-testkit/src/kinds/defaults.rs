@@ -354,7 +354,9 @@ fn apps(ty: &str, object: &mut Object) {
                 fill(policy, &[("whenDeleted", "Retain".into()), ("whenScaled", "Retain".into())]);
             }
             for claim in list(spec, "volumeClaimTemplates") {
-                fill(claim, &[("apiVersion", "v1".into()), ("kind", "PersistentVolumeClaim".into())]);
+                // Whatever they say of themselves, that is what they are.
+                claim.insert("apiVersion".into(), "v1".into());
+                claim.insert("kind".into(), "PersistentVolumeClaim".into());
             }
         }
         "v1.DaemonSet" => {

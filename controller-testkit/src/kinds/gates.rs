@@ -4,7 +4,7 @@
 //! A client may send them, and nothing is said; they are gone before anything else is looked at.
 
 /// By package and type. They are those whose gate a kube-apiserver v1.37.2 has off by default.
-const OFF: [(&str, &str, &[&str]); 30] = [
+const OFF: [(&str, &str, &[&str]); 29] = [
     ("batch/v1", "JobSpec", &["scheduling"]),
     ("coordination/v1", "LeaseSpec", &["preferredHolder", "strategy"]),
     ("core/v1", "ClusterTrustBundleProjection", &["user"]),
@@ -18,7 +18,6 @@ const OFF: [(&str, &str, &[&str]); 30] = [
     ("core/v1", "KeyToPath", &["user"]),
     ("core/v1", "Lifecycle", &["stopSignal"]),
     ("core/v1", "NodeSpec", &["podPreemptionPolicy"]),
-    ("core/v1", "PersistentVolumeClaimStatus", &["healthStatus"]),
     ("core/v1", "PodCertificateProjection", &["user"]),
     ("core/v1", "PodSpec", &["evictionResponders", "schedulingGroup"]),
     ("core/v1", "PodStatus", &["nodeAllocatableResourceClaimStatuses", "volumeHealth"]),

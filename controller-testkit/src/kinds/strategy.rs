@@ -65,6 +65,11 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
             }
         }
         ("discovery.k8s.io", "EndpointSlice") if object.get("endpoints") != old.get("endpoints") => {
+            // What is dropped has been a change.
+            let before = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+            if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+                metadata.insert("generation".into(), before.wrapping_add(1).into());
+            }
             drop_topology(object);
         }
         _ => {}
@@ -214,6 +219,10 @@ fn drop_topology(slice: &mut Value) {
 
 /// A claim names its source in two fields, and drops one that no claim can be made of.
 fn data_source(claim: &mut Value) {
+    // It is not switched on; the templates of stateful sets have it all the same.
+    if let Some(Value::Object(status)) = claim.get_mut("status") {
+        status.remove("healthStatus");
+    }
     let Some(Value::Object(spec)) = claim.get_mut("spec") else { return };
     let is_known = |source: &Value| {
         let text = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -158,6 +158,14 @@ fn shown_owner(owner: &Value) -> String {
     format!("{{{}}}", shown.join(","))
 }
 
+/// What is wrong with the beginning of drawn names, whatever the kind has to say of it.
+pub(crate) fn base_faults(object: &Value) -> Vec<FieldError> {
+    let base = meta::text(object, "generateName");
+    let wrong = ['/', '%'].into_iter().filter(|letter| base.contains(*letter));
+    let fault = |letter| FieldError::invalid("metadata.generateName", base, format!("may not contain '{letter}'"));
+    wrong.map(fault).collect()
+}
+
 /// How often more a fault in the metadata of a changed custom resource is told: what may not change once, and what is
 /// wrong in itself twice.
 pub(crate) fn told_again(fault: &FieldError) -> usize {

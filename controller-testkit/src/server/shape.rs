@@ -106,6 +106,7 @@ fn names_again(resource: &Resource) -> bool {
         ),
         "apps" => resource.kind == "ControllerRevision",
         "admissionregistration.k8s.io" | "discovery.k8s.io" | "rbac.authorization.k8s.io" => true,
+        "node.k8s.io" => true,
         "networking.k8s.io" => matches!(resource.kind.as_str(), "Ingress" | "IngressClass"),
         "resource.k8s.io" => matches!(resource.kind.as_str(), "ResourceClaim" | "ResourceClaimTemplate"),
         "storage.k8s.io" => !matches!(resource.kind.as_str(), "CSIDriver" | "StorageClass"),

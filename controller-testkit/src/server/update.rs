@@ -258,7 +258,8 @@ impl Server {
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
-        let mut faults = immutable;
+        let mut faults = rules::base_faults(&new);
+        faults.extend(immutable);
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
@@ -270,9 +271,10 @@ impl Server {
         if !is_builtin(resource) {
             // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
             faults.sort_by_key(|fault| match rules::told_again(fault) {
-                0 => 2,
-                1 => 1,
-                _ => 0,
+                _ if fault.field == "metadata.generateName" => 0,
+                2 => 1,
+                1 => 2,
+                _ => 3,
             });
         }
         if !faults.is_empty() {

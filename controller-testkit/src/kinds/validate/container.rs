@@ -34,7 +34,8 @@ pub(super) fn containers(spec: &At<'_>, role: Role, volumes: &Volumes<'_>, f: &m
         names.push(own.text());
         image(&container.field("image"), f);
         f.one_of_if_set(&container.field("terminationMessagePolicy"), &["File", "FallbackToLogsOnError"]);
-        ports(&container.field("ports"), spec.field("hostNetwork").is_true(), &mut taken, f);
+        let on_host = role == Role::Main && spec.field("hostNetwork").is_true();
+        ports(&container.field("ports"), on_host, &mut taken, f);
         environment(&container, f);
         volume::mounts(&container, volumes, f);
         f.one_of_if_set(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);

@@ -54,6 +54,7 @@ pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut
 
 fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let volumes = volume::volumes(&spec.field("volumes"), claims, f);
+    claims_of_devices(&spec.field("resourceClaims"), f);
     let containers = spec.field("containers");
     if f.needs(&containers) {
         container::containers(spec, Role::Main, &volumes, f);
@@ -94,6 +95,30 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let (os, system) = (spec.field("os"), spec.at("os.name"));
     if os.is_set() && f.needs(&system) {
         f.one_of(&system.told_as(os.path), &["linux", "windows"]);
+    }
+}
+
+/// The claims to devices that a pod's containers may use.
+fn claims_of_devices(claims: &At<'_>, f: &mut Faults) {
+    let mut known: Vec<&str> = Vec::new();
+    for claim in claims.items() {
+        let own = claim.field("name");
+        if known.contains(&own.text()) {
+            f.duplicate(&own, own.text());
+        } else if f.needs(&own) {
+            f.follows(&own, name::dns1123_label);
+            known.push(own.text());
+        }
+        let sources = ["resourceClaimName", "resourceClaimTemplateName"].map(|source| claim.field(source));
+        match sources.iter().filter(|source| source.is_set()).count() {
+            0 => f.invalid(&claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
+            1 => {}
+            _ => {
+                let why = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified";
+                f.invalid(&claim, why);
+            }
+        }
+        sources.iter().filter(|source| source.is_set()).for_each(|source| f.follows(source, name::dns1123_subdomain));
     }
 }
 
