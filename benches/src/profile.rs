@@ -15,10 +15,10 @@ use crate::session::Session;
 
 /// What symbols are part of, by words in them; the first that fits counts. What fits none is the rest.
 const PARTS: &[(&str, &[&str])] = &[
-    ("decode (serde)", &["serde", "k8s_openapi", "from_utf8", "Visitor"]),
-    ("scan (`watch::scan`, `watch::json`)", &["watch::json", "watch::scan", "watch::list"]),
+    ("decode (`json::decode`, serde)", &["json::decode", "serde", "k8s_openapi", "Visitor"]),
+    ("scan (`json`, `watch::scan`)", &["fearless_simd", "controller_core::json", "watch::scan", "from_utf8"]),
     ("framing and pumping (`watch`)", &["controller_core::watch", "memchr"]),
-    ("cache", &["controller_core::cache"]),
+    ("cache and look-ups of keys", &["controller_core::cache", "hashbrown"]),
     ("queue", &["controller_core::queue"]),
     ("dispatch, with its metrics and watchdog", &["controller_core::", "prometheus_client", "clock_gettime", "sort::"]),
     (
@@ -58,7 +58,7 @@ pub fn run(contenders: &[Contender], folder: &Path) -> anyhow::Result<String> {
 fn samples(contender: Contender, folder: &Path) -> anyhow::Result<String> {
     std::fs::create_dir_all(folder)?;
     let data = folder.join(format!("{}.perf", contender.name()));
-    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, &series::options(contender))?;
+    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, false, &series::options(contender))?;
     session.sync(OBJECTS)?;
     session.firehose(EVENTS / 10, OBJECTS)?;
     let mut perf = Command::new("perf")
@@ -107,16 +107,16 @@ mod tests {
         let report = "# Overhead  Symbol\n\
                       \x20    9.50%  [.] serde_json::read::SliceRead::skip_to_escape    -      -\n\
                       \x20    5.00%  [k] _copy_to_iter\n\
-                      \x20    4.00%  [.] controller_core::watch::json::end_of_array\n\
+                      \x20    4.00%  [.] controller_core::json::brackets::end_of_array\n\
                       \x20    0.50%  [.] <serde_json::read::SliceRead as serde_json::read::Read>::parse_str\n\
                       \x20    3.00%  [.] _int_malloc\n\
                       \x20    2.00%  [.] __memmove_avx512_unaligned_erms\n\
                       \x20    1.00%  [.] something_else\n";
         let shares = shares(report);
         let check = |part: &str, expect: f64| assert_eq!(shares.get(part).copied(), Some(expect), "{part}");
-        check("decode (serde)", 10.0);
+        check("decode (`json::decode`, serde)", 10.0);
         check(KERNEL, 5.0);
-        check("scan (`watch::scan`, `watch::json`)", 4.0);
+        check("scan (`json`, `watch::scan`)", 4.0);
         check("allocator", 3.0);
         check("copies and comparisons", 2.0);
         check(REST, 1.0);

@@ -25,7 +25,7 @@ use self::managers::of_nobody;
 pub(crate) use self::managers::{Manager, Managers, Operation, Owned};
 pub(crate) use self::node::Node;
 use self::set::{Set, print};
-use self::typed::{check, compare, fields, merge, without};
+use self::typed::{Comparison, check, compare, fields, merge, without};
 
 /// Who owned everything of an object that nobody had applied or recorded before.
 const BEFORE: &str = "before-first-apply";
@@ -81,7 +81,8 @@ impl Writer {
 
 /// Who owns what after `writer` replaced `old` by `new`, whatever others owned.
 pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Managers, writer: &Writer) -> Managers {
-    let (mut managers, comparison) = taken(node, old, new, managers, writer);
+    let comparison = compare(node, old, new);
+    let mut managers = taken(&comparison, old, new, managers, writer);
     let owned = managers.0.entry(writer.manager.clone()).or_default();
     let mut set = owned.set.difference(&comparison.removed);
     set.union(&comparison.modified);
@@ -108,16 +109,9 @@ fn seen_in(version: &str, old: &Value, new: &Value, writer: &Writer) -> Option<(
 }
 
 /// Takes from all other managers what the change from `old` to `new` changed.
-fn taken(
-    node: &Node<'_>,
-    old: &Value,
-    new: &Value,
-    mut managers: Managers,
-    writer: &Writer,
-) -> (Managers, typed::Comparison) {
-    let comparison = compare(node, old, new);
+fn taken(comparison: &Comparison, old: &Value, new: &Value, mut managers: Managers, writer: &Writer) -> Managers {
     if managers.0.keys().all(|manager| *manager == writer.manager) {
-        return (managers, comparison);
+        return managers;
     }
     let mut changed = comparison.modified.clone();
     changed.union(&comparison.added);
@@ -129,7 +123,7 @@ fn taken(
             None => owned.set.difference(&changed).difference(&removed),
         };
     }
-    (managers, comparison)
+    managers
 }
 
 /// What is not of its type, in words.
@@ -168,15 +162,18 @@ pub(crate) fn applied(
         managers.0.insert(before, Owned { set, time: Some(writer.time.clone()) });
     }
     let last = managers.take_applier(&writer.manager, |version| (writer.view)(version, live).is_none());
-    let set = writer.own(&fields(node, wanted));
+    let all = fields(node, wanted);
     let merged = merge(node, live, wanted);
-    managers.0.insert(writer.manager.clone(), Owned { set, time: last.time.clone() });
-    let new = pruned(node, merged, &managers, &last.set, &fields(node, wanted));
-    let conflicts = conflicts(node, live, &new, &managers, writer);
-    if !force && !conflicts.is_empty() {
-        return Err(Refused::Conflicts(conflicts));
+    managers.0.insert(writer.manager.clone(), Owned { set: writer.own(&all), time: last.time.clone() });
+    let new = pruned(node, merged, &managers, &last.set, all);
+    let comparison = compare(node, live, &new);
+    if !force {
+        let conflicts = conflicts(node, live, &new, &comparison, &managers, writer);
+        if !conflicts.is_empty() {
+            return Err(Refused::Conflicts(conflicts));
+        }
     }
-    let (mut managers, comparison) = taken(node, live, &new, managers, writer);
+    let mut managers = taken(&comparison, live, &new, managers, writer);
     // Whoever only comes to own something, and changes nothing, is not noted as having been there.
     if let Some(owned) = managers.0.get_mut(&writer.manager)
         && !comparison.is_same()
@@ -188,9 +185,15 @@ pub(crate) fn applied(
 }
 
 /// What others own and `new` changes.
-fn conflicts(node: &Node<'_>, live: &Value, new: &Value, managers: &Managers, writer: &Writer) -> Vec<Conflict> {
-    let comparison = compare(node, live, new);
-    let mut changed = comparison.modified;
+fn conflicts(
+    node: &Node<'_>,
+    live: &Value,
+    new: &Value,
+    comparison: &Comparison,
+    managers: &Managers,
+    writer: &Writer,
+) -> Vec<Conflict> {
+    let mut changed = comparison.modified.clone();
     changed.union(&comparison.added);
     let changed = writer.own(&changed).difference(&lent_by_kubectl(node, live, writer));
     let others = managers.0.iter().filter(|(manager, _)| **manager != writer.manager);
@@ -214,7 +217,7 @@ fn lent_by_kubectl(node: &Node<'_>, live: &Value, writer: &Writer) -> Set {
 }
 
 /// The merged object without what was applied last time and is owned by nobody any more.
-fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set, wanted: &Set) -> Value {
+fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set, wanted: Set) -> Value {
     if last.is_empty() {
         return merged;
     }
@@ -223,9 +226,12 @@ fn pruned(node: &Node<'_>, merged: Value, managers: &Managers, last: &Set, wante
     let left = |value: &Value| fields(node, value);
     let less = without(node, &merged, &whole(last));
     // What others own, or is applied again, comes back.
-    let mut owned = wanted.clone();
+    let mut owned = wanted;
     managers.0.values().for_each(|manager| owned.union(&manager.set));
     let gone = whole(&all).difference(&whole(&left(&less))).difference(&whole(&owned));
+    if gone.is_empty() {
+        return merged;
+    }
     let less = without(node, &merged, &gone);
     // And so does what nobody owned, and only stood inside of something that went.
     let gone = whole(&all).difference(&whole(&left(&less))).intersection(&whole(last));

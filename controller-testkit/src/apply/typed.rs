@@ -180,10 +180,10 @@ pub(crate) fn compare(node: &Node<'_>, old: &Value, new: &Value) -> Comparison {
     comparison
 }
 
-fn differ(
+fn differ<'a>(
     node: &Node<'_>,
-    old: Option<&Value>,
-    new: Option<&Value>,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
     path: &mut Vec<String>,
     comparison: &mut Comparison,
 ) {
@@ -206,44 +206,47 @@ fn differ(
         _ => {}
     }
     if relation == Relation::Fields {
-        let members = |value: Option<&Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
+        let members = |value: Option<&'a Value>| value.and_then(Value::as_object);
         let (old, new) = (members(old), members(new));
-        let gone = old.keys().filter(|name| !new.contains_key(*name));
-        for name in new.keys().chain(gone) {
+        let of = |members: Option<&'a Map<String, Value>>, name: &str| members.and_then(|members| members.get(name));
+        let gone = old.into_iter().flatten().filter(|(name, _)| of(new, name).is_none());
+        for (name, _) in new.into_iter().flatten().chain(gone) {
             path.push(field(name));
-            differ(&node.field(name).1, old.get(name), new.get(name), path, comparison);
+            differ(&node.field(name).1, of(old, name), of(new, name), path, comparison);
             path.pop();
         }
         return;
     }
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let (old, new) = (list(old), list(new));
-    let groups = |list| grouped(lenient(node, &relation, list));
-    let (old, new) = (groups(&old), groups(&new));
-    let of = |groups: &[(String, Vec<&Value>)], element: &str| -> Vec<Value> {
-        let group = groups.iter().find(|(other, _)| other == element);
-        group.map(|(_, group)| group.iter().map(|item| (*item).clone()).collect()).unwrap_or_default()
+    let groups = |value: Option<&'a Value>| {
+        let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        grouped(lenient(node, &relation, list))
     };
-    let gone = old.iter().filter(|(element, _)| of(&new, element).is_empty());
+    let (old, new) = (groups(old), groups(new));
+    let gone = old.iter().filter(|(element, _)| under(&new, element).is_empty());
     for (element, _) in new.iter().chain(gone) {
         path.push(element.clone());
-        differ_in(&node.item(), &of(&old, element), &of(&new, element), path, comparison);
+        differ_in(&node.item(), under(&old, element), under(&new, element), path, comparison);
         path.pop();
     }
 }
 
+/// What stands under an element.
+fn under<'a, 'g>(groups: &'g [(String, Vec<&'a Value>)], element: &str) -> &'g [&'a Value] {
+    groups.iter().find(|(other, _)| other == element).map(|(_, group)| group.as_slice()).unwrap_or_default()
+}
+
 /// Compares what stands under one element of a list: one item or none, or several as a whole.
-fn differ_in(node: &Node<'_>, old: &[Value], new: &[Value], path: &mut Vec<String>, comparison: &mut Comparison) {
+fn differ_in(node: &Node<'_>, old: &[&Value], new: &[&Value], path: &mut Vec<String>, comparison: &mut Comparison) {
     match (old, new) {
-        ([] | [_], [] | [_]) => differ(node, old.first(), new.first(), path, comparison),
+        ([] | [_], [] | [_]) => differ(node, old.first().copied(), new.first().copied(), path, comparison),
         ([_, _, ..], [_, _, ..]) if old == new => {}
         ([_, _, ..], [_, _, ..]) => comparison.modified.insert(path),
         ([_, _, ..], _) => {
-            differ(node, None, new.first(), path, comparison);
+            differ(node, None, new.first().copied(), path, comparison);
             comparison.removed.insert(path);
         }
         _ => {
-            differ(node, old.first(), None, path, comparison);
+            differ(node, old.first().copied(), None, path, comparison);
             comparison.added.insert(path);
         }
     }
@@ -267,15 +270,12 @@ fn is_like(a: &Value, b: &Value) -> bool {
 pub(crate) fn merge(node: &Node<'_>, live: &Value, wanted: &Value) -> Value {
     match (node.relation(wanted), live, wanted) {
         (Relation::Fields, Value::Object(live), Value::Object(wanted)) => {
-            let mut merged = live.clone();
-            for (name, value) in wanted {
-                let value = match live.get(name) {
-                    Some(live) => merge(&node.field(name).1, live, value),
-                    None => value.clone(),
-                };
-                merged.insert(name.clone(), value);
-            }
-            Value::Object(merged)
+            let laid = live.iter().map(|(name, live)| match wanted.get(name) {
+                Some(wanted) => (name.clone(), merge(&node.field(name).1, live, wanted)),
+                None => (name.clone(), live.clone()),
+            });
+            let new = wanted.iter().filter(|(name, _)| !live.contains_key(*name));
+            Value::Object(laid.chain(new.map(|(name, value)| (name.clone(), value.clone()))).collect())
         }
         (relation @ (Relation::Set | Relation::Items(_)), Value::Array(live), Value::Array(wanted)) => {
             Value::Array(merge_lists(node, &relation, live, wanted))

@@ -42,6 +42,8 @@ pub(crate) struct Watch {
     bookmark_at: Option<Timestamp>,
     ends_at: Timestamp,
     columns_sent: bool,
+    /// The generation of the catalog that is known to serve the resource as it was at the start.
+    served_in: u64,
 }
 
 /// What stands between a watch and its first event.
@@ -126,6 +128,7 @@ impl Server {
             bookmark_at: options.bookmarks.then(|| after(BOOKMARK_EVERY)),
             ends_at: after(SignedDuration::from_secs(seconds)),
             columns_sent: false,
+            served_in: self.catalog.generation(),
             scope,
         };
         let current = self.store.current_rv();
@@ -218,10 +221,15 @@ impl Server {
                 (Some(change), _) => ready.push(watch.show(&event.object, change, now)),
             }
         }
-        // What becomes of a changed definition's objects is another storage's to tell.
-        let changed = upto >= self.store.current_rv() && !self.catalog.still_serves(&watch.scope.resource);
-        if changed || now >= watch.ends_at {
+        if now >= watch.ends_at {
             return Next::End;
+        }
+        if upto >= self.store.current_rv() && watch.served_in != self.catalog.generation() {
+            // What becomes of a changed definition's objects is another storage's to tell.
+            if !self.catalog.still_serves(&watch.scope.resource) {
+                return Next::End;
+            }
+            watch.served_in = self.catalog.generation();
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));
         if watch.bookmark_at.is_some_and(|due| due <= now) {
