@@ -10,7 +10,7 @@ use super::present::Look;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
-use super::{Server, amend, meta, owners, rules, scale, shape};
+use super::{Server, amend, etcd, meta, owners, rules, scale, shape};
 use crate::admission::{Change as Reviewed, Kind, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
@@ -184,6 +184,7 @@ impl Server {
         };
         let converted = Look::plain(self.catalog.generation()).converted(resource, &stored);
         let old = converted.map_or_else(|| stored.value(), Arc::new);
+        let record = if matches!(change, Change::Apply { .. }) { etcd::Owners::Needed } else { etcd::Owners::Spared };
         let (mut new, replaced, applied) = match change {
             Change::Replace(object) => (object, true, None),
             Change::Amend(amend) => (amend(&old, cx)?, false, None),
@@ -303,6 +304,7 @@ impl Server {
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
+        let kept = etcd::fitted(resource, &key, kept, Some(stored.rv), record)?;
         self.allocate(resource, &new, cx.now, cx.rng);
         let changed = self.store.put(&table, &key, kept, self.catalog.generation());
         self.release(resource, &old, &new);

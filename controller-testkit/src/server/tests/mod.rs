@@ -9,6 +9,7 @@ mod custom;
 mod definitions;
 mod first;
 mod hostile;
+mod large;
 mod parts;
 #[cfg(feature = "cel")]
 mod policies;
