@@ -12,7 +12,7 @@ use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
 use super::lazy::Runner;
-use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, value};
+use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, pairs, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -46,10 +46,11 @@ impl Expression {
                  {CHAIN} operators one after another, and {NESTED} open brackets"
             ));
         }
-        let tree = read(text).map_err(|why| {
+        let mut tree = read(text).map_err(|why| {
             let why = if text.is_empty() { why.replace("<input>:1:1:", "<input>:1:0:") } else { why };
             format!("compilation failed: {why}")
         })?;
+        pairs::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
         if !found.faults.is_empty() {
             return Err(format!("compilation failed: {}", found.faults.join("\n")));
@@ -162,7 +163,7 @@ fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
 }
 
 /// Reads a text, each bracket of which costs the reader a great piece of its stack.
-fn read(text: &str) -> Result<IdedExpr, String> {
+pub(super) fn read(text: &str) -> Result<IdedExpr, String> {
     let read = aside(|| {
         let read = Parser::new().enable_optional_syntax(true).parse(text);
         read.map_err(|errors| {
