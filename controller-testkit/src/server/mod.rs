@@ -22,12 +22,15 @@ mod present;
 mod convert;
 mod write;
 mod webhooks;
+mod policies;
+mod mutations;
 mod body;
 mod fault;
 mod create;
 mod admit;
 mod accounts;
 mod etcd;
+mod runtimes;
 mod restore;
 mod update;
 mod amend;
@@ -76,6 +79,8 @@ pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
     gate: Gate,
+    /// The policies that were asked last.
+    shelf: policies::Shelf,
     accounts: Accounts,
     /// How long the log is kept.
     log_kept: SignedDuration,
@@ -142,7 +147,8 @@ impl Server {
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
-        Self { store, catalog, gate, accounts: Accounts::default(), log_kept: LOG_KEPT, marks }
+        let (shelf, accounts) = (policies::Shelf::default(), Accounts::default());
+        Self { store, catalog, gate, shelf, accounts, log_kept: LOG_KEPT, marks }
     }
 
     /// Takes this store for the empty one that it has.

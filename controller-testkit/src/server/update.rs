@@ -10,7 +10,7 @@ use super::present::Look;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
-use super::{Server, amend, etcd, meta, owners, rules, shape};
+use super::{Server, amend, etcd, meta, owners, rules, scale, shape};
 use crate::admission::{Change as Reviewed, Kind, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
@@ -175,6 +175,10 @@ impl Server {
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
+                    let given = meta::text(&wanted, "resourceVersion");
+                    if !given.is_empty() && given.parse::<u64>().is_err() {
+                        return Err(no_version(given));
+                    }
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
@@ -215,6 +219,9 @@ impl Server {
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
         let through = cx.through.unwrap_or(part.name());
+        // Who changes a scale is asked about the scale.
+        let of_scale = |object: &Value| (through == "scale").then(|| scale::for_patch(resource, object)).transpose();
+        let old_scale = of_scale(&old)?;
         let change = Reviewed {
             operation: Reviewing::Update,
             resource,
@@ -222,7 +229,7 @@ impl Server {
             namespace: namespace.unwrap_or_default(),
             name,
             new: None,
-            old: Some(&old),
+            old: Some(old_scale.as_ref().unwrap_or(&old)),
         };
         let mut managers = applied.unwrap_or_else(|| {
             let before = owners::before(through, &old, &new);
@@ -240,12 +247,18 @@ impl Server {
         }
         let seen = Reviewed { new: Some(&new), ..change };
         if self.asks(Kind::Mutating, &seen, cx) {
-            let mut shown = new.clone();
-            managers.put(&mut shown);
-            if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
-                new = mutated;
-                check_name(&new, name)?;
-                managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
+            if let Some(shown) = of_scale(&new)? {
+                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+                    scale::put(resource, &mut new, &mutated)?;
+                }
+            } else {
+                let mut shown = new.clone();
+                managers.put(&mut shown);
+                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+                    new = mutated;
+                    check_name(&new, name)?;
+                    managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
+                }
             }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
@@ -255,19 +268,30 @@ impl Server {
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
-        let mut faults = immutable;
+        let mut faults = rules::base_faults(&new);
+        faults.extend(immutable);
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
         let told = cx.warnings.len();
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
-            meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
+            meta::of(&mut new).insert("generation".into(), meta::generation(&old).wrapping_add(1).into());
+        }
+        if !is_builtin(resource) {
+            // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
+            faults.sort_by_key(|fault| match rules::told_again(fault) {
+                _ if fault.field == "metadata.generateName" => 0,
+                2 => 1,
+                1 => 2,
+                _ => 3,
+            });
         }
         if !faults.is_empty() {
             let refusal = ApiError::invalid(kind_of(resource), name, &faults);
-            // New finalizers of a custom resource are found by its kind too, which tells of them once more.
-            let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
+            // What is wrong with the metadata of a custom resource is found by its kind too, once or twice more.
+            let custom = faults.iter().filter(|_| !is_builtin(resource));
+            let again = custom.flat_map(|fault| std::iter::repeat_n(fault, rules::told_again(fault)));
             return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
         }
         if part == Part::Main {
@@ -276,8 +300,13 @@ impl Server {
             unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         }
         shape::tidy(resource, &mut new);
+        if !cx.dry_run {
+            // It is not stored.
+            meta::of(&mut new).remove("selfLink");
+        }
         managers.put(&mut new);
-        self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
+        let new_scale = of_scale(&new)?;
+        self.approve(&Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == *old && shape::is_kept_so(resource, &new, &stored) {
             return Ok((stored, StatusCode::OK));
@@ -339,6 +368,10 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
     }
 }
 
+fn no_version(given: &str) -> ApiError {
+    ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given)))
+}
+
 /// The optimistic lock: a version that is given must be the stored one.
 fn check_version(
     resource: &Resource,
@@ -356,9 +389,7 @@ fn check_version(
         }
         "" | "0" => Ok(()),
         given => match given.parse::<u64>() {
-            Err(_) => {
-                Err(ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given))))
-            }
+            Err(_) => Err(no_version(given)),
             Ok(rv) if rv == stored.rv => Ok(()),
             Ok(_) => Err(ApiError::stale(subject(resource), name)),
         },

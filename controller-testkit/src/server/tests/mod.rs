@@ -11,6 +11,8 @@ mod first;
 mod hostile;
 mod large;
 mod parts;
+#[cfg(feature = "cel")]
+mod policies;
 mod reads;
 #[cfg(feature = "cel")]
 mod rules;
