@@ -9,7 +9,7 @@ use kube_cel::cel::parser::Parser;
 use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
-use super::{Bound, Budget, Failure, Wanted, known, look, value};
+use super::{Bound, Budget, Failure, Wanted, known, look, optional, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -43,10 +43,11 @@ impl Expression {
                  {CHAIN} operators one after another, and {NESTED} open brackets"
             ));
         }
-        let tree = read(text).map_err(|why| {
+        let mut tree = read(text).map_err(|why| {
             let why = if text.is_empty() { why.replace("<input>:1:1:", "<input>:1:0:") } else { why };
             format!("compilation failed: {why}")
         })?;
+        optional::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
         if let Some(fault) = found.faults.first() {
             return Err(format!("compilation failed: {fault}"));

@@ -7,6 +7,8 @@ use kube_cel::KubeCelExt;
 use kube_cel::cel::extractors::{Arguments, This};
 use kube_cel::cel::{Context, ExecutionError, Program, ResolveResult, Value as Cel};
 
+use super::optional;
+
 /// The function that counts the turns of loops.
 pub(super) const STEP: &str = "@step";
 /// What ends a run that has no steps left.
@@ -153,6 +155,7 @@ pub(super) fn base() -> &'static Context<'static> {
     BASE.get_or_init(|| {
         let mut base = Context::default().with_all();
         base.add_function(STEP, step);
+        optional::add_to(&mut base);
         base.add_function("type", |This(value): This<Cel>| -> ResolveResult {
             Ok(Cel::String(Arc::new(type_of(&value))))
         });

@@ -16,6 +16,8 @@ mod known;
 #[cfg(feature = "cel")]
 mod look;
 #[cfg(feature = "cel")]
+mod optional;
+#[cfg(feature = "cel")]
 mod value;
 #[cfg(all(test, feature = "cel"))]
 mod tests;
