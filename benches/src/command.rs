@@ -20,7 +20,7 @@ Usage: bench [WORKLOAD..] [--only SUBJECT].. [--rounds N] [--quick] [--append] [
        bench profile SUBJECT.. [--out FOLDER]
 
   WORKLOAD        w1 first sync, w2 firehose, w3 hot keys, w4 latency, w5 relist, w6 delete storm, w7 slow callbacks,
-                  w8 lookups, w9 idle, w10 small objects, scale; all of them if none is named
+                  w8 lookups, w9 idle, w10 small objects, tls, scale; all of them if none is named
   --only SUBJECT  lazy, typed, lazy-jemalloc, typed-jemalloc, kube-runtime, kube-runtime-tuned, controller-runtime,
                   controller-runtime-tuned, controller-runtime-json; all that are built if none is named
   --rounds N      rounds of which the medians are taken (3; 2 if quick)
@@ -158,11 +158,12 @@ fn contender(name: std::ffi::OsString) -> Result<Contender, lexopt::Error> {
 }
 
 fn mock_options(mut parser: lexopt::Parser) -> Result<mock::Options, lexopt::Error> {
-    let mut options = mock::Options { corpus: Corpus::PodLarge, objects: 10_000, protobuf: None };
+    let mut options = mock::Options { corpus: Corpus::PodLarge, objects: 10_000, protobuf: None, tls: false };
     parser.next()?;
     while let Some(argument) = parser.next()? {
         match argument {
             Long("objects") => options.objects = parser.value()?.parse()?,
+            Long("tls") => options.tls = true,
             Long("protobuf") => options.protobuf = Some(parser.value()?.into()),
             Long("corpus") => {
                 let name = parser.value()?.string()?;

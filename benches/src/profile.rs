@@ -58,7 +58,7 @@ pub fn run(contenders: &[Contender], folder: &Path) -> anyhow::Result<String> {
 fn samples(contender: Contender, folder: &Path) -> anyhow::Result<String> {
     std::fs::create_dir_all(folder)?;
     let data = folder.join(format!("{}.perf", contender.name()));
-    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, &series::options(contender))?;
+    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, false, &series::options(contender))?;
     session.sync(OBJECTS)?;
     session.firehose(EVENTS / 10, OBJECTS)?;
     let mut perf = Command::new("perf")

@@ -7,7 +7,7 @@ use crate::contender::Contender;
 use crate::corpus::Corpus;
 use crate::session::{Phase, Session};
 use crate::subject::{Mode, Options};
-use crate::workload::Workload::{self, Firehose, Hot, Idle, Rated, Relist, Small, Storm, Sync};
+use crate::workload::Workload::{self, Firehose, Hot, Idle, Rated, Relist, Secure, Small, Storm, Sync};
 use crate::workload::what;
 
 /// Sessions of one kind: one for each subject and round.
@@ -15,6 +15,8 @@ use crate::workload::what;
 pub enum Series {
     /// A sync, and then whatever of W2 to W6 and W9 is wanted.
     Main { corpus: Corpus, objects: u32, steps: &'static [Workload] },
+    /// A sync and a firehose over TLS.
+    Secure { objects: u32 },
     /// W7.
     Sleep { milliseconds: u32, concurrency: u32 },
     /// W8.
@@ -48,6 +50,7 @@ pub fn all(quick: bool) -> Vec<Series> {
         main(Corpus::PodMid, 10_000, &[Sync, Firehose]),
         main(Corpus::PodSmall, 10_000, &[Sync, Firehose]),
         main(Corpus::ConfigMap, 10_000, &[Small]),
+        Series::Secure { objects: 10_000 },
     ];
     for milliseconds in [1, 10, 100] {
         all.extend([1, 16, 256].map(|concurrency| Series::Sleep { milliseconds, concurrency }));
@@ -65,6 +68,7 @@ impl Series {
     pub fn workloads(self) -> &'static [Workload] {
         match self {
             Self::Main { steps, .. } => steps,
+            Self::Secure { .. } => &[Secure],
             Self::Sleep { .. } => &[Workload::Sleep],
             Self::Lookups { .. } => &[Workload::Lookups],
             Self::Cold { .. } | Self::Resync { .. } => &[Workload::Idle],
@@ -79,7 +83,7 @@ impl Series {
             _ if contender == Contender::Floor => false,
             _ if contender == Contender::Compressed => matches!(self, Self::Cold { .. }),
             Self::Cold { .. } => false,
-            Self::Main { .. } => true,
+            Self::Main { .. } | Self::Secure { .. } => true,
             Self::Sleep { .. } => matches!(contender, Contender::Lazy | Contender::Kube | Contender::Go),
             Self::Lookups { .. } => contender != Contender::Lazy && contender != Contender::LazyJemalloc,
             Self::Resync { .. } if quick => contender == Contender::Lazy,
@@ -102,6 +106,7 @@ impl Series {
     pub fn run(self, bench: &mut Bench, contender: Contender) -> anyhow::Result<()> {
         match self {
             Self::Main { corpus, objects, steps } => main(bench, contender, corpus, objects, steps),
+            Self::Secure { objects } => secure(bench, contender, objects),
             Self::Sleep { milliseconds, concurrency } => sleep(bench, contender, milliseconds, concurrency),
             Self::Lookups { reads } => lookups(bench, contender, reads),
             Self::Cold { objects } => cold(bench, contender, objects),
@@ -130,7 +135,7 @@ fn start(
     objects: u32,
     options: &Options,
 ) -> anyhow::Result<Session> {
-    Session::start(contender, corpus, objects, bench.protobuf(contender, corpus), options)
+    Session::start(contender, corpus, objects, bench.protobuf(contender, corpus), false, options)
 }
 
 fn main(
@@ -182,6 +187,16 @@ fn main(
         }
     }
     Ok(())
+}
+
+fn secure(bench: &mut Bench, contender: Contender, objects: u32) -> anyhow::Result<()> {
+    let corpus = Corpus::PodLarge;
+    let protobuf = bench.protobuf(contender, corpus);
+    let mut session = Session::start(contender, corpus, objects, protobuf, true, &options(contender))?;
+    let synced = session.sync(objects)?;
+    let case = format!("{objects} {}", corpus.name());
+    bench.note(Secure.name(), &case, contender, what::CPU_OBJECT, micros(synced.cpu) / f64::from(objects));
+    firehose(bench, contender, &mut session, Secure.name(), &case, objects, objects)
 }
 
 /// Events of a firehose: enough for the fastest subject to use CPU time that can be measured.

@@ -79,9 +79,10 @@ impl Session {
         corpus: Corpus,
         objects: u32,
         protobuf: Option<&Path>,
+        tls: bool,
         options: &Options,
     ) -> anyhow::Result<Self> {
-        let mut mock = Process::start("the server", &mut mock_program(corpus, objects, protobuf)?)?;
+        let mut mock = Process::start("the server", &mut mock_program(corpus, objects, protobuf, tls)?)?;
         let server = mock.line()?;
         let options =
             Options { server: server.clone(), objects, configmaps: corpus == Corpus::ConfigMap, ..options.clone() };
@@ -252,11 +253,14 @@ impl Session {
     }
 }
 
-fn mock_program(corpus: Corpus, objects: u32, protobuf: Option<&Path>) -> anyhow::Result<Program> {
+fn mock_program(corpus: Corpus, objects: u32, protobuf: Option<&Path>, tls: bool) -> anyhow::Result<Program> {
     let mut program = Program::new(std::env::current_exe().context("where this program is")?);
     program.args(["mock", "--corpus", corpus.name(), "--objects", &objects.to_string()]);
     if let Some(protobuf) = protobuf {
         program.args([PathBuf::from("--protobuf"), protobuf.to_owned()]);
+    }
+    if tls {
+        program.arg("--tls");
     }
     Ok(program)
 }

@@ -46,13 +46,15 @@ pub enum Workload {
     Idle,
     /// Small objects.
     Small,
+    /// Over TLS.
+    Secure,
     /// The cost of an event with more and more objects and keys.
     Scale,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Sync,
         Self::Firehose,
         Self::Hot,
@@ -63,6 +65,7 @@ impl Workload {
         Self::Lookups,
         Self::Idle,
         Self::Small,
+        Self::Secure,
         Self::Scale,
     ];
 
@@ -79,6 +82,7 @@ impl Workload {
             Self::Lookups => "w8",
             Self::Idle => "w9",
             Self::Small => "w10",
+            Self::Secure => "tls",
             Self::Scale => "scale",
         }
     }
@@ -96,6 +100,7 @@ impl Workload {
             Self::Lookups => "W8, lookups: each callback reads other pods from the cache, typed",
             Self::Idle => "W9, idle: nothing happens, or each object is run again after 30 seconds",
             Self::Small => "W10, small objects: W1 and W2 with configmaps",
+            Self::Secure => "TLS: W1 and W2 over HTTPS",
             Self::Scale => "Scale: the firehose with more and more configmaps and keys",
         }
     }

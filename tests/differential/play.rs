@@ -154,7 +154,8 @@ impl Player<'_> {
                 Err(_) => "it goes on".into(),
             };
             let text = String::from_utf8_lossy(&body).into_owned();
-            let value = match headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default()) {
+            let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
+            let value = match media {
                 Some("application/vnd.kubernetes.protobuf") => protobuf::object(&body),
                 // Its strings cannot be told from its other bytes.
                 Some(kind) if kind.contains("protobuf") => Some("<protobuf>".into()),

@@ -179,6 +179,7 @@ func run(given options) error {
 	ctrl.SetLogger(logr.Discard())
 	// The client's own limit of requests is off: a list by pages would wait for it.
 	config := &rest.Config{Host: given.server, QPS: -1}
+	config.Insecure = strings.HasPrefix(given.server, "https:")
 	if given.mode == "json" {
 		config.ContentType = "application/json"
 	}

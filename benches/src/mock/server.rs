@@ -13,14 +13,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
 
 use super::answer::Answer;
 use super::cluster::{Batch, Cluster, Followed};
 use super::script::{Command, perform};
 use super::wire::{Format, Kind, Wire, status};
-use super::{discovery, protobuf};
+use super::{discovery, protobuf, tls};
 use crate::corpus::Corpus;
 use crate::template::Face;
 
@@ -42,6 +44,8 @@ pub struct Options {
     pub objects: u32,
     /// A file with the object in protobuf, its holes in it.
     pub protobuf: Option<PathBuf>,
+    /// HTTPS, with a certificate that nobody vouches for.
+    pub tls: bool,
 }
 
 /// What connections and commands share.
@@ -66,8 +70,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        say(&format!("http://{}", listener.local_addr()?))?;
-        tokio::spawn(accept(listener, shared.clone()));
+        let tls = options.tls.then(tls::acceptor).transpose()?;
+        let scheme = if options.tls { "https" } else { "http" };
+        say(&format!("{scheme}://{}", listener.local_addr()?))?;
+        tokio::spawn(accept(listener, shared.clone(), tls));
         tokio::spawn(bookmarks(shared.clone()));
         let mut commands = commands();
         while let Some(command) = commands.recv().await {
@@ -98,22 +104,33 @@ fn commands() -> mpsc::UnboundedReceiver<anyhow::Result<Command>> {
     receiver
 }
 
-pub(super) async fn accept(listener: TcpListener, shared: Shared) {
+pub(super) async fn accept(listener: TcpListener, shared: Shared, tls: Option<TlsAcceptor>) {
     while let Ok((socket, _)) = listener.accept().await {
-        let shared = shared.clone();
+        let (shared, tls) = (shared.clone(), tls.clone());
         tokio::spawn(async move {
             // A socket that refuses is slower, no more.
             let _ = socket.set_nodelay(true);
-            let service = service_fn(move |request| {
-                let shared = shared.clone();
-                async move { Ok::<_, Infallible>(answer(&shared, &request)) }
-            });
-            let mut server = http1::Builder::new();
-            server.timer(TokioTimer::new());
-            // A client that goes away ends its connection with an error.
-            let _ = server.serve_connection(TokioIo::new(socket), service).await;
+            match tls {
+                None => serve(socket, shared).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(socket).await {
+                        serve(stream, shared).await;
+                    }
+                }
+            }
         });
     }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Shared) {
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(answer(&shared, &request)) }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new());
+    // A client that goes away ends its connection with an error.
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn bookmarks(shared: Shared) {

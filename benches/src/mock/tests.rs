@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::script::{Command, perform};
 use super::server::{Shared, accept};
+use super::tls;
 use super::wire::{Format, Kind, Wire};
 use crate::corpus::Corpus;
 use crate::template::{Face, Template};
@@ -23,9 +24,21 @@ async fn served() -> (Shared, Api<Pod>) {
     let shared = Shared::new(Corpus::PodLarge, NUMBER, None).expect("the corpus has metadata");
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
     let url = format!("http://{}", listener.local_addr().expect("it has an address"));
-    tokio::spawn(accept(listener, shared.clone()));
+    tokio::spawn(accept(listener, shared.clone(), None));
     let client = Client::try_from(Config::new(url.parse().expect("a URL"))).expect("a client");
     (shared, Api::all(client))
+}
+
+#[tokio::test]
+async fn over_tls_there_are_the_same_objects() {
+    let shared = Shared::new(Corpus::PodLarge, NUMBER, None).expect("the corpus has metadata");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port is free");
+    let url = format!("https://{}", listener.local_addr().expect("it has an address"));
+    tokio::spawn(accept(listener, shared, Some(tls::acceptor().expect("a certificate"))));
+    let mut config = Config::new(url.parse().expect("a URL"));
+    config.accept_invalid_certs = true;
+    let api: Api<Pod> = Api::all(Client::try_from(config).expect("a client"));
+    assert_eq!(api.list(&ListParams::default()).await.expect("a list").items.len(), NUMBER as usize);
 }
 
 /// Opens a watch and waits until the server knows of it.

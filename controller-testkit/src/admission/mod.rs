@@ -1,12 +1,16 @@
-//! Admission webhooks: which are called for a change, what they are told, and what their answers mean.
+//! Admission webhooks and policies: which have a say in a change, what they are told, and what their answers mean.
 //!
-//! It decides and does not call: whoever handles a request says which [`Call`] it waits for, a front makes the call,
-//! and the request is handled anew with the [`Reply`]. It comes to the same point then, since time and chance are those
-//! of the first time; a call whose review has become another one is made again. Nothing is stored before the last
-//! reply is there.
+//! Policies are expressions, which are run at once; webhooks are called. A call is decided on here and not made: whoever
+//! handles a request says which [`Call`] it waits for, a front makes the call, and the request is handled anew with the
+//! [`Reply`]. It comes to the same point then, since time and chance are those of the first time; a call whose review
+//! has become another one is made again. Nothing is stored before the last reply is there.
 
+mod reach;
+mod condition;
 mod hook;
 mod review;
+mod policy;
+mod mutation;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +18,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub(crate) use hook::{Hook, Kind};
-pub(crate) use review::{Change, Operation, Verdict, review, verdict};
+pub(crate) use mutation::Mutation;
+pub(crate) use policy::{Denial, Policy};
+pub(crate) use reach::Reach;
+pub(crate) use review::{Change, Operation, Verdict, kind_of_part, review, verdict};
 
 /// A call that a request waits for.
 #[derive(Clone, Debug, PartialEq)]

@@ -44,6 +44,17 @@ impl Change<'_> {
     }
 }
 
+/// The kind of what is sent to a subresource, where that is not the object itself.
+pub(crate) fn kind_of_part(part: &str) -> Option<[&'static str; 3]> {
+    match part {
+        "scale" => Some(["autoscaling", "v1", "Scale"]),
+        "binding" => Some(["", "v1", "Binding"]),
+        "eviction" => Some(["policy", "v1", "Eviction"]),
+        "token" => Some(["authentication.k8s.io", "v1", "TokenRequest"]),
+        _ => None,
+    }
+}
+
 /// The review that asks about a change, in the version of the resource that the webhook wants; `new` and `old` are of
 /// that version.
 pub(crate) fn review(
@@ -52,16 +63,20 @@ pub(crate) fn review(
     (new, old): (Option<Value>, Option<Value>),
     user: &User,
     uid: &str,
-    dry_run: &Value,
+    (dry_run, options): (bool, &Map<String, Value>),
 ) -> Value {
-    let kind =
-        |resource: &Resource| json!({"group": resource.group, "version": resource.version, "kind": resource.kind});
+    let kind = |resource: &Resource| match kind_of_part(change.part) {
+        Some([group, version, kind]) => json!({"group": group, "version": version, "kind": kind}),
+        None => json!({"group": resource.group, "version": resource.version, "kind": resource.kind}),
+    };
     let place = |resource: &Resource| json!({"group": resource.group, "version": resource.version, "resource": resource.plural});
-    let options = match change.operation {
+    let mut options = options.clone();
+    let of = match change.operation {
         Operation::Create => "CreateOptions",
         Operation::Update => "UpdateOptions",
         Operation::Delete => "DeleteOptions",
     };
+    options.extend([("kind", of), ("apiVersion", "meta.k8s.io/v1")].map(|(name, text)| (name.to_owned(), text.into())));
     let mut request = Map::new();
     let mut set = |member: &str, value: Value| drop(request.insert(member.to_owned(), value));
     set("uid", uid.into());
@@ -86,8 +101,8 @@ pub(crate) fn review(
     set("userInfo", user.to_value());
     set("object", new.unwrap_or_default());
     set("oldObject", old.unwrap_or_default());
-    set("dryRun", dry_run.clone());
-    set("options", json!({"kind": options, "apiVersion": "meta.k8s.io/v1"}));
+    set("dryRun", dry_run.into());
+    set("options", options.into());
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
 }
 

@@ -65,8 +65,17 @@ pub(crate) struct Owned {
 pub(crate) struct Managers(pub(crate) BTreeMap<Manager, Owned>);
 
 impl Managers {
-    /// Reads `managedFields`; none where it is not well-formed.
+    /// Reads `managedFields` as they are kept; none where they are not well-formed.
     pub(crate) fn read(entries: &Value) -> Option<Self> {
+        Self::read_by(entries, Set::from_value)
+    }
+
+    /// Reads `managedFields` as somebody has sent them.
+    pub(crate) fn said(entries: &Value) -> Option<Self> {
+        Self::read_by(entries, Set::said)
+    }
+
+    fn read_by(entries: &Value, read: impl Fn(&Value) -> Option<Set>) -> Option<Self> {
         let mut managers = BTreeMap::new();
         for entry in entries.as_array()? {
             let text = |member: &str| entry.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -78,7 +87,7 @@ impl Managers {
             if text("apiVersion").is_empty() || text("fieldsType") != "FieldsV1" {
                 return None;
             }
-            let set = entry.get("fieldsV1").map_or(Some(Set::default()), Set::from_value)?;
+            let set = entry.get("fieldsV1").map_or(Some(Set::default()), &read)?;
             let (name, subresource) = (text("manager"), text("subresource"));
             let manager = Manager { name, operation, api_version: text("apiVersion"), subresource };
             let time = entry.get("time").and_then(Value::as_str).map(str::to_owned);

@@ -138,6 +138,44 @@ pub(crate) fn misfits(node: &Node<'_>, wanted: &Value) -> Result<(), String> {
     }
 }
 
+/// The live object with what a policy lays over it, of which no record is kept. Nothing is laid over what is only had as
+/// a whole.
+pub(crate) fn laid(node: &Node<'_>, live: &Value, wanted: &Value) -> Result<Value, String> {
+    misfits(node, wanted).map_err(|why| format!("failed to convert patch object to typed object: {why}"))?;
+    let mut found = Vec::new();
+    wholes(node, wanted, "", &mut found);
+    match found.is_empty() {
+        true => Ok(merge(node, live, wanted)),
+        false => Err(format!(
+            "invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {}",
+            found.join(", ")
+        )),
+    }
+}
+
+/// The places of lists and objects that are only had as a whole.
+fn wholes(node: &Node<'_>, value: &Value, path: &str, found: &mut Vec<String>) {
+    if !matches!(value, Value::Object(_) | Value::Array(_)) {
+        return;
+    }
+    if node.relation(value) == node::Relation::Atomic {
+        found.push(path.to_owned());
+    }
+    match value {
+        Value::Object(members) => {
+            for (name, inner) in members {
+                if let (true, below) = node.field(name) {
+                    wholes(&below, inner, &format!("{path}.{name}"), found);
+                }
+            }
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(at, item)| wholes(&node.item(), item, &format!("{path}[{at}]"), found));
+        }
+        _ => {}
+    }
+}
+
 /// The live object with what `writer` applies, and who owns what then.
 ///
 /// What the writer applied before and leaves out now goes, unless somebody else owns it too.

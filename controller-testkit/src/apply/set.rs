@@ -128,8 +128,17 @@ impl Set {
         Value::Object(self.0.iter().map(written).collect())
     }
 
-    /// Reads `fieldsV1`; none where it is not a set of fields.
+    /// Reads `fieldsV1` as it is kept; none where it is not a set of fields.
     pub(crate) fn from_value(value: &Value) -> Option<Set> {
+        Self::read(value, &|element| Some(element.to_owned()))
+    }
+
+    /// Reads `fieldsV1` as somebody has sent it, whose elements may be written otherwise than they are kept.
+    pub(crate) fn said(value: &Value) -> Option<Set> {
+        Self::read(value, &canonical)
+    }
+
+    fn read(value: &Value, name: &impl Fn(&str) -> Option<String>) -> Option<Set> {
         let mut set = Set::default();
         for (element, below) in value.as_object()? {
             if element == "." {
@@ -140,11 +149,46 @@ impl Set {
             if !matches!(kind, "f" | "k" | "v" | "i") {
                 continue;
             }
+            let element = name(element)?;
             let members = below.as_object()?;
             let is_member = members.is_empty() || members.contains_key(".");
-            set.0.insert(element.clone(), Branch { is_member, below: Set::from_value(below)? });
+            let below = Set::read(below, name)?;
+            // Where nothing of it is understood, nothing is owned.
+            if is_member || !below.is_empty() {
+                set.union(&Set([(element, Branch { is_member, below })].into()));
+            }
         }
         Some(set)
+    }
+}
+
+/// An element as it is kept; none where it is not one.
+fn canonical(element: &str) -> Option<String> {
+    let (kind, rest) = element.split_at_checked(2)?;
+    let rest = match kind {
+        "k:" => match serde_json::from_str(rest).ok()? {
+            Value::Null => "{}".to_owned(),
+            keys @ Value::Object(_) => plain(keys).to_string(),
+            _ => return None,
+        },
+        "v:" => plain(serde_json::from_str(rest).ok()?).to_string(),
+        "i:" => rest.parse::<i64>().ok()?.to_string(),
+        _ => rest.to_owned(),
+    };
+    Some(format!("{kind}{rest}"))
+}
+
+/// A value whose whole numbers are written as such.
+fn plain(value: Value) -> Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => (float as i64).into(),
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        other => other,
     }
 }
 

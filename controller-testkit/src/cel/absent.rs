@@ -32,3 +32,15 @@ impl Expression {
         Err(Failure::Fault("expressions in CEL are not run: build with the feature `cel`".to_owned()))
     }
 }
+
+/// Expressions with names, which nobody asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variables<'a> {
+    named: &'a [(String, Result<Expression, String>)],
+}
+
+impl<'a> Variables<'a> {
+    pub(crate) fn new(named: &'a [(String, Result<Expression, String>)]) -> Self {
+        Self { named }
+    }
+}

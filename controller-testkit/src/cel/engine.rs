@@ -3,13 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use kube_cel::cel::common::ast::{CallExpr, Expr, IdedExpr};
+use kube_cel::cel::common::ast::{
+    CallExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, MapEntryExpr, MapExpr, operators as op,
+};
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::parser::Parser;
 use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
-use super::{Bound, Budget, Failure, Wanted, known, look, optional, value};
+use super::lazy::Runner;
+use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, optional, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -49,8 +52,8 @@ impl Expression {
         })?;
         optional::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
-        if let Some(fault) = found.faults.first() {
-            return Err(format!("compilation failed: {fault}"));
+        if !found.faults.is_empty() {
+            return Err(format!("compilation failed: {}", found.faults.join("\n")));
         }
         match (wanted, found.kind) {
             (Wanted::Bool, look::Kind::Other(_)) => Err("cel expression must evaluate to a bool".to_owned()),
@@ -58,7 +61,7 @@ impl Expression {
                 Err("messageExpression must evaluate to a string".to_owned())
             }
             (Wanted::Bool, look::Kind::Text) => Err("cel expression must evaluate to a bool".to_owned()),
-            _ => Ok(Self { tree: counted(tree), depth: found.depth, kind: found.kind.name() }),
+            _ => Ok(Self { tree: prepared(tree, scope), depth: found.depth, kind: found.kind.name() }),
         }
     }
 
@@ -77,12 +80,39 @@ impl Expression {
         look::cost(&self.tree, scope)
     }
 
+    pub(super) fn tree(&self) -> &IdedExpr {
+        &self.tree
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// Runs it, which takes from the budget.
     pub(crate) fn run(&self, names: &[(&str, Bound<'_>)], budget: &mut Budget) -> Result<Value, Failure> {
+        loop {
+            let done = self.run_once(names, budget);
+            let answered = names.iter().any(|(_, bound)| matches!(bound, Bound::Authorizer(who) if who.answer()));
+            if !answered {
+                return done;
+            }
+            for (_, bound) in names {
+                if let Bound::Variables(variables) = bound {
+                    variables.forget_failures();
+                }
+            }
+        }
+    }
+
+    fn run_once(&self, names: &[(&str, Bound<'_>)], budget: &mut Budget) -> Result<Value, Failure> {
         let Some(left) = budget.0.checked_sub(1) else { return Err(Failure::Spent) };
         let overflow = || Failure::Fault("integer overflow".to_owned());
+        let depths = names.iter().map(|(_, bound)| match bound {
+            Bound::Variables(variables) => variables.depth(),
+            _ => 0,
+        });
         // The language's own functions may overflow, as dates do: that is the expression's failure alone.
-        let (done, left) = match self.depth > SHALLOW {
+        let (done, left) = match self.depth + depths.sum::<usize>() > SHALLOW {
             true => aside(|| self.evaluate(names, left)).unwrap_or_else(|| (Err(overflow()), 0)),
             false => {
                 let done = catch_unwind(AssertUnwindSafe(|| self.evaluate(names, left)));
@@ -95,7 +125,7 @@ impl Expression {
 
     fn evaluate(&self, names: &[(&str, Bound<'_>)], steps: u64) -> (Result<Value, Failure>, u64) {
         let base = known::base();
-        let mut scope = base.new_inner_scope();
+        let (mut values, mut variables) = (Vec::new(), None);
         for (name, bound) in names {
             let value = match bound {
                 Bound::Value(value, schema) => value::to_cel(value, *schema, base),
@@ -103,13 +133,21 @@ impl Expression {
                     Some(value) => OptionalValue::of(value::to_cel(value, *schema, base)),
                     None => OptionalValue::none(),
                 })),
+                Bound::Authorizer(authority) => {
+                    values.push((format!("{name}.requestResource"), ask::of_request(authority)));
+                    ask::authorizer(authority)
+                }
+                Bound::Variables(all) => {
+                    variables = Some(*all);
+                    continue;
+                }
             };
-            scope.add_variable_from_value(*name, value);
+            values.push(((*name).to_owned(), value));
         }
         known::STEPS.set(steps);
-        let done = match Cel::resolve(&self.tree, &scope) {
+        let done = match (Runner { values: &values, variables, upto: usize::MAX }).run(&self.tree) {
             Ok(value) => value::to_json(&value).ok_or_else(|| Failure::Fault("it comes to what is no JSON".to_owned())),
-            Err(error) => Err(failure(&error)),
+            Err(failure) => Err(failure),
         };
         (done, known::STEPS.get())
     }
@@ -138,10 +176,20 @@ fn read(text: &str) -> Result<IdedExpr, String> {
 }
 
 /// An error in the words of the real one.
-fn failure(error: &ExecutionError) -> Failure {
+pub(super) fn failure(error: &ExecutionError) -> Failure {
     Failure::Fault(match error {
         ExecutionError::FunctionError { message, .. } if message == known::SPENT => return Failure::Spent,
-        ExecutionError::FunctionError { message, .. } => message.clone(),
+        ExecutionError::FunctionError { function, .. } if function == "quantity" => {
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'".to_owned()
+        }
+        ExecutionError::FunctionError { function, message } => {
+            match (function.as_str(), message.contains("overflow")) {
+                ("int" | "uint" | "double", false) => format!("type conversion error from 'string' to '{function}'"),
+                ("timestamp", _) => "type conversion error from 'string' to 'google.protobuf.Timestamp'".to_owned(),
+                ("duration", _) => "type conversion error from 'string' to 'google.protobuf.Duration'".to_owned(),
+                _ => message.clone(),
+            }
+        }
         ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
         ExecutionError::DivisionByZero(_) => "division by zero".to_owned(),
         ExecutionError::RemainderByZero(_) => "modulus by zero".to_owned(),
@@ -153,14 +201,77 @@ fn failure(error: &ExecutionError) -> Failure {
     })
 }
 
-/// The tree with a counter in each loop.
-fn counted(mut tree: IdedExpr) -> IdedExpr {
-    count(&mut tree);
+/// The tree as it runs: with a counter in each loop, a name of its own for what is made only when it is asked for, and
+/// maps for the objects that a mutation makes.
+fn prepared(mut tree: IdedExpr, scope: &[(&str, Option<&Structural>)]) -> IdedExpr {
+    let has = |name: &str| scope.iter().any(|(known, _)| *known == name);
+    prepare(&mut tree, has("variables"), has("authorizer"));
     tree
 }
 
-fn count(tree: &mut IdedExpr) {
-    look::each_below_mut(tree, &mut count);
+/// Functions of one value, which may stand before them too.
+const OF_ONE: [&str; 8] = ["bool", "double", "dyn", "int", "size", "string", "type", "uint"];
+
+fn prepare(tree: &mut IdedExpr, variables: bool, authorizer: bool) {
+    match &mut tree.expr {
+        Expr::Select(select) => {
+            let owner = match &select.operand.expr {
+                Expr::Ident(owner) => owner.as_str(),
+                _ => "",
+            };
+            let is_lazy = variables && owner == "variables";
+            if is_lazy && select.test {
+                // A variable is there, whatever it comes to.
+                tree.expr = Expr::Literal(LiteralValue::Boolean(true.into()));
+            } else if is_lazy || authorizer && (owner, select.field.as_str()) == ("authorizer", "requestResource") {
+                tree.expr = Expr::Ident(format!("{owner}.{}", select.field));
+            }
+        }
+        Expr::Struct(made) => {
+            for entry in &mut made.entries {
+                if let EntryExpr::StructField(field) = &mut entry.expr {
+                    let key = Expr::Literal(LiteralValue::String(field.field.as_str().into()));
+                    entry.expr = EntryExpr::MapEntry(MapEntryExpr {
+                        key: IdedExpr { id: entry.id, expr: key },
+                        value: std::mem::take(&mut field.value),
+                        optional: field.optional,
+                    });
+                }
+            }
+            let mut entries = std::mem::take(&mut made.entries);
+            if made.type_name.starts_with("Object") {
+                let text = |text: &str| Expr::Literal(LiteralValue::String(text.into()));
+                entries.push(IdedEntryExpr {
+                    id: tree.id,
+                    expr: EntryExpr::MapEntry(MapEntryExpr {
+                        key: IdedExpr { id: tree.id, expr: text(TYPE) },
+                        value: IdedExpr { id: tree.id, expr: text(&made.type_name) },
+                        optional: false,
+                    }),
+                });
+            }
+            tree.expr = Expr::Map(MapExpr { entries });
+        }
+        _ => {}
+    }
+    look::each_below_mut(tree, &mut |part| prepare(part, variables, authorizer));
+    match &mut tree.expr {
+        // The language's own comparison takes no value that may be missing for another.
+        Expr::Call(call)
+            if matches!(call.func_name.as_str(), op::EQUALS | op::NOT_EQUALS)
+                && call.args.iter().any(optional::may_be) =>
+        {
+            let name = if call.func_name == op::EQUALS { known::SAME } else { known::OTHER };
+            call.func_name = name.to_owned();
+        }
+        // What goes wrong in the argument of a function is lost, unless it stands before the function.
+        Expr::Call(call)
+            if call.target.is_none() && OF_ONE.contains(&call.func_name.as_str()) && !call.args.is_empty() =>
+        {
+            call.target = Some(Box::new(call.args.remove(0)));
+        }
+        _ => {}
+    }
     if let Expr::Comprehension(comprehension) = &mut tree.expr {
         let id = comprehension.loop_cond.id;
         let go_on = std::mem::take(&mut comprehension.loop_cond);

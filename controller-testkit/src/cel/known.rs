@@ -5,12 +5,16 @@ use std::sync::{Arc, OnceLock};
 
 use kube_cel::KubeCelExt;
 use kube_cel::cel::extractors::{Arguments, This};
+use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::{Context, ExecutionError, Program, ResolveResult, Value as Cel};
 
-use super::optional;
+use super::{ask, optional};
 
 /// The function that counts the turns of loops.
 pub(super) const STEP: &str = "@step";
+/// Functions that compare values which may be missing.
+pub(super) const SAME: &str = "@same";
+pub(super) const OTHER: &str = "@other";
 /// What ends a run that has no steps left.
 pub(super) const SPENT: &str = "the budget is used up";
 /// The longest list that a function makes of a number.
@@ -161,7 +165,11 @@ pub(super) fn base() -> &'static Context<'static> {
         });
         base.add_function("dyn", |This(value): This<Cel>| -> ResolveResult { Ok(value) });
         base.add_function("bool", to_bool);
+        base.add_function("string", to_text);
+        base.add_function(SAME, |Arguments(args): Arguments| -> ResolveResult { Ok(Cel::Bool(is_same(&args))) });
+        base.add_function(OTHER, |Arguments(args): Arguments| -> ResolveResult { Ok(Cel::Bool(!is_same(&args))) });
         base.add_function("lists.range", range);
+        ask::register(&mut base);
         for name in TYPES {
             base.add_variable_from_value(*name, Cel::String(Arc::new(format!("type {name}"))));
         }
@@ -185,6 +193,30 @@ fn to_bool(This(value): This<Cel>) -> ResolveResult {
         Cel::String(text) if matches!(text.as_str(), "false" | "False" | "FALSE" | "f" | "0") => Ok(Cel::Bool(false)),
         _ => Err(ExecutionError::NoSuchOverload),
     }
+}
+
+fn is_same(args: &[Cel]) -> bool {
+    let optional = |value: &Cel| match value {
+        Cel::Opaque(opaque) => opaque.downcast_ref::<OptionalValue>().map(|optional| optional.value().cloned()),
+        _ => None,
+    };
+    match args {
+        [one, other] => optional(one) == optional(other) && (optional(one).is_some() || one == other),
+        _ => false,
+    }
+}
+
+/// A flag is a text too, beside what the language's own function makes texts of.
+fn to_text(This(value): This<Cel>) -> ResolveResult {
+    static PLAIN: OnceLock<Context<'static>> = OnceLock::new();
+    static PROGRAM: OnceLock<Option<Program>> = OnceLock::new();
+    if let Cel::Bool(flag) = value {
+        return Ok(Cel::String(Arc::new(flag.to_string())));
+    }
+    let program = PROGRAM.get_or_init(|| Program::compile("string(value)").ok());
+    let mut scope = PLAIN.get_or_init(|| Context::default().with_all()).new_inner_scope();
+    scope.add_variable_from_value("value", value);
+    program.as_ref().map_or(Err(ExecutionError::NoSuchOverload), |program| program.execute(&scope))
 }
 
 fn range(Arguments(args): Arguments) -> ResolveResult {

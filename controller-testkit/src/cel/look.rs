@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Text,
     /// Something that is neither, and how the language calls it, where that is known.
     Other(&'static str),
+    /// What only a run can tell.
+    Dyn,
     Unknown,
 }
 
@@ -31,6 +33,7 @@ impl Kind {
             Self::Bool => "bool",
             Self::Text => "string",
             Self::Other(name) => name,
+            Self::Dyn => "dyn",
             Self::Unknown => "",
         }
     }
@@ -49,7 +52,8 @@ type Names<'a> = Vec<(String, Option<&'a Structural>)>;
 /// Finds what is wrong with an expression, before it is ever run.
 pub(super) fn judge(tree: &IdedExpr, text: &str, scope: &[(&str, Option<&Structural>)]) -> Found {
     let names = scope.iter().map(|(name, schema)| ((*name).to_owned(), *schema)).collect();
-    let mut look = Look { text, names, faults: Vec::new(), depth: 0 };
+    let of_request = scope.iter().any(|(name, _)| *name == "request");
+    let mut look = Look { text, names, of_request, faults: Vec::new(), depth: 0 };
     look.visit(tree, 0);
     let kind = look.kind(tree);
     Found { kind, faults: look.faults, depth: look.depth }
@@ -58,6 +62,8 @@ pub(super) fn judge(tree: &IdedExpr, text: &str, scope: &[(&str, Option<&Structu
 struct Look<'a> {
     text: &'a str,
     names: Names<'a>,
+    /// Whether it is about a request, whose values have the names that JSON gives them, and objects no types.
+    of_request: bool,
     faults: Vec<String>,
     depth: usize,
 }
@@ -102,9 +108,13 @@ impl<'a> Look<'a> {
                 self.visit(&select.operand, level + 1);
                 if let Some(schema) = self.schema_of(&select.operand)
                     && !has_field(schema, &select.field)
+                    && !(self.of_request && schema.properties.contains_key(&select.field))
                 {
-                    let at = format!(".{}", select.field);
-                    self.fault(&at, &format!("undefined field '{}'", select.field));
+                    let fault = format!("undefined field '{}'", select.field);
+                    match path(tree).filter(|_| select.test).and_then(|path| self.text.find(&format!("has({path})"))) {
+                        Some(offset) => self.fault_at(offset + "has".len(), &fault),
+                        None => self.fault(&format!(".{}", select.field), &fault),
+                    }
                 }
             }
             Expr::Call(call) => {
@@ -142,7 +152,9 @@ impl<'a> Look<'a> {
                 }
                 call.args.iter().for_each(|arg| self.visit(arg, level + 1));
                 if let Some((operand, field)) = optional::field(call)
-                    && self.schema_of(operand).is_some_and(|schema| !has_field(schema, field))
+                    && let Some(schema) = self.schema_of(operand)
+                    && !has_field(schema, field)
+                    && !(self.of_request && schema.properties.contains_key(field))
                 {
                     self.fault(&format!(".?{field}"), &format!("undefined field '{field}'"));
                 }
@@ -173,10 +185,14 @@ impl<'a> Look<'a> {
                 let name = &message.type_name;
                 let is_known =
                     name.split('.').next().is_some_and(|first| self.names.iter().any(|(known, _)| known == first));
-                if is_known {
-                    return;
+                if !is_known {
+                    return self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
                 }
-                self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
+                for entry in &message.entries {
+                    if let EntryExpr::StructField(field) = &entry.expr {
+                        self.visit(&field.value, level + 1);
+                    }
+                }
             }
             Expr::Unspecified => self.fault("", "expression is empty"),
             Expr::Literal(_) => {}
@@ -196,6 +212,7 @@ impl<'a> Look<'a> {
             Expr::Struct(_) => Kind::Other("Object"),
             Expr::Literal(_) | Expr::List(_) | Expr::Map(_) => Kind::Other(""),
             Expr::Select(select) if select.test => Kind::Bool,
+            Expr::Ident(_) | Expr::Select(_) if self.of_request && is_untyped(tree) => Kind::Dyn,
             Expr::Ident(_) | Expr::Select(_) => self.schema_of(tree).map_or(Kind::Unknown, kind_of),
             Expr::Call(call) => self.kind_of_call(call),
             Expr::Comprehension(found) if found.accu_var == optional::FOUND => Kind::Other(""),
@@ -235,6 +252,25 @@ impl<'a> Look<'a> {
             "string" | "lowerAscii" | "upperAscii" | "trim" | "replace" | "substring" | "join" | "format" => Kind::Text,
             _ => Kind::Unknown,
         }
+    }
+}
+
+/// Whether it is an object of a request, or a part of one.
+fn is_untyped(tree: &IdedExpr) -> bool {
+    match &tree.expr {
+        Expr::Ident(name) => matches!(name.as_str(), "object" | "oldObject" | "params"),
+        Expr::Select(select) => is_untyped(&select.operand),
+        Expr::Call(call) if call.func_name == op::INDEX => call.args.first().is_some_and(is_untyped),
+        _ => false,
+    }
+}
+
+/// A path of fields as it is written.
+fn path(tree: &IdedExpr) -> Option<String> {
+    match &tree.expr {
+        Expr::Ident(name) => Some(name.clone()),
+        Expr::Select(select) => Some(format!("{}.{}", path(&select.operand)?, select.field)),
+        _ => None,
     }
 }
 
@@ -443,6 +479,13 @@ pub(super) fn each_below_mut(tree: &mut IdedExpr, f: &mut impl FnMut(&mut IdedEx
                 }
             }
         }
-        Expr::Struct(_) | Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        Expr::Struct(made) => {
+            for entry in &mut made.entries {
+                if let EntryExpr::StructField(field) = &mut entry.expr {
+                    f(&mut field.value);
+                }
+            }
+        }
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
     }
 }

@@ -7,12 +7,17 @@
 
 #![cfg_attr(not(feature = "cel"), expect(dead_code, reason = "what expressions are run with has no use without them"))]
 
+mod authority;
 #[cfg(not(feature = "cel"))]
 mod absent;
+#[cfg(feature = "cel")]
+mod ask;
 #[cfg(feature = "cel")]
 mod engine;
 #[cfg(feature = "cel")]
 mod known;
+#[cfg(feature = "cel")]
+mod lazy;
 #[cfg(feature = "cel")]
 mod look;
 #[cfg(feature = "cel")]
@@ -23,9 +28,12 @@ mod value;
 mod tests;
 
 #[cfg(not(feature = "cel"))]
-pub(crate) use absent::Expression;
+pub(crate) use absent::{Expression, Variables};
+pub(crate) use authority::{Authority, Question};
 #[cfg(feature = "cel")]
 pub(crate) use engine::Expression;
+#[cfg(feature = "cel")]
+pub(crate) use lazy::Variables;
 
 /// How many items or characters the schema lets a value have.
 pub(crate) fn size(schema: &Structural) -> u64 {
@@ -41,6 +49,9 @@ use crate::schema::Structural;
 
 /// Whether expressions can be run.
 pub(crate) const IS_THERE: bool = cfg!(feature = "cel");
+
+/// Where an object that an expression makes has the name of its type.
+pub(crate) const TYPE: &str = "@type";
 
 /// How many steps may still be taken.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +71,10 @@ pub(crate) enum Bound<'a> {
     Value(&'a Value, Option<&'a Structural>),
     /// A value that may be missing, to be asked for with `hasValue()`.
     Optional(Option<&'a Value>, Option<&'a Structural>),
+    /// Whoever is asked what a user may do. It has a second name, `NAME.requestResource`.
+    Authorizer(&'a Authority<'a>),
+    /// Fields that are made when they are first asked for; their name is `variables`.
+    Variables(&'a Variables<'a>),
 }
 
 /// What an expression must come to.

@@ -75,7 +75,7 @@ pub(super) fn field(call: &CallExpr) -> Option<(&IdedExpr, &str)> {
 }
 
 /// Whether it comes to what there may be, as far as its words tell.
-fn may_be(tree: &IdedExpr) -> bool {
+pub(super) fn may_be(tree: &IdedExpr) -> bool {
     match &tree.expr {
         Expr::Call(call) => {
             let of_optional = matches!(

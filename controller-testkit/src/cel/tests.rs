@@ -1,8 +1,11 @@
 //! Expressions by themselves: what they come to, what is refused, and what can't do harm.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
-use super::{Bound, Budget, Expression, Failure, Wanted};
+use super::{Authority, Bound, Budget, Expression, Failure, Question, Variables, Wanted};
+use crate::auth::{Ask, Decision};
 use crate::schema::Structural;
 
 fn run(text: &str, value: &Value, schema: &Value) -> Result<Value, Failure> {
@@ -201,4 +204,74 @@ fn costs_grow_with_what_schemas_allow() {
     assert!(cost(rule, list(Value::Null)) > 1_000_000_000);
     assert!(cost("self.all(a, a.size() > 1)", list(json!(100))) < 2_000);
     assert!(cost("self > 1", json!({"type": "integer"})) < 10);
+}
+
+/// Runs an expression with variables, and counts what is asked.
+fn with_variables(text: &str, variables: &[(&str, &str)], object: &Value) -> (Result<Value, Failure>, usize) {
+    let scope = [("object", None), ("authorizer", None), ("variables", None), ("Object", None)];
+    let read = |text: &str| Expression::compile(text, Wanted::Any, &scope);
+    let named: Vec<_> = variables.iter().map(|(name, text)| ((*name).to_owned(), read(text))).collect();
+    let variables = Variables::new(&named);
+    let asked = AtomicUsize::new(0);
+    let decide = |question: &Question| {
+        asked.fetch_add(1, Ordering::Relaxed);
+        Decision { allowed: question.ask.verb == "get", reason: String::new(), fault: String::new() }
+    };
+    let authority = Authority::new(Ask::default(), &decide);
+    let names = [
+        ("object", Bound::Value(object, None)),
+        ("authorizer", Bound::Authorizer(&authority)),
+        ("variables", Bound::Variables(&variables)),
+    ];
+    let done = read(text).expect("an expression").run(&names, &mut Budget::default());
+    (done, asked.load(Ordering::Relaxed))
+}
+
+#[test]
+fn a_question_is_decided_once() {
+    let may = |verb: &str| format!("authorizer.group('').resource('pods').check('{verb}').allowed()");
+    let text = format!("[1, 2, 3].all(n, {}) && !variables.list && !variables.list && {}", may("get"), may("get"));
+    let (done, asked) = with_variables(&text, &[("list", &may("list"))], &json!({}));
+    assert_eq!((done, asked), (Ok(json!(true)), 2));
+    // What is not reached is not asked.
+    assert_eq!(with_variables(&format!("true || {}", may("get")), &[], &json!({})), (Ok(json!(true)), 0));
+}
+
+#[test]
+fn variables_are_made_when_they_are_asked_for() {
+    let variables = [("bad", "object.nope"), ("far", "variables.bad + 1"), ("two", "variables.one + 1"), ("one", "1")];
+    let check = |text: &str, expect: Result<Value, &str>| {
+        let expect = expect.map_err(|why| Failure::Fault(why.to_owned()));
+        assert_eq!(with_variables(text, &variables, &json!({"a": {"b": 1}})).0, expect, "{text}");
+    };
+    check("true || variables.bad", Ok(json!(true)));
+    check("variables.one == 1 && has(variables.bad)", Ok(json!(true)));
+    check("variables.bad", Err("composited variable \"bad\" fails to evaluate: no such key: nope"));
+    check(
+        "variables.far",
+        Err(
+            "composited variable \"far\" fails to evaluate: composited variable \"bad\" fails to evaluate: no such key: \
+             nope",
+        ),
+    );
+    // Only those before it are there.
+    check("variables.two", Err("composited variable \"two\" fails to evaluate: no such attribute: variables.one"));
+}
+
+#[test]
+fn values_may_be_missing() {
+    let object = json!({"a": {"b": 1}});
+    let check = |text: &str, expect: Value| assert_eq!(with_variables(text, &[], &object).0, Ok(expect), "{text}");
+    check("object.?a.?b.orValue(0)", json!(1));
+    check("object.?x.?b.orValue(0)", json!(0));
+    check("object.?x.b.c.orValue(0)", json!(0));
+    check("object.?a.b == object.?a.b && object.?x == object.?y && object.?a.b != object.?x", json!(true));
+    check("object.?a.b == optional.of(2)", json!(false));
+    check("string(true) + string(1)", json!("true1"));
+}
+
+#[test]
+fn objects_that_are_made_say_of_which_type_they_are() {
+    let made = with_variables("Object{a: Object.a{b: object.a.b + 1, ?c: object.?x}}", &[], &json!({"a": {"b": 1}})).0;
+    assert_eq!(made, Ok(json!({"@type": "Object", "a": {"@type": "Object.a", "b": 2}})));
 }

@@ -122,6 +122,13 @@ pub(super) fn to_json(value: &Cel) -> Option<Value> {
         Cel::Float(float) => Value::Number(Number::from_f64(*float)?),
         Cel::String(text) => Value::String(text.to_string()),
         Cel::List(items) => Value::Array(items.iter().map(to_json).collect::<Option<_>>()?),
+        Cel::Map(map) => {
+            let members = map.map.iter().map(|(key, value)| match key {
+                Key::String(name) => Some((name.to_string(), to_json(value)?)),
+                _ => None,
+            });
+            Value::Object(members.collect::<Option<_>>()?)
+        }
         _ => return None,
     })
 }

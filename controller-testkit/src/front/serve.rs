@@ -132,6 +132,11 @@ impl Serve {
         if let Some(token) = token {
             door.hub().step(|state| state.server.gate().know(token, User::administrator()));
         }
+        if let Some(authority) = &authority {
+            let (hub, pem) = (door.hub(), authority.pem());
+            let now = hub.clock.now();
+            hub.with(|state| state.world.trust(pem, &state.server, now));
+        }
         let front = Front::new(door, tls, caller, stop.clone());
         let task = tokio::spawn(front.run(address));
         Ok(Served { url, port, text, file, config, client, authority, stop, task: Some(task) })

@@ -345,3 +345,26 @@ async fn a_certificate_of_the_cluster_lets_a_client_in() {
             .is_none()
     );
 }
+
+#[tokio::test]
+async fn pods_are_told_whom_to_trust() {
+    let served = Cluster::new().serve().await.expect("a free port");
+    let text = served.kubeconfig().to_owned();
+    let data =
+        text.lines().find_map(|line| line.trim().strip_prefix("certificate-authority-data: ")).expect("an authority");
+    let hand = hand(&served);
+    let told = async {
+        for namespace in ["default", "kube-system"] {
+            let path = format!("/api/v1/namespaces/{namespace}/configmaps/kube-root-ca.crt");
+            loop {
+                let map = hand.get(&path).await;
+                let pem = map["data"]["ca.crt"].as_str().unwrap_or_default().to_owned();
+                if base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem) == data {
+                    break;
+                }
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, told).await.expect("the world tells every namespace");
+}

@@ -3,9 +3,9 @@
 //! kubectl reads them to check objects before it sends them (types, unknown and required fields), to learn whether the
 //! server checks fields itself (`fieldValidation` among the parameters of a POST or PATCH) and to explain kinds. The
 //! built-in schemas come from the table of Go types and carry no descriptions; the custom ones come from their
-//! definitions. Version 2 is made of version 3; it alone is written in protobuf too.
+//! definitions. Version 2 is made of version 3; both are written in protobuf too.
 
-mod gnostic;
+pub(crate) mod gnostic;
 mod paths;
 mod roots;
 mod schemas;
@@ -15,7 +15,6 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::gnostic::encoded;
 pub(crate) use self::swagger::{swagger, swagger_hash};
 use crate::catalog::{Catalog, Resource, Shape, api_version};
 

@@ -224,8 +224,35 @@ const RECORDED: &str = "\
 #[test]
 fn version_2_in_protobuf_is_what_go_writes() {
     let document = serde_json::from_str(THINGS).expect("the document is JSON");
-    assert_eq!(base64::engine::general_purpose::STANDARD.encode(encoded(&document)), RECORDED);
-    // An extension is a name, and a value in YAML.
-    let extended = json!({ "definitions": { "a": { "x-b": "c" } } });
-    assert!(encoded(&extended).ends_with(b"\xfa\x01\x0c\n\x03x-b\x12\x05\x12\x03\"c\""), "{:?}", encoded(&extended));
+    assert_eq!(base64::engine::general_purpose::STANDARD.encode(gnostic::version_2(&document)), RECORDED);
+    // An extension is a name, and a value in YAML; what is nothing is left out.
+    let extended = json!({ "definitions": { "a": { "minimum": 0, "x-b": "c", "x-l": [{ "group": "", "kind": "a b" }], "x-n": 1, "x-t": "true" } } });
+    const EXTENDED: &str = "\
+        SloKWAoBYRJT+gELCgN4LWISBBICYwr6ASEKA3gtbBIaEhgtIGdyb3VwOiAiIgogIGtpbmQ6IGEgYgr6AQsKA3gtbhIEEgIxCvoBEAoDeC10EgkS\
+        ByJ0cnVlIgo=";
+    let recorded = base64::engine::general_purpose::STANDARD.decode(EXTENDED).expect("it is Base64");
+    let written = gnostic::version_2(&extended);
+    assert!(written.ends_with(&recorded), "{written:?}");
+}
+
+/// The same of version 3: `openapi_v3.ParseDocument`, then `proto.Marshal`.
+const THINGS_3: &str = r##"{"openapi":"3.0.0","info":{"title":"Kubernetes","version":"1"},"paths":{"/apis/a/v1/things/{name}":{"get":{"description":"read it","operationId":"readThing","parameters":[{"in":"query","name":"limit","schema":{"type":"integer","uniqueItems":true}}],"responses":{"200":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/a.Thing"}}},"description":"OK"},"401":{"description":"Unauthorized"}},"tags":["a_v1"],"x-kubernetes-action":"get"},"parameters":[{"description":"name of it","in":"path","name":"name","required":true,"schema":{"type":"string"}}],"patch":{"requestBody":{"content":{"application/merge-patch+json":{"schema":{"type":"object"}}},"required":true},"responses":{"200":{"description":"OK"}}}}},"components":{"schemas":{"a.Thing":{"description":"A thing.","properties":{"any":{"type":"object","x-kubernetes-preserve-unknown-fields":true},"free":{"additionalProperties":false,"type":"object"},"map":{"additionalProperties":{"default":"","type":"string"},"type":"object"},"named":{"allOf":[{"$ref":"#/components/schemas/a.Thing"}],"default":{},"description":"One more."},"parts":{"default":[],"items":{"$ref":"#/components/schemas/a.Thing"},"maxItems":300,"minItems":0,"nullable":true,"type":"array","uniqueItems":true},"ready":{"default":false,"type":"boolean"},"share":{"oneOf":[{"type":"integer"},{"type":"string"}]},"size":{"default":0,"enum":[0,1.5,"7"],"exclusiveMaximum":true,"format":"int32","maximum":7.5,"minimum":0,"not":{"multipleOf":2},"type":"integer"},"word":{"anyOf":[{"title":"a","pattern":"^a$"},{"maxLength":9,"minLength":1}],"type":"string"}},"required":["size"],"type":"object"}},"securitySchemes":{"BearerToken":{"description":"Bearer","in":"header","name":"authorization","type":"apiKey"}}}}"##;
+const RECORDED_3: &str = "\
+    CgUzLjAuMBIPCgpLdWJlcm5ldGVzMgExItgCCtUCChgvYXBpcy9hL3YxL3RoaW5ncy97bmFtZX0SuAIiwAEKBGFfdjEaB3JlYWQgaXQqCXJlYWRUaGl\
+    uZzIhCh8KBWxpbWl0EgVxdWVyeVIPCg2gAQHKAQdpbnRlZ2VyQmISRwoDMjAwEkAKPgoCT0saOAo2ChBhcHBsaWNhdGlvbi9qc29uEiIKIBIeChwjL2\
+    NvbXBvbmVudHMvc2NoZW1hcy9hLlRoaW5nEhcKAzQwMRIQCg4KDFVuYXV0aG9yaXplZGodChN4LWt1YmVybmV0ZXMtYWN0aW9uEgYSBGdldApSSDo1C\
+    jMSLwotChxhcHBsaWNhdGlvbi9tZXJnZS1wYXRjaCtqc29uEg0KCwoJygEGb2JqZWN0GAFCDxINCgMyMDASBgoECgJPS2opCicKBG5hbWUSBHBhdGga\
+    Cm5hbWUgb2YgaXQgAVILCgnKAQZzdHJpbmcqywQKjAQKiQQKB2EuVGhpbmcS/QMK+gO6AQRzaXplygEGb2JqZWN0+gHbAwpECgNhbnkSPQo7ygEGb2J\
+    qZWN0ogIvCiR4LWt1YmVybmV0ZXMtcHJlc2VydmUtdW5rbm93bi1maWVsZHMSBxIFdHJ1ZQoKGAoEZnJlZRIQCg7KAQZvYmplY3SCAgIQAAonCgNtYX\
+    ASIAoeygEGb2JqZWN0ggISChAKDsoBBnN0cmluZ4oCAhoACj0KBW5hbWVkEjQKMtIBIBIeChwjL2NvbXBvbmVudHMvc2NoZW1hcy9hLlRoaW5nigIAk\
+    gIJT25lIG1vcmUuCkQKBXBhcnRzEjsKOQgBkAGsAqABAcoBBWFycmF58gEiCiASHgocIy9jb21wb25lbnRzL3NjaGVtYXMvYS5UaGluZ4oCAAoaCgVy\
+    ZWFkeRIRCg/KAQdib29sZWFuigICEAAKKAoFc2hhcmUSHwod2gEMCgrKAQdpbnRlZ2Vy2gELCgnKAQZzdHJpbmcKWAoEc2l6ZRJQCk5ZAAAAAAAAHkB\
+    gAcIBBBICMArCAQYSBDEuNQrCAQYSBCI3IgrKAQdpbnRlZ2Vy6gEJUQAAAAAAAABAigIJCQAAAAAAAAAAmgIFaW50MzIKKwoEd29yZBIjCiHKAQZzdH\
+    JpbmfiAQsKCUoBYYoBA15hJOIBBwoFeAmAAQGSAghBIHRoaW5nLjo6CjgKC0JlYXJlclRva2VuEikKJwoGYXBpS2V5EgZCZWFyZXIaDWF1dGhvcml6Y\
+    XRpb24iBmhlYWRlcg==";
+
+#[test]
+fn version_3_in_protobuf_is_what_go_writes() {
+    let document = serde_json::from_str(THINGS_3).expect("the document is JSON");
+    assert_eq!(base64::engine::general_purpose::STANDARD.encode(gnostic::version_3(&document)), RECORDED_3);
 }

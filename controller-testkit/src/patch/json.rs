@@ -84,7 +84,7 @@ impl Operation {
                 match get(document, path) {
                     Some(found) if *found == wanted => Ok(()),
                     None if wanted.is_null() => Ok(()),
-                    _ => Err(missing("the value is another one")),
+                    _ => Err(Error::TestFailed(format!("testing value {path} failed: test failed"))),
                 }
             }
             "move" => {
@@ -194,7 +194,7 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), Error> {
             items.insert(at, value);
             Ok(())
         }
-        _ => Err(refuse("add", path, "the parent does not exist")),
+        _ => Err(no_parent("add", &format!("{path:?}"))),
     }
 }
 
@@ -214,15 +214,24 @@ fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), Error> 
             *slot.ok_or_else(|| refuse("replace", path, "the index is out of bounds"))? = value;
             Ok(())
         }
-        _ => Err(refuse("replace", path, "the parent does not exist")),
+        _ => Err(no_parent("replace", path)),
     }
 }
 
 fn remove(document: &mut Value, path: &str) -> Result<Value, Error> {
-    let gone = match parent(document, path) {
-        Some((Value::Object(members), key)) => members.remove(&key),
-        Some((Value::Array(items), key)) => index(&key, items.len()).map(|at| items.remove(at)),
-        _ => None,
-    };
-    gone.ok_or_else(|| refuse("remove", path, "there is nothing to remove"))
+    let gone = |why: String| Error::DoesNotApply(format!("error in remove for path: '{path}': {why}"));
+    match parent(document, path) {
+        Some((Value::Object(members), key)) => {
+            members.remove(&key).ok_or_else(|| gone(format!("Unable to remove nonexistent key: {key}: missing value")))
+        }
+        Some((Value::Array(items), key)) => match index(&key, items.len()) {
+            Some(at) => Ok(items.remove(at)),
+            None => Err(gone(format!("Unable to access invalid index: {key}: invalid index referenced"))),
+        },
+        _ => Err(no_parent("remove", &format!("{path:?}"))),
+    }
+}
+
+fn no_parent(operation: &str, path: &str) -> Error {
+    Error::DoesNotApply(format!("{operation} operation does not apply: doc is missing path: {path}: missing value"))
 }

@@ -27,6 +27,9 @@ pub(crate) enum Error {
     /// The patch does not fit the object.
     #[error("{0}")]
     DoesNotApply(String),
+    /// It says itself that it does not.
+    #[error("{0}")]
+    TestFailed(String),
     /// A strategic patch that breaks a rule of its own; the real server answers as for an error of its own.
     #[error("{0}")]
     Unforeseen(String),
@@ -37,7 +40,7 @@ impl From<Error> for ApiError {
         match &error {
             Error::Malformed(_) => Self::bad_request(error.to_string()),
             Error::TooManyOperations { .. } => Self::too_large(format!("Request entity too large: {error}")),
-            Error::DoesNotApply(_) => Self::rejected(),
+            Error::DoesNotApply(_) | Error::TestFailed(_) => Self::rejected(),
             Error::Unforeseen(_) => Self::unforeseen(error.to_string()),
         }
     }

@@ -24,6 +24,16 @@ pub(crate) enum Media {
     Protobuf,
 }
 
+impl Media {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => KNOWN[0],
+            Self::Yaml => KNOWN[1],
+            Self::Protobuf => KNOWN[2],
+        }
+    }
+}
+
 /// What an object is shown as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -41,18 +51,27 @@ pub(crate) enum Form {
 const KNOWN: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 const STREAMS: [&str; 2] = ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
 
-/// The forms of the OpenAPI document of version 2.
+/// The two kinds of OpenAPI documents, each of which has a form in protobuf of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenApi {
-    Json,
-    Protobuf,
+    Version2,
+    Version3,
 }
 
 impl OpenApi {
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn name(self, media: Media) -> &'static str {
+        match (self, media) {
+            (Self::Version2, Media::Protobuf) => "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+            (Self::Version3, Media::Protobuf) => "application/com.github.proto-openapi.spec.v3.v1.0+protobuf",
+            _ => "application/json",
+        }
+    }
+
+    /// How client-go spells it.
+    fn old_name(self) -> &'static str {
         match self {
-            Self::Json => "application/json",
-            Self::Protobuf => "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+            Self::Version2 => "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+            Self::Version3 => "application/com.github.proto-openapi.spec.v3@v1.0+protobuf",
         }
     }
 }
@@ -87,12 +106,10 @@ impl<'a> Clause<'a> {
         matches!(self.media, "*/*" | "text/*" | "text/plain")
     }
 
-    pub(crate) fn open_api(&self) -> Option<OpenApi> {
+    pub(crate) fn open_api(&self, version: OpenApi) -> Option<Media> {
         match self.media {
-            "*/*" | "application/*" | "application/json" => Some(OpenApi::Json),
-            // The first of the two is how client-go spells it.
-            "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-            | "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" => Some(OpenApi::Protobuf),
+            "*/*" | "application/*" | "application/json" => Some(Media::Json),
+            media if media == version.name(Media::Protobuf) || media == version.old_name() => Some(Media::Protobuf),
             _ => None,
         }
     }

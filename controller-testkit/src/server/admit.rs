@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::scope::key;
 use super::{Server, meta};
 use crate::auth::User;
 use crate::catalog::Resource;
@@ -19,10 +18,11 @@ impl Server {
         namespace: Option<&str>,
         object: &mut Value,
         user: &User,
+        rng: &mut fastrand::Rng,
     ) -> Result<(), ApiError> {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Pod") => {
-                self.name_account(namespace, object);
+                self.run_as(namespace, object, rng)?;
                 self.rank(object)
             }
             ("", "Node") => {
@@ -64,17 +64,6 @@ impl Server {
                 let classes = Subject { group: "scheduling.k8s.io", resource: "priorityclasses" };
                 Err(ApiError::forbidden(classes, meta::name(class), &why))
             }
-        }
-    }
-
-    /// A pod that names no account runs under the one that every namespace gets, once it is there.
-    fn name_account(&self, namespace: Option<&str>, pod: &mut Value) {
-        if self.store.get("/serviceaccounts", &key(namespace, "default")).is_none() {
-            return;
-        }
-        let spec = meta::members(meta::entry(pod, "spec"));
-        for name in ["serviceAccountName", "serviceAccount"] {
-            spec.entry(name).or_insert_with(|| "default".into());
         }
     }
 

@@ -9,9 +9,9 @@ use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::update::Part;
 use super::write::Cx;
-use super::{Server, meta, owners, rules, shape};
+use super::{Server, etcd, meta, owners, rules, shape};
 use crate::admission::{Change as Reviewed, Operation};
-use crate::apply::{Managers, Operation as Written};
+use crate::apply::Operation as Written;
 use crate::catalog::Resource;
 use crate::crd::establish;
 use crate::field::{Cause, FieldError};
@@ -38,9 +38,15 @@ impl Server {
         for member in ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds"] {
             metadata.remove(member);
         }
+        let (record, before) = match &cx.owners {
+            Some(_) => (etcd::Owners::Needed, Some(0)),
+            None => (etcd::Owners::Spared, None),
+        };
         let managers = cx.owners.take().unwrap_or_else(|| {
             let writer = cx.writer(resource, Part::Main, Written::Update);
-            owners::after_update(resource, &owners::nothing(resource), &object, Managers::default(), &writer)
+            let nothing = owners::nothing(resource);
+            let said = owners::before("", &nothing, &object);
+            owners::after_update(resource, &nothing, &object, said, &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
         let asked = meta::name(&object).to_owned();
@@ -72,7 +78,7 @@ impl Server {
         if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
-        self.admit_new(resource, namespace, &mut object, &cx.user)?;
+        self.admit_new(resource, namespace, &mut object, &cx.user, cx.rng)?;
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {
@@ -105,6 +111,9 @@ impl Server {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
         }
         let key = key(namespace, &name);
+        if !cx.dry_run {
+            object = etcd::fitted(resource, &key, object, before, record)?;
+        }
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {
                 true => ApiError::being_deleted(subject(resource), &name),

@@ -108,6 +108,13 @@ impl DeleteOptions {
                 options
             }
         };
+        let is_told = |name: &str, value: &Value| {
+            !matches!(name, "kind" | "apiVersion")
+                && !value.is_null()
+                && value.as_array().is_none_or(|all| !all.is_empty())
+        };
+        cx.options = options.as_object().cloned().unwrap_or_default();
+        cx.options.retain(|name, value| is_told(name, value));
         Self::check(&options, cx)
     }
 
@@ -247,7 +254,7 @@ impl Server {
         let doomed: Vec<(Arc<str>, Arc<Object>)> =
             doomed.into_iter().map(|(key, object)| (key.clone(), object.clone())).collect();
         for (key, _) in &doomed {
-            match self.delete((resource, target.namespace.as_deref(), name_in(key)), options, cx) {
+            match self.delete_of((resource, target.namespace.as_deref(), name_in(key)), "", options, cx) {
                 Ok(_) => {}
                 Err(error) if error.code == 404 => {}
                 Err(error) => return Err(error),
@@ -260,7 +267,18 @@ impl Server {
     /// Deletes an object, or marks it if something holds it back.
     pub(crate) fn delete(
         &mut self,
+        place: Place<'_>,
+        options: &DeleteOptions,
+        cx: &mut Cx<'_>,
+    ) -> Result<Deleted, ApiError> {
+        self.delete_of(place, place.2, options, cx)
+    }
+
+    /// The same for a request that names this object, or none of many.
+    fn delete_of(
+        &mut self,
         (resource, namespace, name): Place<'_>,
+        named: &str,
         options: &DeleteOptions,
         cx: &mut Cx<'_>,
     ) -> Result<Deleted, ApiError> {
@@ -277,7 +295,7 @@ impl Server {
             resource,
             part: "",
             namespace: namespace.unwrap_or_default(),
-            name,
+            name: named,
             new: None,
             old: Some(&old),
         };

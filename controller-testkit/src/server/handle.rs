@@ -224,27 +224,28 @@ impl Server {
         legacy: impl FnOnce() -> Value,
     ) -> Result<Response<Bytes>, ApiError> {
         let accepted = clauses(&head.headers);
-        let chosen =
-            accepted.iter().find_map(|clause| match (clause.param("g"), clause.param("as"), clause.param("v")) {
-                ("", "", _) => clause.media().map(Some),
-                ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2") if clause.is_json() => Some(None),
-                _ => None,
-            });
-        match chosen {
+        let chosen = accepted.iter().find_map(|clause| {
+            let kind = (clause.param("g"), clause.param("as"), clause.param("v"));
+            let has_form = matches!(kind, ("", "", _) | ("apidiscovery.k8s.io", "APIGroupDiscoveryList", "v2"));
+            clause.media().filter(|_| has_form).map(|media| (kind.1, media))
+        });
+        let media = match chosen {
             None => return Err(unacceptable(&accepted, root)),
-            Some(Some(media)) => return Ok(reply::object(StatusCode::OK, &legacy(), media)),
-            Some(None) => {}
-        }
+            Some(("", media)) => return Ok(reply::object(StatusCode::OK, &legacy(), media)),
+            Some((_, media)) => media,
+        };
         let value = discovery::aggregated(&self.catalog, root);
-        let content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        let content_type = format!("{};g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", media.name());
         let tag = format!("\"{:016X}\"", fingerprint(&value));
         let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
         let mut answer = match known {
             true => reply::text(StatusCode::NOT_MODIFIED, ""),
-            false => reply::object(StatusCode::OK, &value, Media::Json),
+            false => reply::object(StatusCode::OK, &value, media),
         };
         let headers = answer.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(content_type) = HeaderValue::from_str(&content_type) {
+            headers.insert(CONTENT_TYPE, content_type);
+        }
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(ETAG, tag);
         }

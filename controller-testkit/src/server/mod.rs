@@ -22,10 +22,14 @@ mod present;
 mod convert;
 mod write;
 mod webhooks;
+mod policies;
+mod mutations;
 mod body;
 mod fault;
 mod create;
 mod admit;
+mod accounts;
+mod etcd;
 mod restore;
 mod update;
 mod amend;
@@ -59,6 +63,7 @@ use crate::auth::Gate;
 use crate::catalog::Catalog;
 use crate::store::{Event, Store};
 
+use accounts::Accounts;
 pub(crate) use definitions::DEFINITIONS;
 pub(crate) use first::objects as first_objects;
 pub(crate) use handle::answered;
@@ -73,6 +78,9 @@ pub(crate) struct Server {
     store: Store,
     catalog: Catalog,
     gate: Gate,
+    /// The policies that were asked last.
+    shelf: policies::Shelf,
+    accounts: Accounts,
     /// How long the log is kept.
     log_kept: SignedDuration,
     /// When the log got how far, oldest first.
@@ -138,7 +146,8 @@ impl Server {
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
-        Self { store, catalog, gate, log_kept: LOG_KEPT, marks }
+        let (shelf, accounts) = (policies::Shelf::default(), Accounts::default());
+        Self { store, catalog, gate, shelf, accounts, log_kept: LOG_KEPT, marks }
     }
 
     /// Takes this store for the empty one that it has.

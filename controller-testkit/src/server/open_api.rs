@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
-use super::accept::{OpenApi, clauses};
+use super::accept::{Media, OpenApi, clauses};
 use super::query::Query;
 use super::{Server, reply};
 use crate::openapi;
@@ -17,12 +17,9 @@ pub(super) fn open_api(
     hash: Option<String>,
     document: impl FnOnce() -> Option<Value>,
 ) -> Response<Bytes> {
-    // Only version 2 is written in protobuf too.
-    let is_json = clauses(&head.headers).iter().any(|clause| clause.open_api() == Some(OpenApi::Json));
+    let media = clauses(&head.headers).iter().find_map(|clause| clause.open_api(OpenApi::Version3));
     let Some(hash) = hash else { return bare(StatusCode::NOT_FOUND) };
-    if !is_json {
-        return bare(StatusCode::NOT_ACCEPTABLE);
-    }
+    let Some(media) = media else { return bare(StatusCode::NOT_ACCEPTABLE) };
     let query = Query::parse(head.uri.query());
     let asked = query.get("hash").filter(|asked| !asked.is_empty());
     if asked.is_some_and(|asked| asked != hash) {
@@ -37,7 +34,13 @@ pub(super) fn open_api(
     let mut answer = match known {
         true => reply::text(StatusCode::NOT_MODIFIED, ""),
         false => match document() {
-            Some(document) => reply::document(HeaderValue::from_static("application/json"), &document),
+            Some(document) => {
+                let body = match media {
+                    Media::Protobuf => openapi::gnostic::version_3(&document),
+                    _ => document.to_string().into_bytes(),
+                };
+                reply::bytes(HeaderValue::from_static(OpenApi::Version3.name(media)), body)
+            }
             None => return bare(StatusCode::NOT_FOUND),
         },
     };
@@ -56,17 +59,17 @@ impl Server {
         let hash = openapi::swagger_hash(&self.catalog);
         let tag = format!("\"{hash}\"");
         let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
-        let media = clauses(&head.headers).iter().find_map(|clause| clause.open_api());
+        let media = clauses(&head.headers).iter().find_map(|clause| clause.open_api(OpenApi::Version2));
         let mut answer = match media {
             None => return bare(StatusCode::NOT_ACCEPTABLE),
             Some(_) if known => reply::text(StatusCode::NOT_MODIFIED, ""),
             Some(media) => {
                 let document = openapi::swagger(&self.catalog);
                 let body = match media {
-                    OpenApi::Json => document.to_string().into_bytes(),
-                    OpenApi::Protobuf => openapi::encoded(&document),
+                    Media::Protobuf => openapi::gnostic::version_2(&document),
+                    _ => document.to_string().into_bytes(),
                 };
-                reply::bytes(HeaderValue::from_static(media.name()), body)
+                reply::bytes(HeaderValue::from_static(OpenApi::Version2.name(media)), body)
             }
         };
         if let Ok(tag) = HeaderValue::from_str(&tag) {

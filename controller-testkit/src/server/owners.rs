@@ -62,7 +62,8 @@ pub(crate) fn before(part: &str, old: &Value, new: &Value) -> Managers {
         _ if !part.is_empty() => Managers::of(old),
         None => Managers::of(old),
         Some(Value::Array(entries)) if entries.is_empty() || *entries == [json!({})] => Managers::default(),
-        Some(entries) => Managers::read(entries).unwrap_or_else(|| Managers::of(old)).of_group(old),
+        kept if kept == meta::member(old, "managedFields") => Managers::of(old).of_group(old),
+        Some(entries) => Managers::said(entries).unwrap_or_else(|| Managers::of(old)).of_group(old),
     }
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn of_the_server(resource: &Resource, old: &Value, mut new: Value, no
 /// that can be read.
 pub(crate) fn after_webhooks(object: &mut Value, before: &Managers, warnings: &mut Vec<String>) -> Managers {
     let entries = meta::member(object, "managedFields").filter(|entries| entries.is_array());
-    match entries.map(Managers::read) {
+    match entries.map(Managers::said) {
         None => Managers::default(),
         Some(Some(said)) => said,
         Some(None) => {

@@ -37,14 +37,17 @@ impl Server {
         let binding = writing.parse(("v1", "Binding"), true)?.value;
         let target = writing.target;
         let name = match target.subresource {
-            Some(_) => target.name.as_deref().unwrap_or_default(),
-            None => meta::name(&binding),
+            Some(_) => target.name.clone().unwrap_or_default(),
+            None => meta::name(&binding).to_owned(),
         };
+        let name = name.as_str();
         check_name(&binding, name, "Binding")?;
         let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
         if node.is_empty() {
             return Err(ApiError::unforeseen("target.name: Required value"));
         }
+        let binding = self.sent(writing, ("v1", "Binding"), binding, cx)?;
+        let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
         let pods = Subject { group: "", resource: "pods" };
         let key = key(target.namespace.as_deref(), name);
         let pod = self.store.get(PODS, &key).cloned().ok_or_else(|| ApiError::not_found(pods, name))?;
@@ -87,6 +90,7 @@ impl Server {
         let target = writing.target;
         let name = target.name.as_deref().unwrap_or_default();
         check_name(&eviction, name, "Eviction")?;
+        let eviction = self.sent(writing, ("policy/v1", "Eviction"), eviction, cx)?;
         let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
         let options = DeleteOptions::check(&options, cx)?;
         let pod = self.find(&target.resource, target.namespace.as_deref(), name)?.clone();
@@ -126,7 +130,11 @@ impl Server {
             }
         }
         debug_assert_eq!(table(&target.resource), PODS);
-        self.delete((&target.resource, target.namespace.as_deref(), name), &options, cx)?;
+        // Who evicts has been asked about that, and is not asked about what it leads to.
+        let calls = cx.calls.take();
+        let deleted = self.delete((&target.resource, target.namespace.as_deref(), name), &options, cx);
+        cx.calls = calls;
+        deleted?;
         Ok(done(writing.accepted.media))
     }
 }

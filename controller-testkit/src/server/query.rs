@@ -2,6 +2,8 @@
 
 use std::num::IntErrorKind;
 
+use serde_json::{Map, Value};
+
 use super::route::{decode, is_escaped};
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
@@ -168,6 +170,23 @@ impl Query {
             return Err(ApiError::invalid(options(kind), "", &faults));
         }
         Ok(WriteOptions { dry_run: !dry_run.is_empty(), validation })
+    }
+}
+
+impl Query {
+    /// The options of a write as they are told to webhooks: those that were given.
+    pub(crate) fn given_options(&self) -> Map<String, Value> {
+        let mut given = Map::new();
+        let dry_run: Vec<&str> = self.all("dryRun").collect();
+        if !dry_run.is_empty() {
+            given.insert("dryRun".into(), dry_run.into());
+        }
+        for member in ["fieldManager", "fieldValidation"] {
+            if let Some(text) = self.get(member).filter(|text| !text.is_empty()) {
+                given.insert(member.into(), text.into());
+            }
+        }
+        given
     }
 }
 

@@ -157,6 +157,7 @@ impl Server {
             self.may_be_bound(namespace, &name, bound)?;
         }
         meta::members(meta::entry(&mut request, "spec")).insert("expirationSeconds".into(), seconds.into());
+        let mut request = self.sent(writing, ("authentication.k8s.io/v1", "TokenRequest"), request, cx)?;
         let marks = marks_of_token_request(&request, cx);
         let audiences = match request.pointer("/spec/audiences") {
             Some(Value::Array(audiences)) if !audiences.is_empty() => Value::Array(audiences.clone()),

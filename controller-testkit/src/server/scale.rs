@@ -31,8 +31,8 @@ pub(crate) fn of(resource: &Resource, object: &Value) -> Result<Value, ApiError>
     }
 }
 
-/// The Scale to which a patch applies, which may lack what the patch brings.
-fn for_patch(resource: &Resource, object: &Value) -> Result<Value, ApiError> {
+/// The Scale to which a patch applies, and which webhooks are shown; it may lack what the object lacks.
+pub(crate) fn for_patch(resource: &Resource, object: &Value) -> Result<Value, ApiError> {
     match &resource.shape {
         Shape::Custom(version) => match &version.scale {
             Some(scale) => scale.get_for_patch(object).map_err(ApiError::internal),
@@ -85,6 +85,11 @@ pub(crate) fn selector_text(selector: &Value) -> String {
         });
     }
     parts.join(",")
+}
+
+/// Gives an object the replicas of a Scale.
+pub(crate) fn put(resource: &Resource, object: &mut Value, scale: &Value) -> Result<(), ApiError> {
+    set_at(resource, object, scale.pointer("/spec/replicas").unwrap_or(&json!(0)))
 }
 
 /// Writes how many replicas are wanted, where the kind has it.
@@ -211,7 +216,7 @@ impl Server {
             let mut new = old.clone();
             let version = meta::member(&scale, "resourceVersion").cloned();
             meta::set(meta::of(&mut new), "resourceVersion", version);
-            set_at(resource, &mut new, scale.pointer("/spec/replicas").unwrap_or(&json!(0)))?;
+            put(resource, &mut new, &scale)?;
             Ok(new)
         };
         cx.through = Some("scale");

@@ -3,13 +3,16 @@
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::accept::Accepted;
+use super::create::place;
 use super::present::Look;
 use super::read::answer_one;
 use super::route::Target;
 use super::write::{Cx, Writing};
-use super::{Server, reply};
+use super::{Server, meta, reply};
+use crate::admission::{Change, Operation};
 use crate::status::ApiError;
 
 impl Server {
@@ -34,6 +37,35 @@ impl Server {
             }
             part => object().and(Err(not_modelled(part))),
         }
+    }
+
+    /// What is sent to a part that only takes things, once webhooks and policies have had their say about it.
+    pub(crate) fn sent(
+        &self,
+        writing: &Writing<'_>,
+        (version, kind): (&str, &str),
+        mut object: Value,
+        cx: &mut Cx<'_>,
+    ) -> Result<Value, ApiError> {
+        let target = writing.target;
+        let members = meta::members(&mut object);
+        members.insert("kind".into(), kind.into());
+        members.insert("apiVersion".into(), version.into());
+        place(&mut object, target.namespace.as_deref())?;
+        let name = meta::name(&object).to_owned();
+        let change = Change {
+            operation: Operation::Create,
+            resource: &target.resource,
+            part: target.subresource.as_deref().unwrap_or_default(),
+            namespace: target.namespace.as_deref().unwrap_or_default(),
+            name: target.name.as_deref().unwrap_or(&name),
+            new: None,
+            old: None,
+        };
+        let mutated = self.mutate(&Change { new: Some(&object), ..change }, cx)?;
+        let object = mutated.unwrap_or(object);
+        self.approve(&Change { new: Some(&object), ..change }, cx)?;
+        Ok(object)
     }
 
     /// A write to any part but the status.

@@ -10,7 +10,7 @@ use super::present::Look;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
-use super::{Server, amend, meta, owners, rules, shape};
+use super::{Server, amend, etcd, meta, owners, rules, scale, shape};
 use crate::admission::{Change as Reviewed, Kind, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
@@ -184,6 +184,7 @@ impl Server {
         };
         let converted = Look::plain(self.catalog.generation()).converted(resource, &stored);
         let old = converted.map_or_else(|| stored.value(), Arc::new);
+        let record = if matches!(change, Change::Apply { .. }) { etcd::Owners::Needed } else { etcd::Owners::Spared };
         let (mut new, replaced, applied) = match change {
             Change::Replace(object) => (object, true, None),
             Change::Amend(amend) => (amend(&old, cx)?, false, None),
@@ -214,6 +215,9 @@ impl Server {
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
         let through = cx.through.unwrap_or(part.name());
+        // Who changes a scale is asked about the scale.
+        let of_scale = |object: &Value| (through == "scale").then(|| scale::for_patch(resource, object)).transpose();
+        let old_scale = of_scale(&old)?;
         let change = Reviewed {
             operation: Reviewing::Update,
             resource,
@@ -221,7 +225,7 @@ impl Server {
             namespace: namespace.unwrap_or_default(),
             name,
             new: None,
-            old: Some(&old),
+            old: Some(old_scale.as_ref().unwrap_or(&old)),
         };
         let mut managers = applied.unwrap_or_else(|| {
             let before = owners::before(through, &old, &new);
@@ -239,12 +243,18 @@ impl Server {
         }
         let seen = Reviewed { new: Some(&new), ..change };
         if self.asks(Kind::Mutating, &seen, cx) {
-            let mut shown = new.clone();
-            managers.put(&mut shown);
-            if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
-                new = mutated;
-                check_name(&new, name)?;
-                managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
+            if let Some(shown) = of_scale(&new)? {
+                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+                    scale::put(resource, &mut new, &mutated)?;
+                }
+            } else {
+                let mut shown = new.clone();
+                managers.put(&mut shown);
+                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
+                    new = mutated;
+                    check_name(&new, name)?;
+                    managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
+                }
             }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
@@ -276,7 +286,8 @@ impl Server {
         }
         shape::tidy(resource, &mut new);
         managers.put(&mut new);
-        self.approve(&Reviewed { new: Some(&new), ..change }, cx)?;
+        let new_scale = of_scale(&new)?;
+        self.approve(&Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == *old && shape::is_kept_so(resource, &new, &stored) {
             return Ok((stored, StatusCode::OK));
@@ -293,6 +304,7 @@ impl Server {
             }
             return Ok((Arc::new(shown), StatusCode::OK));
         }
+        let kept = etcd::fitted(resource, &key, kept, Some(stored.rv), record)?;
         self.allocate(resource, &new, cx.now, cx.rng);
         let changed = self.store.put(&table, &key, kept, self.catalog.generation());
         self.release(resource, &old, &new);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::accept::Accepted;
 use super::body::{self, Body, Language};
@@ -41,6 +41,8 @@ pub(crate) struct Cx<'a> {
     /// As whom.
     pub(crate) user: Arc<User>,
     pub(crate) dry_run: bool,
+    /// The options as the client gave them.
+    pub(crate) options: Map<String, Value>,
     pub(crate) validation: FieldValidation,
     pub(crate) warnings: Vec<String>,
     /// Who writes.
@@ -81,7 +83,7 @@ impl Writing<'_> {
         let keys = body.repeated_keys();
         let Body { mut value, duplicates, .. } = body;
         if value.is_null() {
-            value = Value::Object(serde_json::Map::new());
+            value = Value::Object(Map::new());
         }
         if !value.is_object() {
             return Err(ApiError::bad_request(format!(
@@ -247,6 +249,7 @@ impl Server {
             rng,
             user,
             dry_run,
+            options: writing.query.given_options(),
             validation,
             warnings: Vec::new(),
             manager,

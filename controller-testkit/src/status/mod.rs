@@ -238,6 +238,17 @@ impl ApiError {
         }
     }
 
+    /// A policy refused a change.
+    pub(crate) fn ruled_out(subject: Subject<'_>, name: &str, message: &str, reason: &str) -> Self {
+        let (code, reason) = match reason {
+            "Forbidden" => (403, "Forbidden"),
+            "Unauthorized" => (401, "Unauthorized"),
+            "RequestEntityTooLarge" => (413, "RequestEntityTooLarge"),
+            _ => (422, "Invalid"),
+        };
+        Self { code, reason, ..Self::forbidden(subject, name, message) }.with_cause(json!({ "message": message }))
+    }
+
     pub(crate) fn namespace_terminating(subject: Subject<'_>, name: &str, namespace: &str) -> Self {
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut error = Self::forbidden(subject, name, &why);

@@ -16,6 +16,15 @@ enum Grade {
     Warning,
 }
 
+impl Grade {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
 /// Something that a controller tells.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Telling {
@@ -90,11 +99,13 @@ impl Hand<'_> {
 
     /// Leaves an event about a part of an object, such as one of a pod's containers.
     pub(super) fn tell_of_part(&mut self, telling: &Telling, about: &Value, part: &str, names: Names<'_>) {
-        let grade = match telling.grade {
-            Grade::Normal => "Normal",
-            Grade::Warning => "Warning",
-        };
-        self.leave(about, part, telling.by, [grade, telling.reason, &telling.message(about, names)]);
+        let told = [telling.grade.name(), telling.reason, &telling.message(about, names)];
+        self.leave(about, part, telling.by, told);
+    }
+
+    /// Leaves an event whose reason and message are those of a condition.
+    pub(super) fn tell_because(&mut self, telling: &Telling, about: &Value, reason: &str, message: &str) {
+        self.leave(about, "", telling.by, [telling.grade.name(), reason, message]);
     }
 
     /// Leaves the event of a user's stage.

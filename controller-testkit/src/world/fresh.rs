@@ -122,7 +122,7 @@ mod tests {
         copied.furnish(first_objects().chain(furniture::of(Reach::Housekeeping)), now, rng);
         made.furnish(first_objects(), now, rng);
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            furniture::furnish_namespace(name, &mut Hand::new(&mut made, now, rng));
+            furniture::furnish_namespace(name, None, &mut Hand::new(&mut made, now, rng));
         }
         let bare = |server: &Server| -> Vec<Value> {
             let later = server.events_after(0).skip(first_objects().count());

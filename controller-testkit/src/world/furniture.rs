@@ -1,6 +1,6 @@
 //! What a fresh cluster and a fresh namespace come with.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Reach;
 use super::hand::{Hand, kind};
@@ -8,6 +8,9 @@ use super::object;
 
 /// The name of the one node.
 pub(super) const NODE: &str = "node-1";
+
+/// The map that tells pods whom to trust.
+pub(super) const AUTHORITY: &str = "kube-root-ca.crt";
 
 /// What the first namespaces have: the same as those that come later, which get it by requests.
 static NAMESPACES: &str = include_str!("namespaces.txt");
@@ -20,8 +23,11 @@ pub(super) fn of(reach: Reach) -> impl Iterator<Item = &'static str> {
     of_namespaces.chain(NODES.lines().filter(move |_| reach >= Reach::Workloads))
 }
 
+/// Of the authority of a cluster that nobody reaches over the network.
+const NOBODY: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
+
 /// Puts into a namespace what it lacks of the things that every namespace has.
-pub(super) fn furnish_namespace(name: &str, hand: &mut Hand<'_>) {
+pub(super) fn furnish_namespace(name: &str, authority: Option<&str>, hand: &mut Hand<'_>) {
     let place = kind::NAMESPACES.place("", name);
     if hand.get(&place).is_none_or(|namespace| object::is_deleting(&namespace)) {
         return;
@@ -30,21 +36,21 @@ pub(super) fn furnish_namespace(name: &str, hand: &mut Hand<'_>) {
     if hand.get(&account).is_none() {
         hand.create(&kind::SERVICE_ACCOUNTS, name, &json!({"metadata": {"name": "default"}}));
     }
-    let authority = kind::CONFIG_MAPS.place(name, "kube-root-ca.crt");
-    if hand.get(&authority).is_none() {
-        let about = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints \
-                     such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across \
-                     distributions of Kubernetes clusters.";
-        hand.create(
-            &kind::CONFIG_MAPS,
-            name,
-            &json!({
-                "metadata": {
-                    "name": "kube-root-ca.crt",
-                    "annotations": {"kubernetes.io/description": about},
-                },
-                "data": {"ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
-            }),
-        );
+    let place = kind::CONFIG_MAPS.place(name, AUTHORITY);
+    let data = json!({"ca.crt": authority.unwrap_or(NOBODY)});
+    match hand.get(&place) {
+        Some(map) if map.get("data") == Some(&data) => {}
+        Some(map) => {
+            let mut map = Value::clone(&map);
+            map["data"] = data;
+            hand.replace(&place, &map);
+        }
+        None => {
+            let about = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal \
+                         endpoints such as the internal service IP or kubernetes.default.svc. No other usage is \
+                         guaranteed across distributions of Kubernetes clusters.";
+            let metadata = json!({"name": AUTHORITY, "annotations": {"kubernetes.io/description": about}});
+            hand.create(&kind::CONFIG_MAPS, name, &json!({"metadata": metadata, "data": data}));
+        }
     }
 }

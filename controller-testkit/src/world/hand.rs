@@ -46,6 +46,9 @@ pub(super) mod kind {
         NODES: "" "v1" "nodes" "v1" "Node";
         PODS: "" "v1" "pods" "v1" "Pod";
         CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
+        SERVICES: "" "v1" "services" "v1" "Service";
+        ENDPOINTS: "" "v1" "endpoints" "v1" "Endpoints";
+        SLICES: "discovery.k8s.io" "v1" "endpointslices" "discovery.k8s.io/v1" "EndpointSlice";
         SERVICE_ACCOUNTS: "" "v1" "serviceaccounts" "v1" "ServiceAccount";
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
@@ -183,6 +186,13 @@ impl<'a> Hand<'a> {
     /// Merges a patch into an object.
     pub(super) fn patch(&mut self, place: &Place, patch: &Value) {
         self.merge(place, "", patch);
+    }
+
+    /// Writes an object anew, if nobody has written it since.
+    pub(super) fn replace(&mut self, place: &Place, object: &Value) {
+        if let Some(path) = self.path_of(place) {
+            self.send(Method::PUT, &path, "application/json", object);
+        }
     }
 
     /// Merges a patch into an object's status, which most kinds have apart from the rest.

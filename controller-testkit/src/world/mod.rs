@@ -8,6 +8,7 @@
 mod daemonsets;
 mod definitions;
 mod deployments;
+mod endpoints;
 mod event;
 mod fresh;
 mod furniture;
@@ -36,6 +37,7 @@ use serde_json::Value;
 
 use crate::server::Server;
 use crate::store::{Change, Object, Range};
+use endpoints::Services;
 use hand::{Hand, kind};
 use index::Index;
 use queue::{Place, Queue, Work};
@@ -107,7 +109,7 @@ impl World {
 
     /// Plays these stages too, in this order and before its own. One that is named as one of its own (`pod-remove`,
     /// `pod-schedule`, `pod-create`, `pod-start`, `pod-complete`) or as a controller (`replicaset`, `deployment`,
-    /// `statefulset`, `daemonset`, `job`) takes its place.
+    /// `statefulset`, `daemonset`, `job`, `endpoints`) takes its place.
     pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
         self.stages.extend(stages);
         self
@@ -115,12 +117,16 @@ impl World {
 
     /// The world at work, over a server with what a fresh cluster has.
     pub(crate) fn begin(&self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Clockwork {
+        if self.reach >= Reach::Workloads {
+            server.ask_for_accounts();
+        }
         let resumed = server.store().tables().next().is_some();
         fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
-        let (index, queue) = (Index::default(), Queue::default());
+        let (index, queue, services) = (Index::default(), Queue::default(), Services::default());
         let (reach, stages) = (self.reach, self.stages.clone());
-        let mut clockwork = Clockwork { reach, pace, stages, cursor: 0, index, queue, addresses: 0 };
+        let mut clockwork =
+            Clockwork { reach, pace, stages, cursor: 0, index, queue, services, addresses: 0, authority: None };
         match resumed {
             true => clockwork.look_around(server, now),
             false => {
@@ -142,8 +148,11 @@ pub(crate) struct Clockwork {
     cursor: u64,
     index: Index,
     queue: Queue,
+    services: Services,
     /// How many pod addresses have been given out.
     addresses: u32,
+    /// The certificate of the authority that vouches for the server, once it is served.
+    authority: Option<String>,
 }
 
 impl Clockwork {
@@ -158,13 +167,24 @@ impl Clockwork {
         self.queue.next()
     }
 
+    /// Tells every namespace whom to trust.
+    pub(crate) fn trust(&mut self, authority: String, server: &Server, now: Timestamp) {
+        self.authority = Some(authority);
+        if self.reach >= Reach::Housekeeping {
+            let table = kind::NAMESPACES.table();
+            for (key, _) in server.store().scan(&table, Range { prefix: "", from: "" }) {
+                self.queue.add(Work::Furnish(Place { table: table.clone(), key: key.clone() }), now);
+            }
+        }
+    }
+
     /// Sees everything that is there, where the events that made it are long past.
     fn look_around(&mut self, server: &Server, now: Timestamp) {
         let whole = Range { prefix: "", from: "" };
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
-                self.see(&place, object, Change::Added, now);
+                self.see(server, &place, object, Change::Added, now);
                 // What an older life gave out is not given out again.
                 self.addresses += u32::from(kind::PODS.is(&place));
             }
@@ -180,13 +200,13 @@ impl Clockwork {
         }
         for event in server.events_after(self.cursor) {
             let place = Place { table: event.table.clone(), key: event.key.clone() };
-            self.see(&place, &event.object, event.change, now);
+            self.see(server, &place, &event.object, event.change, now);
         }
         self.cursor = rv;
     }
 
     /// Takes in one change. Few need the whole object for that.
-    fn see(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
+    fn see(&mut self, server: &Server, place: &Place, object: &Object, change: Change, now: Timestamp) {
         self.see_definition(place, object, now);
         self.see_event(place, object, now);
         self.see_staged(place, object, change, now);
@@ -198,6 +218,8 @@ impl Clockwork {
         }
         if self.reach >= Reach::Workloads {
             self.see_workload(place, object, now);
+            self.see_service(place, object, change, now);
+            self.see_account(server, place, change, now);
         }
     }
 
@@ -249,12 +271,29 @@ impl Clockwork {
         }
     }
 
+    /// Workloads whose pods were refused for want of an account try again.
+    fn see_account(&mut self, server: &Server, place: &Place, change: Change, now: Timestamp) {
+        if !kind::SERVICE_ACCOUNTS.is(place) || change != Change::Added || place.name() == "default" {
+            return;
+        }
+        let prefix = format!("{}/", place.namespace().unwrap_or_default());
+        for workload in
+            [kind::REPLICASETS, kind::REPLICATION_CONTROLLERS, kind::STATEFULSETS, kind::DAEMONSETS, kind::JOBS]
+        {
+            let table = workload.table();
+            for (key, _) in server.store().scan(&table, Range { prefix: &prefix, from: "" }) {
+                let place = Place { table: table.clone(), key: key.clone() };
+                Work::of(&place).into_iter().for_each(|work| self.queue.add(work, now));
+            }
+        }
+    }
+
     fn work(&mut self, work: &Work, hand: &mut Hand<'_>) {
         match work {
             Work::Collect(uid) => self.collect(uid, hand),
             Work::Release(uid) => self.release(uid, hand),
             Work::Namespace(place) => self.namespace(place, hand),
-            Work::Furnish(place) => furniture::furnish_namespace(place.name(), hand),
+            Work::Furnish(place) => furniture::furnish_namespace(place.name(), self.authority.as_deref(), hand),
             Work::Roles => roles::aggregate(hand),
             Work::Definition(place) => self.definition(place, hand),
             Work::Unprotect(place) => self.unprotect(place, hand),
@@ -273,6 +312,8 @@ impl Clockwork {
             Work::DaemonSet(place) => self.daemonset(place, hand),
             Work::Job(_) if self.is_replaced("job") => {}
             Work::Job(place) => self.job(place, hand),
+            Work::Service(_) if self.is_replaced("endpoints") => {}
+            Work::Service(place) => self.service(place, hand),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 use super::Clockwork;
+use super::furniture::AUTHORITY;
 use super::hand::{Hand, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
@@ -24,15 +25,17 @@ impl Clockwork {
         }
         let Some(namespace) = place.namespace() else { return };
         let home = Place { table: kind::NAMESPACES.table(), key: namespace.into() };
-        let furniture = kind::CONFIG_MAPS.is(place) || kind::SERVICE_ACCOUNTS.is(place);
+        let authority = kind::CONFIG_MAPS.is(place) && place.name() == AUTHORITY;
         match change {
             // The namespace may wait for it; if it does not, the work finds nothing to do.
             Change::Deleted => {
                 self.queue.add(Work::Namespace(home.clone()), now);
-                if furniture {
+                if authority || kind::SERVICE_ACCOUNTS.is(place) {
                     self.queue.add(Work::Furnish(home), now);
                 }
             }
+            // What a client has made of it is set right.
+            Change::Modified if authority => self.queue.add(Work::Furnish(home), now),
             Change::Added | Change::Modified => {}
         }
     }

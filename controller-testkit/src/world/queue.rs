@@ -52,6 +52,8 @@ pub(super) enum Work {
     StatefulSet(Place),
     DaemonSet(Place),
     Job(Place),
+    /// Bring the endpoints of a service up to date.
+    Service(Place),
 }
 
 /// Work in the order in which it falls due.

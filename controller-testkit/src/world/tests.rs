@@ -94,6 +94,19 @@ async fn a_fresh_cluster_is_furnished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whom_to_trust_is_not_for_clients_to_say() {
+    let hand = full();
+    let path = format!("{MAPS}/kube-root-ca.crt");
+    let first = hand.get(&path).await["data"].clone();
+    hand.patch(&path, json!({"data": {"ca.crt": "mine", "more": "too"}})).await;
+    pass(1).await;
+    assert_eq!(hand.get(&path).await["data"], first);
+    hand.delete(&path).await;
+    pass(1).await;
+    assert_eq!(hand.get(&path).await["data"], first);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bare_server_tells_of_itself() {
     let hand = Hand(Cluster::builder().world(World::none()).build().client());
     let mut served: Vec<String> = vec!["v1.".to_owned()];

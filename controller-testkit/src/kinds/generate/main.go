@@ -19,6 +19,7 @@ import (
 	"sort"
 	"strings"
 
+	apidiscovery "k8s.io/api/apidiscovery/v2"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -75,6 +76,7 @@ func main() {
 		t := reflect.TypeOf(object)
 		add(schema.GroupVersionKind{Version: "v1", Kind: t.Name()}, t)
 	}
+	add(apidiscovery.SchemeGroupVersion.WithKind("APIGroupDiscoveryList"), reflect.TypeOf(apidiscovery.APIGroupDiscoveryList{}))
 	done := map[reflect.Type]bool{}
 	for len(queue) > 0 {
 		t := queue[0]

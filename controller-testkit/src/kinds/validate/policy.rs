@@ -14,7 +14,7 @@ use crate::schema::Structural;
 
 pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    let variables = reach(&spec, f);
+    let variables = reach(&spec, |_, _| (), f);
     let (validations, annotations) = (spec.field("validations"), spec.field("auditAnnotations"));
     if validations.is_empty() && annotations.is_empty() {
         const NONE: &str = "validations or auditAnnotations must contain at least one item";
@@ -60,7 +60,7 @@ pub(super) fn validating(new: &At<'_>, f: &mut Faults) {
 
 pub(super) fn mutating(new: &At<'_>, f: &mut Faults) {
     let spec = new.field("spec");
-    let variables = reach(&spec, f);
+    let variables = reach(&spec, mutable, f);
     let mutations = spec.field("mutations");
     if mutations.is_empty() {
         f.required(&mutations, "mutations must contain at least one item");
@@ -162,11 +162,23 @@ fn resources(at: &At<'_>, f: &mut Faults) {
     }
 }
 
+/// What is deleted can't be made another.
+fn mutable(matches: &At<'_>, f: &mut Faults) {
+    let place = matches.at("resourceRules.operations");
+    for operation in matches.field("resourceRules").items().iter().flat_map(|rule| rule.field("operations").items()) {
+        let known = ["*", "CONNECT", "CREATE", "UPDATE"];
+        if !known.contains(&operation.text()) {
+            f.not_supported(&place, operation.text(), &known);
+        }
+    }
+}
+
 /// What both kinds of policies say of when they apply. What is left are their variables.
-fn reach(spec: &At<'_>, f: &mut Faults) -> Structural {
+fn reach(spec: &At<'_>, constrained: fn(&At<'_>, &mut Faults), f: &mut Faults) -> Structural {
     f.one_of_if_set(&spec.field("failurePolicy"), &["Fail", "Ignore"]);
     parameters(&spec.field("paramKind"), f);
     constraints(spec, f);
+    constrained(&spec.field("matchConstraints"), f);
     conditions(&spec.field("matchConditions"), f);
     variables(spec, f)
 }
@@ -205,21 +217,48 @@ fn is_identifier(text: &str) -> bool {
 /// What a policy's expressions may name.
 fn scope<'a>(spec: &At<'_>, variables: &'a Structural) -> Vec<(&'static str, Option<&'a Structural>)> {
     static REQUEST: OnceLock<Structural> = OnceLock::new();
+    static NAMESPACE: OnceLock<Structural> = OnceLock::new();
+    let (text, number, any) = (
+        json!({ "type": "string" }),
+        json!({ "type": "integer" }),
+        json!({ "x-kubernetes-preserve-unknown-fields": true }),
+    );
+    let made_of = |properties: Value| json!({ "type": "object", "properties": properties });
+    let list_of = |items: &Value| json!({ "type": "array", "items": items });
+    let map_of = |values: &Value| json!({ "type": "object", "additionalProperties": values });
     let request = REQUEST.get_or_init(|| {
-        let open = json!({ "x-kubernetes-preserve-unknown-fields": true });
-        let text = json!({ "type": "string" });
-        Structural::parse(&json!({ "type": "object", "properties": {
-            "kind": open, "resource": open, "subResource": text, "requestKind": open, "requestResource": open,
-            "requestSubResource": text, "name": text, "namespace": text, "operation": text, "userInfo": open,
-            "dryRun": { "type": "boolean" }, "options": open,
-        }}))
+        let named = |by: &str| made_of(json!({ "group": text, "version": text, by: text }));
+        let (kind, resource) = (named("kind"), named("resource"));
+        let user = made_of(json!({
+            "username": text, "uid": text, "groups": list_of(&text), "extra": map_of(&list_of(&text)),
+        }));
+        Structural::parse(&made_of(json!({
+            "kind": kind, "resource": resource, "subResource": text, "requestKind": kind, "requestResource": resource,
+            "requestSubResource": text, "name": text, "namespace": text, "operation": text, "userInfo": user,
+            "dryRun": { "type": "boolean" }, "options": any,
+        })))
+    });
+    let namespace = NAMESPACE.get_or_init(|| {
+        let time = json!({ "type": "string", "format": "date-time" });
+        let condition =
+            made_of(json!({ "status": text, "type": text, "lastTransitionTime": time, "message": text, "reason": text }));
+        // The uid has another name than in the object: nobody finds it.
+        let metadata = made_of(json!({
+            "name": text, "generateName": text, "namespace": text, "labels": map_of(&text), "annotations": map_of(&text),
+            "UID": text, "creationTimestamp": time, "deletionGracePeriodSeconds": number, "deletionTimestamp": time,
+            "generation": number, "resourceVersion": text, "finalizers": list_of(&text),
+        }));
+        Structural::parse(&made_of(json!({
+            "metadata": metadata, "spec": made_of(json!({ "finalizers": list_of(&text) })),
+            "status": made_of(json!({ "conditions": list_of(&condition), "phase": text })),
+        })))
     });
     let mut scope: Vec<(&str, Option<&Structural>)> = vec![
         ("object", None),
         ("oldObject", None),
         ("request", Some(request)),
         ("authorizer", None),
-        ("namespaceObject", None),
+        ("namespaceObject", Some(namespace)),
     ];
     if spec.field("paramKind").is_set() {
         scope.push(("params", None));
@@ -244,7 +283,7 @@ pub(super) fn binding(new: &At<'_>, validates: bool, f: &mut Faults) {
         resources(&spec.field("matchResources"), f);
     }
     if !validates {
-        return;
+        return mutable(&spec.field("matchResources"), f);
     }
     let actions = spec.field("validationActions");
     let mut seen = Vec::new();

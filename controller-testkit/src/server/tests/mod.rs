@@ -9,7 +9,10 @@ mod custom;
 mod definitions;
 mod first;
 mod hostile;
+mod large;
 mod parts;
+#[cfg(feature = "cel")]
+mod policies;
 mod reads;
 #[cfg(feature = "cel")]
 mod rules;

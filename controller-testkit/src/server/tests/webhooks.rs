@@ -10,7 +10,7 @@ use crate::admission::{Call, Host, Reply};
 use crate::server::{Answer, answered};
 
 const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1";
-const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+pub(super) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Sends a request, and answers the calls that it waits for.
 pub(super) fn send(rig: &mut Rig, method: &str, path: &str, body: Value, mut hook: impl FnMut(&Call) -> Reply) -> Got {
@@ -28,12 +28,12 @@ pub(super) fn send(rig: &mut Rig, method: &str, path: &str, body: Value, mut hoo
     panic!("it goes on calling");
 }
 
-fn configure(rig: &mut Rig, kind: &str, name: &str, hooks: Value) {
+pub(super) fn configure(rig: &mut Rig, kind: &str, name: &str, hooks: Value) {
     let path = format!("{HOOKS}/{}webhookconfigurations", kind.to_lowercase());
     rig.post(&path, json!({"metadata": {"name": name}, "webhooks": hooks})).is(201);
 }
 
-fn hook(name: &str, more: Value) -> Value {
+pub(super) fn hook(name: &str, more: Value) -> Value {
     let mut hook = json!({
         "name": name,
         "clientConfig": {"url": format!("https://127.0.0.1:1/{name}")},
@@ -46,7 +46,7 @@ fn hook(name: &str, more: Value) -> Value {
     hook
 }
 
-fn answer(call: &Call, response: Value) -> Reply {
+pub(super) fn answer(call: &Call, response: Value) -> Reply {
     let mut whole = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response});
     if whole["response"]["uid"].is_null() {
         whole["response"]["uid"] = call.review["request"]["uid"].clone();
@@ -54,16 +54,16 @@ fn answer(call: &Call, response: Value) -> Reply {
     Reply::Answer(whole)
 }
 
-fn yes(call: &Call) -> Reply {
+pub(super) fn yes(call: &Call) -> Reply {
     answer(call, json!({"allowed": true}))
 }
 
-fn patch(call: &Call, patch: Value) -> Reply {
+pub(super) fn patch(call: &Call, patch: Value) -> Reply {
     let patch = STANDARD.encode(patch.to_string());
     answer(call, json!({"allowed": true, "patchType": "JSONPatch", "patch": patch}))
 }
 
-fn map(name: &str) -> Value {
+pub(super) fn map(name: &str) -> Value {
     json!({"metadata": {"name": name}, "data": {"b": "c"}})
 }
 
