@@ -69,6 +69,12 @@ differential:
 record-apiserver: real-apiserver
     RECORD="{{target}}/apiserver" cargo test -q -p tests --test differential answers -- --nocapture
 
+# Requests that are drawn from a seed, put to a real kube-apiserver and to the embedded server, and where their answers
+# differ, most frequent first: `just differential-explore --seed 7 --requests 20000 --kinds pods,services`. With
+# `--again` the embedded server alone is asked what was asked last.
+differential-explore *arguments: real-apiserver
+    EXPLORE="{{target}}/apiserver" ARGUMENTS="{{arguments}}" cargo test -q -p tests --test differential explores -- --nocapture
+
 # What two versions of kubectl print beside the embedded API server, and what they printed beside a real one:
 # `TRANSCRIPT=edits just kubectl` for one transcript. The older one is the PATH's, if it is a 1.32.
 kubectl: (kubectl-bin "1.37.1")

@@ -7,8 +7,8 @@ use serde_json::Value;
 /// One place, and what is there on either side.
 pub(crate) struct Difference {
     pub(crate) place: String,
-    real: Option<Value>,
-    ours: Option<Value>,
+    pub(crate) real: Option<Value>,
+    pub(crate) ours: Option<Value>,
 }
 
 impl fmt::Display for Difference {

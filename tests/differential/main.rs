@@ -9,6 +9,7 @@
 
 mod accepted;
 mod difference;
+mod explore;
 mod normal;
 mod play;
 mod protobuf;

@@ -98,10 +98,21 @@ enum Framing {
 impl Player<'_> {
     /// What was answered to each step, without what differs from run to run.
     pub(crate) async fn play(&self, scenario: &Scenario) -> Result<Vec<Value>> {
-        let mut known = BTreeMap::from([("ns".to_owned(), scenario.name.clone())]);
-        let namespace = format!("{{\"metadata\":{{\"name\":\"{}\"}}}}", scenario.name);
+        self.settle(&scenario.name).await?;
+        self.answers(scenario).await
+    }
+
+    /// Makes a namespace.
+    pub(crate) async fn settle(&self, name: &str) -> Result<()> {
+        let namespace = format!("{{\"metadata\":{{\"name\":\"{name}\"}}}}");
         let request = request("POST", "/api/v1/namespaces").header(CONTENT_TYPE, "application/json");
         self.send(request.body(namespace.into_bytes().into())?).await?;
+        Ok(())
+    }
+
+    /// The same in a namespace that is there.
+    pub(crate) async fn answers(&self, scenario: &Scenario) -> Result<Vec<Value>> {
+        let mut known = BTreeMap::from([("ns".to_owned(), scenario.name.clone())]);
         let mut streams = BTreeMap::new();
         let mut answers = Vec::new();
         for step in &scenario.steps {

@@ -124,6 +124,10 @@ impl<'a> Node<'a> {
                 "apiVersion" | "kind" => (true, Self::Leaf),
                 _ => Self::Schema(schema).field(name),
             },
+            // An embedded object has what every object has.
+            Self::Schema(schema) if schema.embedded_resource && name == "metadata" => {
+                (true, kinds::named(OBJECT_META).map_or(Self::Unknown, Self::Struct))
+            }
             Self::Schema(schema) => match (schema.properties.get(name), &schema.additional) {
                 (Some(inner), _) => (true, Self::Schema(inner)),
                 (None, Additional::Schema(inner)) => (false, Self::Schema(inner)),

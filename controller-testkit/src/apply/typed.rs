@@ -112,6 +112,9 @@ pub(crate) fn check(node: &Node<'_>, value: &Value, path: &mut Vec<String>, misf
                     check(&node.field(name).1, inner, path, misfits);
                 } else {
                     misfits.push(Misfit { path: path.clone(), why: "field not declared in schema".to_owned() });
+                    path.pop();
+                    // Nothing is said of the fields after it.
+                    return;
                 }
                 path.pop();
             }

@@ -432,20 +432,7 @@ fn check_conversion(crd: &Value, errors: &mut Vec<FieldError>) {
         return;
     };
     let path = Path::new("spec").child("conversion");
-    let set = |field: &str| conversion.get(field).is_some_and(|value| !value.is_null());
     match text(conversion, "/strategy") {
-        "None" => {
-            if set("webhook") {
-                if conversion.pointer("/webhook/clientConfig").is_some_and(|config| !config.is_null()) {
-                    let detail = "should not be set when strategy is not set to Webhook";
-                    errors.push(FieldError::forbidden(path.child("webhookClientConfig"), detail));
-                }
-                if !list(conversion, "/webhook/conversionReviewVersions").is_empty() {
-                    let detail = "should not be set when strategy is not set to Webhook";
-                    errors.push(FieldError::forbidden(path.child("conversionReviewVersions"), detail));
-                }
-            }
-        }
         "Webhook" => {
             let at = path.child("webhookClientConfig");
             let client = conversion.pointer("/webhook/clientConfig").filter(|client| client.is_object());
@@ -471,8 +458,21 @@ fn check_conversion(crd: &Value, errors: &mut Vec<FieldError>) {
                 errors.push(FieldError::invalid(at, &versions, detail));
             }
         }
-        "" => errors.push(FieldError::required(path.child("strategy"), "")),
-        other => errors.push(FieldError::not_supported(path.child("strategy"), other, ["None", "Webhook"])),
+        strategy => {
+            match strategy {
+                "None" => {}
+                "" => errors.push(FieldError::required(path.child("strategy"), "")),
+                other => errors.push(FieldError::not_supported(path.child("strategy"), other, ["None", "Webhook"])),
+            }
+            let webhook = conversion.get("webhook").unwrap_or(&Value::Null);
+            let detail = "should not be set when strategy is not set to Webhook";
+            if webhook.get("clientConfig").is_some_and(|config| !config.is_null()) {
+                errors.push(FieldError::forbidden(path.child("webhookClientConfig"), detail));
+            }
+            if !list(webhook, "/conversionReviewVersions").is_empty() {
+                errors.push(FieldError::forbidden(path.child("conversionReviewVersions"), detail));
+            }
+        }
     }
 }
 

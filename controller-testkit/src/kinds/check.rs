@@ -95,6 +95,9 @@ impl Checker {
             (Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings, Value::Object(_)) => {
                 self.fields(super::schema_props().get(), value)
             }
+            (Form::SchemaOrBool, _) => Err("boolean or JSON schema expected".to_owned()),
+            // They take what is neither for nothing.
+            (Form::SchemaOrArray | Form::SchemaOrStrings, _) => Ok(()),
             _ => Err(self.mismatch(owner, form, value)),
         }
     }
@@ -163,7 +166,8 @@ fn bad_base64(text: &str) -> Result<(), String> {
         Err(error) => {
             let at = match error {
                 base64::DecodeError::InvalidByte(at, _) | base64::DecodeError::InvalidLastSymbol(at, _) => at,
-                _ => text.len(),
+                // What is left at the end is told by where it begins.
+                _ => text.len() - text.len() % 4,
             };
             Err(format!("illegal base64 data at input byte {at}"))
         }
@@ -181,12 +185,24 @@ fn time(text: &str, layout: &str) -> Result<(), String> {
         return Ok(());
     }
     // Go names the first part of its layout that does not fit; the year is where a text that is no time fails.
-    Err(match text.split_once('.') {
-        _ if !is_timestamp => format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""),
-        Some((_, rest)) => format!("parsing time {text:?} as {layout:?}: cannot parse \".{rest}\" as \".000000\""),
-        None => {
-            let zone = text.get(19..).unwrap_or_default();
-            format!("parsing time {text:?} as {layout:?}: cannot parse {zone:?} as \".000000\"")
+    let (rest, wanted) = match text.split_once('.') {
+        _ if !is_timestamp => (text, "2006"),
+        Some((before, _)) => (&text[before.len()..], ".000000"),
+        None => (text.get(19..).unwrap_or_default(), ".000000"),
+    };
+    Err(format!("parsing time {} as {layout:?}: cannot parse {} as {wanted:?}", quoted_time(text), quoted_time(rest)))
+}
+
+/// A text as Go's package of times quotes it: byte by byte.
+fn quoted_time(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' | 0x7f => quoted.push(char::from(byte)),
+            _ => quoted.push_str(&format!("\\x{byte:02x}")),
         }
-    })
+    }
+    quoted.push('"');
+    quoted
 }

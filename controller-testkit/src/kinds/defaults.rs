@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Form, Type, normal};
+use super::{Form, Type, image, normal};
 
 type Object = Map<String, Value>;
 
@@ -109,6 +109,10 @@ fn core(ty: &str, object: &mut Object) {
         "v1.Pod" => {
             if let Some(spec) = child(object, "spec") {
                 put(spec, "enableServiceLinks", || true.into());
+                // A template only says where its pods will be.
+                if spec.get("hostNetwork") == Some(&Value::Bool(true)) {
+                    host_ports(spec);
+                }
             }
         }
         "v1.Service" => {
@@ -146,20 +150,9 @@ fn core(ty: &str, object: &mut Object) {
                 (_, old) if !old.is_empty() => drop(object.insert("serviceAccountName".into(), old.into())),
                 _ => {}
             }
-            if object.get("hostNetwork") == Some(&Value::Bool(true)) {
-                for name in ["containers", "initContainers"] {
-                    list(object, name).for_each(|container| {
-                        list(container, "ports").for_each(|port| {
-                            if let Some(number) = port.get("containerPort").cloned() {
-                                put(port, "hostPort", || number);
-                            }
-                        });
-                    });
-                }
-            }
         }
         "v1.Container" | "v1.EphemeralContainer" => {
-            let policy = pull_policy(text(object, "image"));
+            let policy = image::pull_policy(text(object, "image"));
             fill(
                 object,
                 &[
@@ -220,11 +213,15 @@ fn unless_zero(object: &mut Object, numbers: &[(&str, i64)]) {
 }
 
 /// Images without a tag, or with `latest`, are pulled anew each time.
-fn pull_policy(image: &str) -> &'static str {
-    let name = image.rsplit('/').next().unwrap_or_default();
-    let is_pinned =
-        name.is_empty() || name.contains('@') || name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
-    if is_pinned { "IfNotPresent" } else { "Always" }
+/// In the node's network a container's ports are the node's.
+fn host_ports(spec: &mut Object) {
+    for name in ["containers", "initContainers"] {
+        for port in list(spec, name).flat_map(|container| list(container, "ports")) {
+            if let Some(number) = port.get("containerPort").cloned() {
+                put(port, "hostPort", || number);
+            }
+        }
+    }
 }
 
 fn secret(object: &mut Object) {
@@ -357,7 +354,9 @@ fn apps(ty: &str, object: &mut Object) {
                 fill(policy, &[("whenDeleted", "Retain".into()), ("whenScaled", "Retain".into())]);
             }
             for claim in list(spec, "volumeClaimTemplates") {
-                fill(claim, &[("apiVersion", "v1".into()), ("kind", "PersistentVolumeClaim".into())]);
+                // Whatever they say of themselves, that is what they are.
+                claim.insert("apiVersion".into(), "v1".into());
+                claim.insert("kind".into(), "PersistentVolumeClaim".into());
             }
         }
         "v1.DaemonSet" => {

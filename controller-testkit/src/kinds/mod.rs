@@ -7,6 +7,8 @@
 mod allot;
 mod check;
 mod defaults;
+mod gates;
+mod image;
 mod inner;
 mod normal;
 mod quantity;
@@ -23,7 +25,7 @@ pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use restore::misfit;
-pub(crate) use strategy::{prepare_create, prepare_update, stamp};
+pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]
 pub(crate) use table::types;
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};

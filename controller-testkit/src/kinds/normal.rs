@@ -10,25 +10,44 @@ use super::{Field, Form, Type, quantity};
 
 /// Rewrites an object as its Go type has it. Values of a wrong type are left for the checks.
 pub(crate) fn normalize(ty: &Type, object: &mut Value) {
+    rewrite(ty, object, &|_| true);
+}
+
+/// The same without what a server does not keep, as it is not switched on.
+pub(super) fn normalize_kept(ty: &Type, object: &mut Value) {
+    rewrite(ty, object, &|field| !field.off);
+}
+
+/// Whether a field is kept.
+type Keep<'a> = &'a dyn Fn(&Field) -> bool;
+
+fn rewrite(ty: &Type, object: &mut Value, keep: Keep<'_>) {
     let Value::Object(fields) = object else { return };
     fields.retain(|name, value| {
-        let Some(field) = ty.field(name) else { return false };
-        if !value.is_null() {
-            inner(&field.form, value);
+        let Some(field) = ty.field(name).filter(|field| keep(field)) else { return false };
+        if value.is_null() {
+            return false;
         }
-        !value.is_null()
+        let was_empty = is_bare(value);
+        inner(&field.form, value, keep);
+        // What was there for a field that is not kept goes with it.
+        !(field.name == "lifecycle" && is_bare(value) && !was_empty)
     });
     complete(ty, fields);
 }
 
-fn inner(form: &Form, value: &mut Value) {
+fn is_bare(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
+fn inner(form: &Form, value: &mut Value, keep: Keep<'_>) {
     match (form, value) {
-        (Form::Struct(id), value @ Value::Object(_)) => normalize(id.get(), value),
+        (Form::Struct(id), value @ Value::Object(_)) => rewrite(id.get(), value, keep),
         (Form::List(element) | Form::Items(element), Value::Array(items)) => {
             for item in items {
                 match item {
                     Value::Null => *item = zero(element),
-                    item => inner(element, item),
+                    item => inner(element, item, keep),
                 }
             }
         }
@@ -36,12 +55,12 @@ fn inner(form: &Form, value: &mut Value) {
             for value in entries.values_mut() {
                 match value {
                     Value::Null => *value = zero(element),
-                    value => inner(element, value),
+                    value => inner(element, value, keep),
                 }
             }
         }
         (Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings, value @ Value::Object(_)) => {
-            normalize(super::table::schema_props().get(), value);
+            rewrite(super::table::schema_props().get(), value, keep);
         }
         (Form::Quantity, value) => {
             let text = value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned());
@@ -53,8 +72,9 @@ fn inner(form: &Form, value: &mut Value) {
                 *text = timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             }
         }
+        (Form::SchemaOrArray | Form::SchemaOrStrings, value) if !value.is_array() => *value = Value::Null,
         (Form::SchemaOrArray, Value::Array(schemas)) => {
-            schemas.iter_mut().for_each(|schema| normalize(super::table::schema_props().get(), schema));
+            schemas.iter_mut().for_each(|schema| rewrite(super::table::schema_props().get(), schema, keep));
         }
         _ => {}
     }

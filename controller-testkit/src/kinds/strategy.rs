@@ -3,13 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::defaults::{default, empty_status};
-use super::{Type, allot, normalize};
+use super::normal::normalize_kept;
+use super::{Type, allot};
 use crate::catalog::Resource;
 
 /// Makes a new object of a built-in kind ready: its Go form, its defaults, its first status. The metadata has its uid
 /// already.
 pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value) {
-    normalize(ty, object);
+    normalize_kept(ty, object);
     let has_labels = object.pointer("/metadata/labels").is_some();
     // A node comes with what it has.
     if resource.has_status()
@@ -26,26 +27,24 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
         ("discovery.k8s.io", "EndpointSlice") => drop_topology(object),
-        // Leaders are not elected by the server, so that nobody may say how.
-        ("coordination.k8s.io", "Lease") => {
-            if let Some(spec) = member(object, "", "spec") {
-                spec.remove("strategy");
-                spec.remove("preferredHolder");
-            }
-        }
+        ("", "ServiceAccount") => name_secrets(object),
         _ => {}
     }
 }
 
 /// Makes a changed object of a built-in kind ready, and gives it back what the client left out of what it cannot know.
 pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value, old: &Value) {
-    normalize(ty, object);
+    normalize_kept(ty, object);
     if (resource.group.as_str(), resource.kind.as_str()) == ("", "Service") {
         allot::keep_addresses(object, old);
     }
     default(ty, object);
     match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => {
+            let class = old.pointer("/status/qosClass").filter(|_| object.pointer("/status/qosClass").is_none());
+            if let (Some(class), Some(status)) = (class, member(object, "", "status")) {
+                status.insert("qosClass".into(), class.clone());
+            }
             if let Some(spec) = member(object, "", "spec") {
                 for name in ["priority", "preemptionPolicy"] {
                     if let Some(value) = old.pointer(&format!("/spec/{name}")) {
@@ -58,12 +57,19 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
         }
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        ("", "ServiceAccount") => name_secrets(object),
+        ("apps", "DaemonSet") => count_templates(object, old),
         ("certificates.k8s.io", "CertificateSigningRequest") => {
             if let (Some(fields), Some(spec)) = (object.as_object_mut(), old.get("spec")) {
                 fields.insert("spec".into(), spec.clone());
             }
         }
         ("discovery.k8s.io", "EndpointSlice") if object.get("endpoints") != old.get("endpoints") => {
+            // What is dropped has been a change.
+            let before = old.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+            if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
+                metadata.insert("generation".into(), before.wrapping_add(1).into());
+            }
             drop_topology(object);
         }
         _ => {}
@@ -128,7 +134,7 @@ fn end_soon(spec: &mut Map<String, Value>) {
 }
 
 /// Each Pod bears with a node that is away, for a while.
-fn tolerate(spec: &mut Map<String, Value>) {
+pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
     let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
     let Value::Array(tolerations) = tolerations else { return };
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
@@ -186,6 +192,23 @@ pub(super) fn networks(spec: &mut Map<String, Value>) {
     }
 }
 
+/// A daemon set counts its templates, which the first version of its kind said in a field.
+fn count_templates(set: &mut Value, old: &Value) {
+    const COUNT: &str = "/metadata/annotations/deprecated.daemonset.template.generation";
+    let template = |set: &Value| set.pointer("/spec/template").cloned();
+    let before = old.pointer(COUNT).and_then(Value::as_str).and_then(|count| count.parse::<i64>().ok()).unwrap_or(0);
+    let count = if template(set) == template(old) { before } else { before.wrapping_add(1) };
+    if let Some(annotations) = member(set, "/metadata", "annotations") {
+        annotations.insert("deprecated.daemonset.template.generation".into(), count.to_string().into());
+    }
+}
+
+/// An account's secrets are known by their names alone.
+fn name_secrets(account: &mut Value) {
+    let secrets = account.get_mut("secrets").and_then(Value::as_array_mut).into_iter().flatten();
+    secrets.filter_map(Value::as_object_mut).for_each(|secret| secret.retain(|member, _| member == "name"));
+}
+
 /// Where an endpoint is was written so before the present version.
 fn drop_topology(slice: &mut Value) {
     let endpoints = slice.get_mut("endpoints").and_then(Value::as_array_mut).into_iter().flatten();
@@ -196,6 +219,10 @@ fn drop_topology(slice: &mut Value) {
 
 /// A claim names its source in two fields, and drops one that no claim can be made of.
 fn data_source(claim: &mut Value) {
+    // It is not switched on; the templates of stateful sets have it all the same.
+    if let Some(Value::Object(status)) = claim.get_mut("status") {
+        status.remove("healthStatus");
+    }
     let Some(Value::Object(spec)) = claim.get_mut("spec") else { return };
     let is_known = |source: &Value| {
         let text = |name: &str| source.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::gates;
 use crate::catalog::split_api_version;
 
 /// The lines of `resources.txt`, from which the catalog makes its built-in part.
@@ -71,6 +72,8 @@ pub(crate) struct Field {
     pub(crate) merge_key: Option<&'static str>,
     /// The default that the Go type itself declares, as JSON.
     pub(crate) default: Option<&'static str>,
+    /// The server takes it and does not keep it.
+    pub(crate) off: bool,
 }
 
 /// How server-side apply sees a list.
@@ -235,7 +238,8 @@ impl Type {
             by_name: BTreeMap::new(),
         };
         let lines = place.lines.lines().map_while(|line| line.strip_prefix(' '));
-        for (number, field) in lines.filter_map(|line| parse_field(package.name, line)) {
+        for (number, mut field) in lines.filter_map(|line| parse_field(package.name, line)) {
+            field.off = gates::is_off(package.name, place.name, field.name);
             match field.form {
                 Form::Struct(inner) if field.name == "~" => {
                     ty.fields.extend_from_slice(&inner.get().fields);
@@ -281,6 +285,7 @@ fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
         retains_keys: false,
         merge_key: None,
         default: None,
+        off: false,
     };
     for fact in words {
         match fact.split_once('=')? {

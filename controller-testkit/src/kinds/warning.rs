@@ -47,6 +47,8 @@ const OLD_VOLUMES: [(&str, &str); 9] = [
     ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
 ];
 
+const NO_POD: &str = "a null labelSelector results in matching no pod";
+
 /// What is to be said of an object that is created, or that replaces `old`.
 pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>) -> Vec<String> {
     let new = At::root(object);
@@ -69,10 +71,17 @@ pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>)
     }
     told.extend(match (resource.group.as_str(), resource.kind.as_str()) {
         ("", "Pod") => pod(&new),
-        ("", "PodTemplate") => pod(&new.field("template")),
-        ("", "ReplicationController") | ("apps", "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
-            if is_moved =>
+        ("", "PodTemplate") if old.is_none_or(|old| old.get("template") != object.get("template")) => {
+            pod(&new.field("template"))
+        }
+        // Of a changed controller what is said is about the template that it had.
+        ("", "ReplicationController") if is_moved => pod(&old.map_or(new.clone(), At::root).at("spec.template")),
+        ("apps", "DaemonSet")
+            if old.is_some_and(|old| old.pointer("/spec/template") == object.pointer("/spec/template")) =>
         {
+            Vec::new()
+        }
+        ("apps", "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet") if is_moved => {
             pod(&new.at("spec.template"))
         }
         ("batch", "Job") if is_moved => pod(&new.at("spec.template")),
@@ -171,7 +180,23 @@ fn pod(pod: &At<'_>) -> Vec<String> {
     if grace.number() < 0 {
         told.push(format!("{}: must be >= 0; negative values are invalid and will be treated as 1", grace.path));
     }
+    neighbours(&spec.field("affinity"), &mut told);
     told
+}
+
+/// Where a pod asks for the company of pods and names none.
+fn neighbours(affinity: &At<'_>, told: &mut Vec<String>) {
+    for side in ["podAffinity", "podAntiAffinity"] {
+        let side = affinity.field(side);
+        let required = side.field("requiredDuringSchedulingIgnoredDuringExecution").items();
+        let preferred = side.field("preferredDuringSchedulingIgnoredDuringExecution").items();
+        for term in required.into_iter().chain(preferred.iter().map(|one| one.field("podAffinityTerm"))) {
+            let selector = term.field("labelSelector");
+            if !selector.is_set() {
+                told.push(format!("{}: {NO_POD}", selector.path));
+            }
+        }
+    }
 }
 
 /// Where a pod asks for nodes by labels, and for pods by none.
@@ -193,7 +218,7 @@ fn labels(spec: &At<'_>, told: &mut Vec<String>) {
         let (key, selector) = (spread.field("topologyKey"), spread.field("labelSelector"));
         told.extend(old(key.text()).map(|why| format!("{}: {} is {why}", key.path, key.text())));
         if !selector.is_set() {
-            told.push(format!("{}: a null labelSelector results in matching no pod", selector.path));
+            told.push(format!("{}: {NO_POD}", selector.path));
         }
     }
 }
@@ -248,6 +273,17 @@ fn hidden(container: &At<'_>, told: &mut Vec<String>) {
 fn ports(containers: &[At<'_>], told: &mut Vec<String>) {
     let mut known: BTreeMap<(i64, &str), Vec<At<'_>>> = BTreeMap::new();
     for port in containers.iter().flat_map(|container| container.field("ports").items()) {
+        let (ip, host) = (port.field("hostIP"), port.field("hostPort"));
+        if !ip.is_empty() && host.number() == 0 {
+            let go = ["Name", "HostPort", "ContainerPort", "Protocol", "HostIP"].map(|name| {
+                let field = port.field(&(name[..1].to_lowercase() + &name[1..]));
+                match name.ends_with("Port") {
+                    true => format!("{name}:{}", field.number()),
+                    false => format!("{name}:{}", field.text()),
+                }
+            });
+            told.push(format!("{}: hostIP set without hostPort: {{{}}}", port.path, go.join(" ")));
+        }
         let others = known.entry((port.field("containerPort").number(), port.field("protocol").text())).or_default();
         for other in others.iter() {
             let of_host = |port: &At<'_>| (port.field("hostIP").text().to_owned(), port.field("hostPort").number());

@@ -23,7 +23,8 @@ impl Server {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Pod") => {
                 self.run_as(namespace, object, rng)?;
-                self.rank(object)
+                self.rank(object)?;
+                self.run_by(object)
             }
             ("", "Node") => {
                 taint(object);

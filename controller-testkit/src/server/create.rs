@@ -49,6 +49,7 @@ impl Server {
             owners::after_update(resource, &nothing, &object, said, &writer)
         });
         rules::tidy(&mut object, &mut cx.warnings);
+        meta::of(&mut object).remove("selfLink");
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
         if let Some(namespace) = namespace {
@@ -84,6 +85,7 @@ impl Server {
         if !name.is_empty() {
             meta::of(&mut object).insert("name".into(), name.as_str().into());
         }
+        let told = cx.warnings.len();
         // What the kind adds to metadata is judged with the rest of it.
         let of_kind = shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings);
         let mut faults = Vec::new();
@@ -100,14 +102,16 @@ impl Server {
         let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
         faults.splice(0..0, of_name);
         faults.extend(of_kind);
-        if !faults.is_empty() {
-            return Err(ApiError::invalid(kind_of(resource), &name, &faults));
-        }
-        self.allot(resource, &mut object, None, cx.dry_run)?;
+        let unmet = match faults.is_empty() {
+            true => self.allot(resource, &mut object, None, cx.dry_run),
+            false => Err(ApiError::invalid(kind_of(resource), &name, &faults)),
+        };
+        // Nothing is said of an object that is refused.
+        unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         shape::tidy(resource, &mut object);
         self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
         // Only the storage minds, which a dry run never gets to.
-        if !cx.dry_run && !matches!(claimed.as_str(), "" | "0") {
+        if !cx.dry_run && claimed.parse::<u64>().is_ok_and(|version| version != 0) {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));
         }
         let key = key(namespace, &name);
@@ -146,6 +150,11 @@ impl Server {
     ) -> Result<String, ApiError> {
         let name = meta::name(object);
         let base = meta::text(object, "generateName");
+        if name.is_empty() && base.is_empty() && (resource.group.as_str(), resource.kind.as_str()) == ("", "LimitRange")
+        {
+            // They need no names.
+            return Ok(meta::uid(cx.rng));
+        }
         if !name.is_empty() || base.is_empty() {
             return Ok(name.to_owned());
         }

@@ -213,10 +213,10 @@ impl Server {
         let options = DeleteOptions::read(writing, cx)?;
         let Some(name) = target.name.as_deref() else { return self.delete_collection(writing, &options, cx) };
         let says_what_becomes = options.propagation.is_some();
-        let deleted = self.delete((resource, target.namespace.as_deref(), name), &options, cx)?;
         if is_job(resource) && !says_what_becomes {
             cx.warnings.push(CHILD_PODS.to_owned());
         }
+        let deleted = self.delete((resource, target.namespace.as_deref(), name), &options, cx)?;
         match deleted {
             Deleted::Gone(last) if !answers_object(resource) => {
                 let details = Details {
@@ -354,7 +354,8 @@ fn mark(resource: &Resource, options: &DeleteOptions, object: &Object, now: Time
     let deleting = meta::is_deleting(&marked);
     let metadata = meta::of(&mut marked);
     if !deleting && generation > 0 {
-        metadata.insert("generation".into(), (generation + 1).into());
+        // A client may have written the greatest of all.
+        metadata.insert("generation".into(), generation.wrapping_add(1).into());
     }
     if !deleting || before.is_some_and(|before| grace < before) {
         let at = now.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now);

@@ -30,6 +30,7 @@ mod create;
 mod admit;
 mod accounts;
 mod etcd;
+mod runtimes;
 mod restore;
 mod update;
 mod amend;

@@ -34,7 +34,7 @@ pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
             Value::Object(members) => members.is_empty(),
             Value::Bool(_) | Value::Number(_) => false,
         };
-        !empty && member != "selfLink" && KNOWN.contains(&member.as_str())
+        !empty && KNOWN.contains(&member.as_str())
     });
     if metadata.get("generation").and_then(Value::as_i64) == Some(0) {
         metadata.remove("generation");
@@ -62,11 +62,17 @@ const DUPLICATE_OWNERS: &str = ".metadata.ownerReferences contains duplicate ent
 
 /// The groups that are served by libraries of their own. Those do not know the rule that a finalizer without a slash
 /// is one of Kubernetes itself; the server's own finalizer of definitions breaks it.
-const LIBRARIES: [&str; 2] = ["apiextensions.k8s.io", "apiregistration.k8s.io"];
+const LIBRARIES: [&str; 5] =
+    ["apiextensions.k8s.io", "apiregistration.k8s.io", "coordination.k8s.io", "node.k8s.io", "policy"];
 
 /// What is wrong with the metadata of an object of this group, the name apart, whose grammar is the kind's.
 pub(crate) fn faults(group: &str, object: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
+    let generation = meta::generation(object);
+    if generation < 0 {
+        let why = "must be greater than or equal to 0";
+        faults.push(FieldError::invalid("metadata.generation", &generation, why));
+    }
     for (key, value) in texts(object, "labels") {
         for fault in name::qualified(key) {
             faults.push(FieldError::invalid("metadata.labels", key, fault));
@@ -150,6 +156,26 @@ fn shown_owner(owner: &Value) -> String {
     let shown: Vec<String> =
         members.iter().filter_map(|member| owner.get(member).map(|value| format!("\"{member}\":{value}"))).collect();
     format!("{{{}}}", shown.join(","))
+}
+
+/// What is wrong with the beginning of drawn names, whatever the kind has to say of it.
+pub(crate) fn base_faults(object: &Value) -> Vec<FieldError> {
+    let base = meta::text(object, "generateName");
+    let wrong = ['/', '%'].into_iter().filter(|letter| base.contains(*letter));
+    let fault = |letter| FieldError::invalid("metadata.generateName", base, format!("may not contain '{letter}'"));
+    wrong.map(fault).collect()
+}
+
+/// How often more a fault in the metadata of a changed custom resource is told: what may not change once, and what is
+/// wrong in itself twice.
+pub(crate) fn told_again(fault: &FieldError) -> usize {
+    let Some(member) = fault.field.as_str().strip_prefix("metadata.") else { return 0 };
+    match member.split(['[', '.']).next().unwrap_or_default() {
+        "finalizers" if fault.cause == Cause::Forbidden => 1,
+        "uid" | "deletionTimestamp" | "deletionGracePeriodSeconds" => 1,
+        "labels" | "annotations" | "ownerReferences" | "finalizers" => 2,
+        _ => 0,
+    }
 }
 
 /// Carries over what a client cannot change, and says what it tried to.

@@ -60,16 +60,10 @@ pub(crate) fn settle_new(
     if is_namespace(resource) {
         faults.extend(open_namespace(object));
     }
+    faults.extend(wrong_base(resource, object));
     let name = meta::name(object);
-    let base = meta::text(object, "generateName");
-    // What is appended to the base makes a dash at its end legal.
-    let base_as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
-    let base_as_name = base_as_name.as_deref().unwrap_or(base);
-    for (field, shown, checked) in [("metadata.generateName", base, base_as_name), ("metadata.name", name, name)] {
-        if !checked.is_empty() {
-            let wrong = wrong_name(resource, checked);
-            faults.extend(wrong.into_iter().map(|fault| FieldError::invalid(field, shown, fault)));
-        }
+    if !name.is_empty() {
+        faults.extend(wrong_name(resource, name).iter().map(|fault| FieldError::invalid("metadata.name", name, fault)));
     }
     if let Shape::Builtin(_) = &resource.shape {
         faults.extend(kinds::validate(resource, object, None));
@@ -81,6 +75,43 @@ pub(crate) fn settle_new(
         }
     }
     faults
+}
+
+/// What is wrong with the beginning of the names that are drawn for an object.
+fn wrong_base(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    let base = meta::text(object, "generateName");
+    if base.is_empty() {
+        return Vec::new();
+    }
+    // What is appended to the base makes a dash at its end legal.
+    let as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
+    let wrong = wrong_name(resource, as_name.as_deref().unwrap_or(base));
+    wrong.into_iter().map(|fault| FieldError::invalid("metadata.generateName", base, fault)).collect()
+}
+
+/// Whether a kind looks at the names of its objects again when they are changed.
+fn names_again(resource: &Resource) -> bool {
+    match resource.group.as_str() {
+        "" => matches!(
+            resource.kind.as_str(),
+            "ConfigMap"
+                | "Endpoints"
+                | "LimitRange"
+                | "Node"
+                | "PersistentVolume"
+                | "PersistentVolumeClaim"
+                | "Pod"
+                | "Secret"
+                | "ServiceAccount"
+        ),
+        "apps" => resource.kind == "ControllerRevision",
+        "admissionregistration.k8s.io" | "discovery.k8s.io" | "rbac.authorization.k8s.io" => true,
+        "node.k8s.io" => true,
+        "networking.k8s.io" => matches!(resource.kind.as_str(), "Ingress" | "IngressClass"),
+        "resource.k8s.io" => matches!(resource.kind.as_str(), "ResourceClaim" | "ResourceClaimTemplate"),
+        "storage.k8s.io" => !matches!(resource.kind.as_str(), "CSIDriver" | "StorageClass"),
+        _ => false,
+    }
 }
 
 /// Whether the objects are Services, which are given what only the server knows to be free.
@@ -188,6 +219,9 @@ pub(crate) fn settle_changed(
                     }
                     if faults.is_empty() {
                         faults = kinds::validate(resource, object, Some(old));
+                    }
+                    if names_again(resource) {
+                        faults.splice(0..0, wrong_base(resource, object));
                     }
                     if faults.is_empty() {
                         warnings.extend(kinds::warnings(resource, object, Some(old)));

@@ -175,6 +175,10 @@ impl Server {
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
+                    let given = meta::text(&wanted, "resourceVersion");
+                    if !given.is_empty() && given.parse::<u64>().is_err() {
+                        return Err(no_version(given));
+                    }
                     let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
@@ -264,19 +268,30 @@ impl Server {
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
-        let mut faults = immutable;
+        let mut faults = rules::base_faults(&new);
+        faults.extend(immutable);
         if !shape::judges_metadata(resource) {
             faults.extend(rules::faults(&resource.group, &new));
         }
         let told = cx.warnings.len();
         faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
         if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
-            meta::of(&mut new).insert("generation".into(), (meta::generation(&old) + 1).into());
+            meta::of(&mut new).insert("generation".into(), meta::generation(&old).wrapping_add(1).into());
+        }
+        if !is_builtin(resource) {
+            // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
+            faults.sort_by_key(|fault| match rules::told_again(fault) {
+                _ if fault.field == "metadata.generateName" => 0,
+                2 => 1,
+                1 => 2,
+                _ => 3,
+            });
         }
         if !faults.is_empty() {
             let refusal = ApiError::invalid(kind_of(resource), name, &faults);
-            // New finalizers of a custom resource are found by its kind too, which tells of them once more.
-            let again = faults.iter().filter(|fault| !is_builtin(resource) && fault.field == "metadata.finalizers");
+            // What is wrong with the metadata of a custom resource is found by its kind too, once or twice more.
+            let custom = faults.iter().filter(|_| !is_builtin(resource));
+            let again = custom.flat_map(|fault| std::iter::repeat_n(fault, rules::told_again(fault)));
             return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
         }
         if part == Part::Main {
@@ -285,6 +300,10 @@ impl Server {
             unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         }
         shape::tidy(resource, &mut new);
+        if !cx.dry_run {
+            // It is not stored.
+            meta::of(&mut new).remove("selfLink");
+        }
         managers.put(&mut new);
         let new_scale = of_scale(&new)?;
         self.approve(&Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change }, cx)?;
@@ -349,6 +368,10 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
     }
 }
 
+fn no_version(given: &str) -> ApiError {
+    ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given)))
+}
+
 /// The optimistic lock: a version that is given must be the stored one.
 fn check_version(
     resource: &Resource,
@@ -366,9 +389,7 @@ fn check_version(
         }
         "" | "0" => Ok(()),
         given => match given.parse::<u64>() {
-            Err(_) => {
-                Err(ApiError::unforeseen(format!("strconv.ParseUint: parsing {}: invalid syntax", echo::quote(given))))
-            }
+            Err(_) => Err(no_version(given)),
             Ok(rv) if rv == stored.rv => Ok(()),
             Ok(_) => Err(ApiError::stale(subject(resource), name)),
         },

@@ -8,18 +8,28 @@ use crate::field::name;
 
 pub(super) fn slice(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let kind = new.field("addressType");
-    if let Some(old) = old
-        && kind.value != old.field("addressType").value
-    {
-        f.fixed(&kind, &old.field("addressType"));
-        return;
-    }
     f.needs_one_of(&kind, &["FQDN", "IPv4", "IPv6"]);
-    let endpoints = new.field("endpoints");
-    if !f.at_most(&endpoints, 1000) {
-        return;
+    ports(new, f);
+    // What was taken before stays as it is.
+    if old.is_none_or(|old| old.field("endpoints").value != new.field("endpoints").value) {
+        endpoints_of_slice(new, f);
     }
-    endpoints.items().iter().for_each(|endpoint| self::endpoint(endpoint, kind.text(), f));
+    if let Some(old) = old {
+        f.fixed(&kind, &old.field("addressType"));
+    }
+    for endpoint in new.field("endpoints").items() {
+        f.needs(&endpoint.field("addresses"));
+    }
+}
+
+fn endpoints_of_slice(new: &At<'_>, f: &mut Faults) {
+    let (kind, endpoints) = (new.field("addressType"), new.field("endpoints"));
+    if f.at_most(&endpoints, 1000) {
+        endpoints.items().iter().for_each(|endpoint| self::endpoint(endpoint, kind.text(), f));
+    }
+}
+
+fn ports(new: &At<'_>, f: &mut Faults) {
     let ports = new.field("ports");
     if !f.at_most(&ports, 20_000) {
         return;
@@ -41,7 +51,6 @@ pub(super) fn slice(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 
 fn endpoint(endpoint: &At<'_>, kind: &str, f: &mut Faults) {
     let addresses = endpoint.field("addresses");
-    f.needs(&addresses);
     if !f.at_most(&addresses, 100) {
         return;
     }
@@ -113,14 +122,18 @@ pub(super) fn endpoints(new: &At<'_>, f: &mut Faults) {
 /// An address that is somebody's.
 pub(super) fn address(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let parent = new.at("spec.parentRef");
+    f.follows_if_set(&new.at("metadata.generateName"), canonical);
+    f.follows_if_set(&new.at("metadata.name"), canonical);
+    match parent.is_set() {
+        true => owner(&parent, f),
+        false => f.required(&parent, ""),
+    }
     if let Some(old) = old {
         f.fixed(&parent, &old.at("spec.parentRef"));
-        return;
     }
-    f.follows(&new.at("metadata.name"), canonical);
-    if !parent.is_set() {
-        return f.required(&parent, "");
-    }
+}
+
+fn owner(parent: &At<'_>, f: &mut Faults) {
     f.follows_if_set(&parent.field("group"), name::dns1123_subdomain);
     for member in ["resource", "name"] {
         let at = parent.field(member);

@@ -328,7 +328,7 @@ pub(super) fn cron_job(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         f.invalid(&own, format!("must be no more than {LONGEST_NAME} characters"));
     }
     let times = spec.field("schedule");
-    if f.needs(&times)
+    if !times.is_empty()
         && let Err(why) = schedule(times.text())
     {
         f.invalid(&times, why);
@@ -349,6 +349,7 @@ pub(super) fn cron_job(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     if job.field("selector").is_set() {
         f.invalid(&job.field("selector"), "`selector` will be auto-generated");
     }
+    f.needs(&times);
 }
 
 /// The names of time zones that are known.

@@ -215,16 +215,15 @@ pub(super) fn caseless_name(name: &At<'_>, f: &mut Faults) {
 }
 
 pub(super) fn capacity(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
-    if let Some(old) = old {
-        for member in ["nodeTopology", "storageClassName"] {
-            f.unchanged(&new.field(member), &old.field(member));
-        }
-        return;
-    }
     selector(&new.field("nodeTopology"), f);
     f.follows(&new.field("storageClassName"), name::dns1123_subdomain);
     let amount = new.field("capacity");
     if quantity::nanos(amount.text()).is_some_and(|amount| amount < 0) {
         f.invalid(&amount, "must be greater than or equal to 0");
+    }
+    for member in ["nodeTopology", "storageClassName"] {
+        if let Some(old) = old {
+            f.unchanged(&new.field(member), &old.field(member));
+        }
     }
 }

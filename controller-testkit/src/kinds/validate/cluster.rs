@@ -28,7 +28,10 @@ pub(super) fn priority_class(new: &At<'_>, f: &mut Faults) {
 pub(super) fn runtime_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let handler = new.field("handler");
     if f.needs(&handler) {
-        f.follows(&handler, name::dns1123_label);
+        for wrong in name::dns1123_label(handler.text()) {
+            // The rule is one of the newer ones, which count bytes.
+            f.invalid_as(&handler, handler.text(), wrong.replace("63 characters", "63 bytes"));
+        }
     }
     let overhead = new.field("overhead");
     // The real server reads what a pod takes as the limits of a container.
@@ -135,8 +138,11 @@ pub(super) fn api_service(new: &At<'_>, f: &mut Faults) {
 
 pub(super) fn revision(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let data = new.field("data");
-    if !data.is_set() {
-        f.required(&data, "data is mandatory");
+    match data.value {
+        _ if old.is_some() => {}
+        serde_json::Value::Null => f.required(&data, "data is mandatory"),
+        serde_json::Value::Object(_) => {}
+        _ => f.required(&data, "data must be a valid JSON object"),
     }
     f.not_negative(&new.field("revision"));
     if let Some(old) = old {

@@ -1,9 +1,9 @@
 //! Containers: the main ones and those that run before them.
 
 use super::at::{At, Faults};
-use super::handler;
 use super::texts::{self, config_key, inner_path, port_name};
 use super::volume::{self, Volumes};
+use super::{handler, limits};
 use crate::field::name;
 use crate::kinds::quantity;
 
@@ -33,22 +33,49 @@ pub(super) fn containers(spec: &At<'_>, role: Role, volumes: &Volumes<'_>, f: &m
         }
         names.push(own.text());
         image(&container.field("image"), f);
-        f.one_of_if_set(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
         f.one_of_if_set(&container.field("terminationMessagePolicy"), &["File", "FallbackToLogsOnError"]);
-        f.one_of_if_set(&container.field("restartPolicy"), &["Always", "Never", "OnFailure"]);
-        ports(&container.field("ports"), spec.field("hostNetwork").is_true(), &mut taken, f);
+        let on_host = role == Role::Main && spec.field("hostNetwork").is_true();
+        ports(&container.field("ports"), on_host, &mut taken, f);
         environment(&container, f);
         volume::mounts(&container, volumes, f);
+        f.one_of_if_set(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
         resources(&container.field("resources"), spec, f);
         for policy in container.field("resizePolicy").items() {
-            let told = policy.field("restartPolicy").told_as(container.field("resizePolicy").path);
-            f.one_of(&told, &["NotRequired", "RestartContainer"]);
+            let place = |field: &str| policy.field(field).told_as(container.field("resizePolicy").path);
+            f.needs_one_of(&place("resourceName"), &["cpu", "memory"]);
+            let way = place("restartPolicy");
+            f.needs_one_of(&way, &["NotRequired", "RestartContainer"]);
+            if spec.field("restartPolicy").text() == "Never" && way.text() != "NotRequired" {
+                f.invalid_as(&way, way.text(), "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+            }
         }
         context(&container.field("securityContext"), f);
         hooks(&container, role, spec.field("terminationGracePeriodSeconds").number(), f);
+        restarts(&container, f);
         if role == Role::Init {
             // Ports of containers that run one after the other do not clash.
             taken.clear();
+        }
+    }
+}
+
+/// When a container is started again, and what else may follow from how it ended.
+fn restarts(container: &At<'_>, f: &mut Faults) {
+    let (policy, rules) = (container.field("restartPolicy"), container.field("restartPolicyRules"));
+    f.one_of_if_set(&policy, &["Always", "Never", "OnFailure"]);
+    if !policy.is_set() && !rules.is_empty() {
+        f.required(&policy, "must specify restartPolicy when restart rules are used");
+    }
+    f.at_most(&rules, 20);
+    for rule in rules.items() {
+        f.one_of(&rule.field("action"), &["Restart", "RestartAllContainers"]);
+        let codes = rule.field("exitCodes");
+        match codes.is_set() {
+            true => {
+                f.one_of(&codes.field("operator"), &["In", "NotIn"]);
+                f.at_most(&codes.field("values"), 255);
+            }
+            false => f.required(&codes, "must be specified"),
         }
     }
 }
@@ -210,12 +237,7 @@ fn resources(resources: &At<'_>, spec: &At<'_>, f: &mut Faults) {
 
 /// The name of a resource that a container may ask for.
 pub(super) fn resource_name(resource: &str, at: &At<'_>, f: &mut Faults) {
-    let wrong = name::qualified(resource);
-    if !wrong.is_empty() {
-        wrong.into_iter().for_each(|wrong| f.invalid_as(at, resource, wrong));
-    } else if !resource.contains('/') && !is_standard(resource) {
-        f.invalid_as(at, resource, "must be a standard resource type or fully qualified");
-    }
+    limits::resource(resource, at, f);
     if !resource.contains('/') && !is_standard(resource) {
         f.invalid_as(at, resource, "must be a standard resource for containers");
     }

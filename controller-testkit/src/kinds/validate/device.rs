@@ -89,10 +89,6 @@ pub(super) fn claim(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 }
 
 pub(super) fn template(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
-    if let Some(old) = old {
-        f.unchanged(&new.field("spec"), &old.field("spec"));
-        return;
-    }
     let metadata = new.at("spec.metadata");
     for (member, value) in metadata.entries() {
         match member {
@@ -103,6 +99,9 @@ pub(super) fn template(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         }
     }
     claim_spec(&new.at("spec.spec"), f);
+    if let Some(old) = old {
+        f.unchanged(&new.field("spec"), &old.field("spec"));
+    }
 }
 
 fn claim_spec(spec: &At<'_>, f: &mut Faults) {

@@ -144,7 +144,7 @@ fn is_counted_or_measured(resource: &str) -> bool {
 }
 
 /// The name of a resource that Kubernetes knows, or that is somebody's own.
-fn resource(resource: &str, at: &At<'_>, f: &mut Faults) {
+pub(super) fn resource(resource: &str, at: &At<'_>, f: &mut Faults) {
     let wrong = name::qualified(resource);
     if !wrong.is_empty() {
         wrong.into_iter().for_each(|wrong| f.invalid_as(at, resource, wrong));

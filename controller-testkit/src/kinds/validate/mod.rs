@@ -59,6 +59,7 @@ pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) 
         ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, f),
         ("apps", "DaemonSet") => workload::daemons(&new, f),
         ("batch", "Job") => batch::counts(&new, &At::root(old), f),
+        ("", "ReplicationController") => workload::replicas(&new, f),
         ("", "ResourceQuota") => limits::quota_status(&new, f),
         ("", "Node") => node::status(&new, false, f),
         ("", "Service") => service::status(&new, f),

@@ -62,16 +62,15 @@ fn dns_name(host: &At<'_>, f: &mut Faults) {
 fn path(path: &At<'_>, f: &mut Faults) {
     let (kind, text) = (path.field("pathType"), path.field("path"));
     if !kind.is_set() {
-        f.required(&kind, "pathType must be specified");
-    } else {
-        match kind.text() {
-            "Exact" | "Prefix" => slashes(&text, f),
-            "ImplementationSpecific" if !text.is_empty() && !text.text().starts_with('/') => {
-                f.invalid(&text, "must be an absolute path");
-            }
-            _ => {
-                f.one_of(&kind, &["Exact", "ImplementationSpecific", "Prefix"]);
-            }
+        return f.required(&kind, "pathType must be specified");
+    }
+    match kind.text() {
+        "Exact" | "Prefix" => slashes(&text, f),
+        "ImplementationSpecific" if !text.is_empty() && !text.text().starts_with('/') => {
+            f.invalid(&text, "must be an absolute path");
+        }
+        _ => {
+            f.one_of(&kind, &["Exact", "ImplementationSpecific", "Prefix"]);
         }
     }
     backend(&path.field("backend"), f);
@@ -165,13 +164,13 @@ fn peer(peer: &At<'_>, f: &mut Faults) {
     selector(&pods, f);
     selector(&namespaces, f);
     let is_selector = pods.is_set() || namespaces.is_set();
-    if block.is_set() {
-        ip_block(&block, f);
-    }
     match (is_selector, block.is_set()) {
         (false, false) => f.required(peer, "must specify a peer"),
         (true, true) => f.forbidden(peer, "may not specify both ipBlock and another peer"),
         _ => {}
+    }
+    if block.is_set() {
+        ip_block(&block, f);
     }
 }
 

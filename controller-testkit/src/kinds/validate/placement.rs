@@ -4,9 +4,7 @@ use super::at::{At, Faults};
 use super::selector::selector;
 use crate::field::name;
 
-pub(super) fn placement(spec: &At<'_>, f: &mut Faults) {
-    spec.field("tolerations").items().iter().for_each(|toleration| self::toleration(toleration, f));
-    let affinity = spec.field("affinity");
+pub(super) fn affinity(affinity: &At<'_>, f: &mut Faults) {
     node_affinity(&affinity.field("nodeAffinity"), f);
     for kind in ["podAffinity", "podAntiAffinity"] {
         let rules = affinity.field(kind);
@@ -17,7 +15,6 @@ pub(super) fn placement(spec: &At<'_>, f: &mut Faults) {
             pod_term(&preferred.field("podAffinityTerm"), f);
         }
     }
-    spread(&spec.field("topologySpreadConstraints"), f);
 }
 
 pub(super) fn toleration(toleration: &At<'_>, f: &mut Faults) {
@@ -107,7 +104,7 @@ fn pod_term(term: &At<'_>, f: &mut Faults) {
     f.follows(&key, name::qualified);
 }
 
-fn spread(constraints: &At<'_>, f: &mut Faults) {
+pub(super) fn spread(constraints: &At<'_>, f: &mut Faults) {
     let mut seen = Vec::new();
     for constraint in constraints.items() {
         let (skew, key) = (constraint.field("maxSkew"), constraint.field("topologyKey"));

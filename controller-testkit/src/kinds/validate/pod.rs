@@ -54,6 +54,7 @@ pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut
 
 fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let volumes = volume::volumes(&spec.field("volumes"), claims, f);
+    claims_of_devices(&spec.field("resourceClaims"), f);
     let containers = spec.field("containers");
     if f.needs(&containers) {
         container::containers(spec, Role::Main, &volumes, f);
@@ -62,27 +63,14 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     f.needs_one_of(&spec.field("restartPolicy"), &POLICIES);
     let dns = spec.field("dnsPolicy");
     f.needs_one_of(&dns, &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
-    dns_config(&spec.field("dnsConfig"), dns.text(), f);
     labels(&spec.field("nodeSelector"), f);
-    for field in ["nodeName", "serviceAccountName"] {
-        f.follows_if_set(&spec.field(field), name::dns1123_subdomain);
-    }
-    for field in ["hostname", "subdomain"] {
-        f.follows_if_set(&spec.field(field), name::dns1123_label);
-    }
-    let deadline = spec.field("activeDeadlineSeconds");
-    if deadline.is_set() {
-        f.between(&deadline, 1, i64::from(i32::MAX));
-    }
     security(&spec.field("securityContext"), f);
     let shared = spec.field("shareProcessNamespace");
     if shared.is_true() && spec.field("hostPID").is_true() {
         f.invalid(&shared, "ShareProcessNamespace and HostPID cannot both be enabled");
     }
-    for alias in spec.field("hostAliases").items() {
-        f.follows(&alias.field("ip"), ip);
-        alias.field("hostnames").items().iter().for_each(|host| f.follows(host, name::dns1123_subdomain));
-    }
+    placement::affinity(&spec.field("affinity"), f);
+    dns_config(&spec.field("dnsConfig"), dns.text(), f);
     for gate in spec.field("readinessGates").items() {
         f.follows(&gate.field("conditionType"), name::qualified);
     }
@@ -91,9 +79,73 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
             f.invalid_as(&gate, gate.field("name").text(), wrong);
         }
     }
-    placement::placement(spec, f);
-    f.one_of_if_set(&spec.field("os").field("name").told_as(spec.field("os").path), &["linux", "windows"]);
-    f.one_of_if_set(&spec.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
+    placement::spread(&spec.field("topologySpreadConstraints"), f);
+    names(spec, f);
+    spec.field("tolerations").items().iter().for_each(|toleration| placement::toleration(toleration, f));
+    for alias in spec.field("hostAliases").items() {
+        f.follows(&alias.field("ip"), ip);
+        alias.field("hostnames").items().iter().for_each(|host| f.follows(host, name::dns1123_subdomain));
+    }
+    f.follows_if_set(&spec.field("priorityClassName"), name::dns1123_subdomain);
+    f.follows_if_set(&spec.field("runtimeClassName"), name::dns1123_subdomain);
+    let preemption = spec.field("preemptionPolicy");
+    if preemption.is_set() {
+        f.needs_one_of(&preemption, &["PreemptLowerPriority", "Never"]);
+    }
+    let (os, system) = (spec.field("os"), spec.at("os.name"));
+    if os.is_set() && f.needs(&system) {
+        f.one_of(&system.told_as(os.path), &["linux", "windows"]);
+    }
+}
+
+/// The claims to devices that a pod's containers may use.
+fn claims_of_devices(claims: &At<'_>, f: &mut Faults) {
+    let mut known: Vec<&str> = Vec::new();
+    for claim in claims.items() {
+        let own = claim.field("name");
+        if known.contains(&own.text()) {
+            f.duplicate(&own, own.text());
+        } else if f.needs(&own) {
+            f.follows(&own, name::dns1123_label);
+            known.push(own.text());
+        }
+        let sources = ["resourceClaimName", "resourceClaimTemplateName"].map(|source| claim.field(source));
+        match sources.iter().filter(|source| source.is_set()).count() {
+            0 => f.invalid(&claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
+            1 => {}
+            _ => {
+                let why = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified";
+                f.invalid(&claim, why);
+            }
+        }
+        sources.iter().filter(|source| source.is_set()).for_each(|source| f.follows(source, name::dns1123_subdomain));
+    }
+}
+
+/// What a pod is called, by whom it is run and where.
+fn names(spec: &At<'_>, f: &mut Faults) {
+    let host = spec.field("hostnameOverride");
+    if host.is_set() {
+        for other in ["setHostnameAsFQDN", "hostNetwork"] {
+            if spec.field(other).is_true() {
+                f.forbidden(&host, format!("may not be specified when {other} is true"));
+            }
+        }
+        if host.text().len() > 64 {
+            f.too_long(&host, 64);
+        }
+        f.follows(&host, name::dns1123_subdomain);
+    }
+    for field in ["serviceAccountName", "nodeName"] {
+        f.follows_if_set(&spec.field(field), name::dns1123_subdomain);
+    }
+    let deadline = spec.field("activeDeadlineSeconds");
+    if deadline.is_set() {
+        f.between(&deadline, 1, i64::from(i32::MAX));
+    }
+    for field in ["hostname", "subdomain"] {
+        f.follows_if_set(&spec.field(field), name::dns1123_label);
+    }
 }
 
 fn dns_config(config: &At<'_>, policy: &str, f: &mut Faults) {

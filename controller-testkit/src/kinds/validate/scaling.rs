@@ -15,9 +15,6 @@ pub(super) fn autoscaler(new: &At<'_>, f: &mut Faults) {
     if most.number() < least.value.as_i64().unwrap_or(1) {
         f.invalid_as(&most, &most.number(), "must be greater than or equal to `minReplicas`");
     }
-    if most.number() < 1 {
-        f.required(&most, "");
-    }
     reference(&spec.field("scaleTargetRef"), Reference::Scaled, f);
     let metrics = spec.field("metrics");
     metrics.items().iter().for_each(|metric| self::metric(metric, f));
@@ -37,6 +34,11 @@ pub(super) fn autoscaler(new: &At<'_>, f: &mut Faults) {
             behavior(&rules, f);
         }
     }
+    match most.number() {
+        0 => f.required(&most, ""),
+        number if number < 0 => f.invalid(&most, "must be greater than or equal to 1"),
+        _ => {}
+    }
 }
 
 /// What a reference points to.
@@ -54,8 +56,8 @@ fn reference(at: &At<'_>, what: Reference, f: &mut Faults) {
     }
     let version = at.field("apiVersion");
     match version.text().split('/').count() {
-        1 if version.is_empty() && what == Reference::Scaled => {
-            f.invalid_as(&version, "", "apiVersion must specify API group");
+        1 if version.text() != "v1" && what == Reference::Scaled => {
+            f.invalid_as(&version, version.text(), "apiVersion must specify API group");
         }
         1 | 2 => {}
         _ => f.invalid(&version, format!("unexpected GroupVersion string: {}", version.text())),
@@ -67,19 +69,29 @@ fn metric(metric: &At<'_>, f: &mut Faults) {
     if kind.is_empty() {
         f.required(&kind, "must specify a metric source type");
     }
-    if !f.one_of(&kind, &["ContainerResource", "External", "Object", "Pods", "Resource"]) {
-        return;
+    // In the order in which they are looked for: of several the first is judged, and all that are not meant are refused.
+    let known = ["Object", "External", "Pods", "Resource", "ContainerResource"];
+    let field = |kind: &str| kind[..1].to_ascii_lowercase() + &kind[1..];
+    let present: Vec<&str> = known.into_iter().filter(|kind| metric.field(&field(kind)).is_set()).collect();
+    if let Some(first) = present.first() {
+        self::source(first, &metric.field(&field(first)), f);
     }
-    let field = kind.text().chars().next().map(|first| first.to_ascii_lowercase().to_string() + &kind.text()[1..]);
-    let source = metric.field(&field.unwrap_or_default());
-    if !source.is_set() {
-        f.required(&source, "must populate information for the given metric source");
-        return;
+    if f.one_of(&kind, &["ContainerResource", "External", "Object", "Pods", "Resource"])
+        && !present.contains(&kind.text())
+    {
+        f.required(&metric.field(&field(kind.text())), "must populate information for the given metric source");
     }
+    for other in present.iter().filter(|other| present.len() > 1 && **other != kind.text()) {
+        f.forbidden(&metric.field(&field(other)), "must populate the given metric source only");
+    }
+}
+
+/// What a metric is made of.
+fn source(kind: &str, source: &At<'_>, f: &mut Faults) {
     let target = source.field("target");
-    match kind.text() {
+    match kind {
         "Resource" | "ContainerResource" => {
-            if kind.text() == "ContainerResource" && source.field("container").is_empty() {
+            if kind == "ContainerResource" && source.field("container").is_empty() {
                 f.required(&source.field("container"), "must specify a container");
             }
             if source.field("name").is_empty() {
@@ -124,7 +136,6 @@ fn measure(metric: &At<'_>, f: &mut Faults) {
     } else {
         f.follows(&metric.field("name"), name::path_segment);
     }
-    selector(&metric.field("selector"), f);
 }
 
 fn target(target: &At<'_>, f: &mut Faults) {

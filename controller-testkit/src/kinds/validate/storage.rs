@@ -43,11 +43,11 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
         if source.is_set() {
             f.needs(&source.field("name"));
             f.needs(&source.field("kind"));
-            if source.field("apiGroup").is_empty() && !source.field("kind").is_empty() {
+            if source.field("apiGroup").is_empty() {
                 let kind = source.field("kind");
                 if kind.text() != "PersistentVolumeClaim" {
                     let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
-                    f.invalid(&kind.told_as(source.path.clone()), why);
+                    f.invalid_as(&kind.told_as(source.path.clone()), kind.text(), why);
                 }
             }
         }
@@ -77,6 +77,11 @@ fn claim_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     if old_spec.field("volumeName").is_empty() {
         put(&mut settled, &spec, "volumeName");
     }
+    // A claim without a class may be given one.
+    let class = "volume.beta.kubernetes.io/storage-class";
+    if !old_spec.field("storageClassName").is_set() && !old.at("metadata.annotations").field(class).is_set() {
+        put(&mut settled, &spec, "storageClassName");
+    }
     if is_bound {
         put(&mut wanted, &old_spec, "volumeAttributesClassName");
         if let Some(resources) = wanted.get_mut("resources").filter(|resources| resources.get("requests").is_some()) {
@@ -94,7 +99,7 @@ fn claim_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     }
     let amount = |spec: &At<'_>| quantity::nanos(spec.at("resources.requests.storage").text()).unwrap_or(0);
     let granted = quantity::nanos(old.at("status.capacity.storage").text()).unwrap_or(0);
-    if is_bound && amount(&spec) < amount(&old_spec) && amount(&spec) <= granted {
+    if amount(&spec) < amount(&old_spec) && amount(&spec) <= granted {
         let at = spec.at("resources.requests.storage");
         f.forbidden(&at, "field can not be less than status.capacity");
     }

@@ -15,7 +15,9 @@ pub(super) fn volumes<'a>(list: &At<'a>, claims: &[At<'a>], f: &mut Faults) -> V
     let mut known = Volumes::new();
     let names: Vec<At<'a>> = claims.iter().map(|claim| claim.at("metadata.name")).collect();
     for (index, name) in names.iter().enumerate() {
-        let name = name.told_as(list.path.index(index).child("name"));
+        let place = list.path.index(index);
+        f.needs(&name.told_as(place.child("persistentVolumeClaim").child("claimName")));
+        let name = name.told_as(place.child("name"));
         if f.needs(&name) {
             f.follows(&name, name::dns1123_label);
         }

@@ -1,5 +1,7 @@
 //! Deployments, ReplicaSets, StatefulSets and DaemonSets.
 
+use serde_json::Value;
+
 use super::at::{At, Faults};
 use super::pod;
 use super::selector::{is_everything, picks, selector};
@@ -109,8 +111,18 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     match old.map(|old| old.field("spec")) {
         None => claims.items().iter().for_each(|claim| claim_spec(&claim.field("spec"), f)),
         Some(old) => {
-            for field in ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"] {
+            for field in ["selector", "serviceName", "podManagementPolicy"] {
                 f.unchanged(&spec.field(field), &old.field(field));
+            }
+            // What a template says of its kind is not kept.
+            let bare = |claims: &At<'_>| -> Vec<Value> {
+                let mut claims = claims.value.as_array().cloned().unwrap_or_default();
+                let members = claims.iter_mut().filter_map(Value::as_object_mut);
+                members.for_each(|claim| claim.retain(|member, _| !matches!(member.as_str(), "apiVersion" | "kind")));
+                claims
+            };
+            if bare(&claims) != bare(&old.field("volumeClaimTemplates")) {
+                f.invalid(&claims, "field is immutable");
             }
         }
     }
@@ -179,7 +191,7 @@ pub(super) fn replicas(new: &At<'_>, f: &mut Faults) {
     let (of_kind, ready_word): (&[&str], _) = match new.field("kind").text() {
         "Deployment" => (&parts[..3], "readyReplicas"),
         "StatefulSet" => (&parts[..4], "status.readyReplicas"),
-        _ => (&["readyReplicas", "availableReplicas", "fullyLabeledReplicas"], "readyReplicas"),
+        _ => (&["fullyLabeledReplicas", "readyReplicas", "availableReplicas"], "readyReplicas"),
     };
     for field in of_kind {
         let part = status.field(field);
@@ -218,6 +230,15 @@ fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 }
 
 /// The selector and the template that it has to pick.
+/// A template without the names that its pods do not get from it.
+fn without_names(template: &Value) -> Value {
+    let mut template = template.clone();
+    if let Some(Value::Object(spec)) = template.get_mut("spec") {
+        spec.retain(|member, _| !matches!(member.as_str(), "hostname" | "subdomain"));
+    }
+    template
+}
+
 fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     let own = spec.field("selector");
     let before = f.len();
@@ -240,7 +261,10 @@ fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     if !is_broken && !picks(&own, &labels) {
         f.invalid(&labels, "`selector` does not match template `labels`");
     }
-    pod::template_with_claims(&template, &claims, f);
+    match words.kind {
+        "statefulset" => pod::template_with_claims(&template.with(&without_names(template.value)), &claims, f),
+        _ => pod::template_with_claims(&template, &claims, f),
+    }
     let policy = template.at("spec.restartPolicy");
     if policy.text() != "Always" {
         f.not_supported(&policy, policy.text(), &["Always"]);
