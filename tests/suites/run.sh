@@ -2,11 +2,11 @@
 # Runs other projects' own tests against the program `apiserver`. Nothing of theirs is kept here: they come from the
 # registries, and each folder has what runs them and names what of them is left out, with the reason.
 #
-# `just suites kr8s` runs some suites; `just suites runtime client cache` some packages of the one that has packages.
+# `just suites kube kr8s` runs some suites; `just suites runtime client cache` some packages of the one that has packages.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-suites=(runtime kr8s)
+suites=(runtime kube kr8s)
 if [ "${1:-}" = runtime ]; then
     shift
     exec tests/suites/runtime/run.sh "$@"
