@@ -107,10 +107,11 @@ fuzz *seconds:
 clients *languages:
     tests/clients/run.sh {{languages}}
 
-# The tests of controller-runtime itself against the program `apiserver`. They need Go, and are built below target/suites:
-# `just suites`, or `just suites client webhook` for some of its packages.
-suites *packages:
-    tests/suites/run.sh {{packages}}
+# Tests of controller-runtime, kube-rs and kr8s themselves against the program `apiserver`. They need Go, and Python with
+# kubectl, and are built below target/suites: `just suites`, `just suites kube`, or `just suites runtime client webhook`
+# for some packages of controller-runtime.
+suites *suites:
+    tests/suites/run.sh {{suites}}
 
 # The same questions put to the corpus, and to what is too large for it.
 fuzz-corpus:

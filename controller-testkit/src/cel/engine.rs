@@ -12,7 +12,7 @@ use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
 use super::lazy::Runner;
-use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, pairs, value};
+use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, optional, pairs, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -51,6 +51,7 @@ impl Expression {
             format!("compilation failed: {why}")
         })?;
         pairs::expand(&mut tree);
+        optional::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
         if !found.faults.is_empty() {
             return Err(format!("compilation failed: {}", found.faults.join("\n")));
@@ -212,10 +213,6 @@ fn prepared(mut tree: IdedExpr, scope: &[(&str, Option<&Structural>)]) -> IdedEx
 /// Functions of one value, which may stand before them too.
 const OF_ONE: [&str; 8] = ["bool", "double", "dyn", "int", "size", "string", "type", "uint"];
 
-fn is_optional(tree: &IdedExpr) -> bool {
-    matches!(&tree.expr, Expr::Call(call) if call.func_name == op::OPT_INDEX)
-}
-
 fn prepare(tree: &mut IdedExpr, variables: bool, authorizer: bool) {
     match &mut tree.expr {
         Expr::Select(select) => {
@@ -260,16 +257,10 @@ fn prepare(tree: &mut IdedExpr, variables: bool, authorizer: bool) {
     }
     look::each_below_mut(tree, &mut |part| prepare(part, variables, authorizer));
     match &mut tree.expr {
-        // A field that may be missing is found like an item that may be, and so is what follows it.
-        Expr::Call(call) if call.func_name == op::OPT_SELECT => call.func_name = op::OPT_INDEX.to_owned(),
-        Expr::Select(select) if !select.test && is_optional(&select.operand) => {
-            let field = Expr::Literal(LiteralValue::String(select.field.as_str().into()));
-            let args = vec![std::mem::take(&mut *select.operand), IdedExpr { id: tree.id, expr: field }];
-            tree.expr = Expr::Call(CallExpr { func_name: op::OPT_INDEX.to_owned(), target: None, args });
-        }
         // The language's own comparison takes no value that may be missing for another.
         Expr::Call(call)
-            if matches!(call.func_name.as_str(), op::EQUALS | op::NOT_EQUALS) && call.args.iter().any(is_optional) =>
+            if matches!(call.func_name.as_str(), op::EQUALS | op::NOT_EQUALS)
+                && call.args.iter().any(optional::may_be) =>
         {
             let name = if call.func_name == op::EQUALS { known::SAME } else { known::OTHER };
             call.func_name = name.to_owned();

@@ -8,7 +8,7 @@ use kube_cel::cel::extractors::{Arguments, This};
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::{Context, ExecutionError, Program, ResolveResult, Value as Cel};
 
-use super::{ask, pairs};
+use super::{ask, optional, pairs};
 
 /// The function that counts the turns of loops.
 pub(super) const STEP: &str = "@step";
@@ -159,6 +159,7 @@ pub(super) fn base() -> &'static Context<'static> {
     BASE.get_or_init(|| {
         let mut base = Context::default().with_all();
         base.add_function(STEP, step);
+        optional::add_to(&mut base);
         base.add_function("type", |This(value): This<Cel>| -> ResolveResult {
             Ok(Cel::String(Arc::new(type_of(&value))))
         });

@@ -5,8 +5,8 @@
 
 use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
-use super::known;
 use super::value::escaped;
+use super::{known, optional};
 use crate::schema::{Additional, Structural, Type};
 
 /// The largest request, in bytes.
@@ -74,6 +74,12 @@ impl<'a> Look<'a> {
         self.fault_at(self.text.find(at).unwrap_or(0), message);
     }
 
+    /// A fault of the call of a function, so many bytes after its bracket.
+    fn fault_of_call(&mut self, function: &str, after: usize, message: &str) {
+        let found = self.text.find(&format!("{function}("));
+        self.fault_at(found.map_or(0, |offset| offset + function.len() + after), message);
+    }
+
     fn fault_at(&mut self, offset: usize, message: &str) {
         let (before, _) = self.text.split_at(offset);
         let line = before.matches('\n').count();
@@ -125,9 +131,12 @@ impl<'a> Look<'a> {
                     let asks = self.names.iter().any(|(name, _)| name == "authorizer");
                     let is_known = known::FUNCTIONS.contains(&call.func_name.as_str())
                         || asks && known::AUTHORIZER.contains(&call.func_name.as_str());
-                    if !is_known {
-                        let name = &call.func_name;
-                        self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
+                    let name = &call.func_name;
+                    let binds = optional::MACROS.contains(&name.as_str()) && call.args.len() == 2;
+                    if binds && call.target.is_some() {
+                        self.fault_of_call(name, 1, &format!("{name}() variable name must be a simple identifier"));
+                    } else if !is_known {
+                        self.fault_of_call(name, 0, &format!("undeclared reference to '{name}' (in container '')"));
                     }
                 }
                 if let ("matches", Some(Expr::Literal(LiteralValue::String(pattern)))) =
@@ -142,6 +151,13 @@ impl<'a> Look<'a> {
                     self.visit(target, level + 1);
                 }
                 call.args.iter().for_each(|arg| self.visit(arg, level + 1));
+                if let Some((operand, field)) = optional::field(call)
+                    && let Some(schema) = self.schema_of(operand)
+                    && !has_field(schema, field)
+                    && !(self.of_request && schema.properties.contains_key(field))
+                {
+                    self.fault(&format!(".?{field}"), &format!("undefined field '{field}'"));
+                }
             }
             Expr::Comprehension(comprehension) => {
                 self.visit(&comprehension.iter_range, level + 1);
@@ -199,6 +215,7 @@ impl<'a> Look<'a> {
             Expr::Ident(_) | Expr::Select(_) if self.of_request && is_untyped(tree) => Kind::Dyn,
             Expr::Ident(_) | Expr::Select(_) => self.schema_of(tree).map_or(Kind::Unknown, kind_of),
             Expr::Call(call) => self.kind_of_call(call),
+            Expr::Comprehension(found) if found.accu_var == optional::FOUND => Kind::Other(""),
             _ => Kind::Unknown,
         }
     }
@@ -223,6 +240,7 @@ impl<'a> Look<'a> {
                 [Kind::Text, _] | [_, Kind::Text] => Kind::Text,
                 _ => Kind::Unknown,
             },
+            optional::LOOKED_UP => Kind::Other(""),
             op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE => Kind::Other(""),
             "size" | "indexOf" | "lastIndexOf" | "int" => Kind::Other("int"),
             "uint" | "double" | "quantity" | "timestamp" | "duration" | "url" | "ip" | "cidr" | "semver" | "split" => {
@@ -281,22 +299,26 @@ fn has_field(schema: &Structural, field: &str) -> bool {
 fn schema_of<'a>(names: &[(String, Option<&'a Structural>)], tree: &IdedExpr) -> Option<&'a Structural> {
     match &tree.expr {
         Expr::Ident(name) => names.iter().rev().find(|(known, _)| known == name)?.1,
-        Expr::Select(select) if !select.test => {
-            let schema = schema_of(names, &select.operand)?;
-            let named = schema.properties.iter().find(|(name, _)| escaped(name).as_deref() == Some(&select.field));
-            match (named, &schema.additional) {
-                (Some((_, schema)), _) => Some(schema),
-                (None, Additional::Schema(schema)) => Some(schema),
-                _ => None,
-            }
-        }
-        Expr::Call(call) if call.func_name == op::INDEX => {
+        Expr::Select(select) if !select.test => schema_of_field(schema_of(names, &select.operand)?, &select.field),
+        Expr::Call(call) if matches!(call.func_name.as_str(), op::INDEX | optional::LOOKED_UP) => {
             let schema = schema_of(names, call.args.first()?)?;
+            if let Some((_, field)) = optional::field(call) {
+                return schema_of_field(schema, field);
+            }
             match &schema.additional {
                 Additional::Schema(schema) => Some(schema),
                 _ => schema.items.as_deref(),
             }
         }
+        _ => None,
+    }
+}
+
+fn schema_of_field<'a>(schema: &'a Structural, field: &str) -> Option<&'a Structural> {
+    let named = schema.properties.iter().find(|(name, _)| escaped(name).as_deref() == Some(field));
+    match (named, &schema.additional) {
+        (Some((_, schema)), _) => Some(schema),
+        (None, Additional::Schema(schema)) => Some(schema),
         _ => None,
     }
 }
@@ -372,7 +394,7 @@ fn size_of(tree: &IdedExpr, names: &Names<'_>) -> u64 {
         Expr::Comprehension(comprehension) => size_of(&comprehension.iter_range, names),
         Expr::Call(call) => match call.func_name.as_str() {
             op::ADD => call.args.iter().map(|arg| size_of(arg, names)).fold(0, u64::saturating_add),
-            op::INDEX => schema_of(names, tree).map_or(1, size),
+            op::INDEX | optional::LOOKED_UP => schema_of(names, tree).map_or(1, size),
             "split" | "findAll" | "lowerAscii" | "upperAscii" | "trim" | "substring" | "replace" | "sort"
             | "reverse" => call.target.as_deref().or(call.args.first()).map_or(1, |part| size_of(part, names)),
             _ => 1,
@@ -457,6 +479,13 @@ pub(super) fn each_below_mut(tree: &mut IdedExpr, f: &mut impl FnMut(&mut IdedEx
                 }
             }
         }
-        Expr::Struct(_) | Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
+        Expr::Struct(made) => {
+            for entry in &mut made.entries {
+                if let EntryExpr::StructField(field) = &mut entry.expr {
+                    f(&mut field.value);
+                }
+            }
+        }
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
     }
 }

@@ -21,6 +21,8 @@ mod lazy;
 #[cfg(feature = "cel")]
 mod look;
 #[cfg(feature = "cel")]
+mod optional;
+#[cfg(feature = "cel")]
 mod pairs;
 #[cfg(feature = "cel")]
 mod value;

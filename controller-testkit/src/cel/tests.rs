@@ -62,6 +62,36 @@ fn expressions_come_to_what_the_language_says() {
 }
 
 #[test]
+fn what_may_be_missing_can_be_given_a_name() {
+    let inner = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
+    let list = json!({"type": "array", "items": {"type": "integer"}});
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}, "in": inner, "list": list}});
+    let check = |text: &str, value: Value, expect: bool| {
+        assert_eq!(run(text, &value, &schema), Ok(json!(expect)), "{text} {value}");
+    };
+    check("self.?n.optMap(n, n + 1).orValue(0) == 3", json!({"n": 2}), true);
+    check("self.?n.optMap(n, n + 1).orValue(0) == 0", json!({}), true);
+    check("self.?n.optMap(n, n + 1).hasValue()", json!({}), false);
+    check("self.?__in__.optFlatMap(i, i.?n).orValue(9) == 2", json!({"in": {"n": 2}}), true);
+    check("self.?__in__.optFlatMap(i, i.?n).orValue(9) == 9", json!({"in": {}}), true);
+    check("self.?__in__.n.hasValue() || has(self.?__in__.n)", json!({"in": {}}), false);
+    check("self.?__in__.?n.hasValue() && has(self.?__in__.n)", json!({"in": {"n": 1}}), true);
+    check("self.?list[1].orValue(7) == 7 && self.?list[?1].orValue(7) == 7", json!({"list": [1]}), true);
+    check("self.?list[1].orValue(7) == 2 && self.list[?1].orValue(7) == 2", json!({"list": [1, 2]}), true);
+    check("{'a': 1}[?'b'].hasValue() || {'a': 1}.?b.or(optional.none()).hasValue()", json!({}), false);
+    // One within another, one after another, and a name that hides one further out.
+    check(
+        "self.?n.optMap(n, self.?__in__.n.optMap(m, n + m).orValue(0)).value() == 3",
+        json!({"n": 1, "in": {"n": 2}}),
+        true,
+    );
+    check("self.?n.optMap(n, n + 1).optMap(n, n * 2).value() == 4", json!({"n": 1}), true);
+    check("self.?n.optMap(self, self > 0).orValue(false) && has(self.n)", json!({"n": 1}), true);
+    let long = format!("self.?n{}.value() == 33", ".optMap(n, n + 1)".repeat(32));
+    check(&long, json!({"n": 1}), true);
+}
+
+#[test]
 fn what_goes_wrong_is_told() {
     let check = |text: &str, value: Value, expect: &str| {
         let of = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
@@ -94,6 +124,12 @@ fn what_can_not_be_run_is_refused() {
     check("self.list.all(x, x.nope == 'a')", Wanted::Bool, "undefined field 'nope'");
     check("self.list[0].nope == 'a'", Wanted::Bool, "undefined field 'nope'");
     check("nope == 1", Wanted::Bool, "ERROR: <input>:1:1: undeclared reference to 'nope' (in container '')");
+    check("self.?text.optMap(t, t == 'a').orValue(t == 'b')", Wanted::Bool, "undeclared reference to 't'");
+    check("self.?text.optMap(t, t == 'a')", Wanted::Bool, "cel expression must evaluate to a bool");
+    check("self.?nope.hasValue()", Wanted::Bool, "undefined field 'nope'");
+    check("self.?list[?0].?nope.hasValue()", Wanted::Bool, "undefined field 'nope'");
+    check("self.?text", Wanted::Bool, "cel expression must evaluate to a bool");
+    check("self.?text.optFlatMap(t, nope)", Wanted::Any, "undeclared reference to 'nope'");
     check("self.text.nope()", Wanted::Bool, "undeclared reference to 'nope' (in container '')");
     check("self.text.size()", Wanted::Bool, "cel expression must evaluate to a bool");
     check("self.text", Wanted::Bool, "cel expression must evaluate to a bool");
