@@ -12,7 +12,7 @@ use kube_cel::cel::{ExecutionError, Value as Cel};
 use serde_json::Value;
 
 use super::lazy::Runner;
-use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, optional, value};
+use super::{Bound, Budget, Failure, TYPE, Wanted, ask, known, look, optional, pairs, value};
 use crate::schema::Structural;
 
 /// The longest expression: what is longer is refused before it is read.
@@ -51,6 +51,7 @@ impl Expression {
             format!("compilation failed: {why}")
         })?;
         optional::expand(&mut tree);
+        pairs::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
         if !found.faults.is_empty() {
             return Err(format!("compilation failed: {}", found.faults.join("\n")));
@@ -163,7 +164,7 @@ fn aside<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
 }
 
 /// Reads a text, each bracket of which costs the reader a great piece of its stack.
-fn read(text: &str) -> Result<IdedExpr, String> {
+pub(super) fn read(text: &str) -> Result<IdedExpr, String> {
     let read = aside(|| {
         let read = Parser::new().enable_optional_syntax(true).parse(text);
         read.map_err(|errors| {

@@ -8,7 +8,7 @@ use kube_cel::cel::extractors::{Arguments, This};
 use kube_cel::cel::objects::OptionalValue;
 use kube_cel::cel::{Context, ExecutionError, Program, ResolveResult, Value as Cel};
 
-use super::{ask, optional};
+use super::{ask, optional, pairs};
 
 /// The function that counts the turns of loops.
 pub(super) const STEP: &str = "@step";
@@ -166,6 +166,7 @@ pub(super) fn base() -> &'static Context<'static> {
         base.add_function("dyn", |This(value): This<Cel>| -> ResolveResult { Ok(value) });
         base.add_function("bool", to_bool);
         base.add_function("string", to_text);
+        base.add_function(pairs::KEYS, pairs::keys);
         base.add_function(SAME, |Arguments(args): Arguments| -> ResolveResult { Ok(Cel::Bool(is_same(&args))) });
         base.add_function(OTHER, |Arguments(args): Arguments| -> ResolveResult { Ok(Cel::Bool(!is_same(&args))) });
         base.add_function("lists.range", range);

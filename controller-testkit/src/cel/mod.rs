@@ -23,6 +23,8 @@ mod look;
 #[cfg(feature = "cel")]
 mod optional;
 #[cfg(feature = "cel")]
+mod pairs;
+#[cfg(feature = "cel")]
 mod value;
 #[cfg(all(test, feature = "cel"))]
 mod tests;

@@ -271,6 +271,25 @@ fn values_may_be_missing() {
 }
 
 #[test]
+fn loops_may_have_two_variables() {
+    let object = json!({"m": {"a": 1, "b": 2}, "l": [3, 4], "deep": {"x": {"y": 5}}});
+    let check = |text: &str, expect: Value| assert_eq!(with_variables(text, &[], &object).0, Ok(expect), "{text}");
+    check("object.m.all(k, v, k != '' && v > 0)", json!(true));
+    check("object.m.all(k, v, v > 1)", json!(false));
+    check("object.m.exists(k, v, k == 'b' && v == 2)", json!(true));
+    check("object.m.existsOne(k, v, v > 0)", json!(false));
+    check("object.l.exists_one(i, v, i == 1 && v == 4)", json!(true));
+    check("object.m.transformList(k, v, k + string(v))", json!(["a1", "b2"]));
+    check("object.l.transformList(i, v, i > 0, v * 10)", json!([40]));
+    check("object.deep.all(k, v, v.all(l, w, k + l == 'xy' && w == 5))", json!(true));
+    assert!(Expression::compile("object.all(k, v, nope)", Wanted::Bool, &[("object", None)]).is_err());
+    let deep = "object.all(a, b, ".repeat(30) + "true" + &")".repeat(30);
+    if let Ok(read) = Expression::compile(&deep, Wanted::Bool, &[("object", None)]) {
+        let _ = read.run(&[("object", Bound::Value(&json!([1]), None))], &mut Budget::default());
+    }
+}
+
+#[test]
 fn objects_that_are_made_say_of_which_type_they_are() {
     let made = with_variables("Object{a: Object.a{b: object.a.b + 1, ?c: object.?x}}", &[], &json!({"a": {"b": 1}})).0;
     assert_eq!(made, Ok(json!({"@type": "Object", "a": {"@type": "Object.a", "b": 2}})));

@@ -128,13 +128,13 @@ fn schema(schema: Value) -> Value {
         // A quantity, or a number or a text.
         fields.insert("type".to_owned(), "string".into());
     }
-    if fields.remove("nullable") == Some(Value::Bool(true)) {
-        fields.retain(|name, _| name == "description" || name.starts_with("x-kubernetes-"));
+    if fields.contains_key("x-kubernetes-preserve-unknown-fields")
+        && let Some(kinds) = fields.get("x-kubernetes-group-version-kind")
+    {
+        // Of a whole object nothing is told then.
+        return json!({ "type": "object", "x-kubernetes-group-version-kind": kinds });
     }
-    if fields.contains_key("x-kubernetes-preserve-unknown-fields") {
-        fields.remove("properties");
-        fields.remove("required");
-    }
+    narrow(&mut fields);
     if let Some(Value::Object(properties)) = fields.get_mut("properties") {
         properties.values_mut().for_each(|inner| *inner = self::schema(inner.take()));
     }
@@ -144,4 +144,34 @@ fn schema(schema: Value) -> Value {
         }
     }
     Value::Object(fields)
+}
+
+/// Leaves out what kubectl would take for more than it says: of what may be null, or have fields that nobody knows, the
+/// type and what is in it.
+fn narrow(fields: &mut Map<String, Value>) {
+    let is_set = |fields: &Map<String, Value>, name: &str| fields.get(name) == Some(&Value::Bool(true));
+    let is_free = is_set(fields, "x-kubernetes-preserve-unknown-fields");
+    if is_free || is_set(fields, "nullable") {
+        fields.remove("items");
+        fields.remove("properties");
+    }
+    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+    let has_no_items = kind == "array" && !fields.contains_key("items");
+    if has_no_items || is_set(fields, "nullable") || is_free && kind == "object" {
+        fields.remove("type");
+    }
+    fields.remove("nullable");
+    let is_embedded = is_free && is_set(fields, "x-kubernetes-embedded-resource");
+    let properties = fields.get("properties").and_then(Value::as_object);
+    let may_be_null = |name: &Value| {
+        let property = name.as_str().and_then(|name| properties?.get(name)?.as_object());
+        property.is_some_and(|property| is_set(property, "nullable"))
+    };
+    let may_lack = |name: &Value| may_be_null(name) || is_embedded && (name == "kind" || name == "apiVersion");
+    let Some(Value::Array(required)) = fields.get("required") else { return };
+    let kept: Vec<Value> = required.iter().filter(|name| !may_lack(name)).cloned().collect();
+    match kept.is_empty() {
+        true => drop(fields.remove("required")),
+        false => drop(fields.insert("required".into(), kept.into())),
+    }
 }

@@ -210,6 +210,42 @@ fn version_2_says_the_same_in_one_document() {
     assert_eq!(widget["metadata"]["$ref"], "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
 }
 
+/// As a kube-apiserver v1.37.2 tells of the same in either version.
+#[test]
+fn version_2_says_less_of_what_may_be_anything() {
+    let catalog = widgets(json!({ "type": "object", "properties": { "spec": { "type": "object", "properties": {
+        "any": { "x-kubernetes-preserve-unknown-fields": true },
+        "anyd": { "description": "d", "x-kubernetes-preserve-unknown-fields": true, "nullable": true },
+        "anyof": { "x-kubernetes-int-or-string": true, "anyOf": [{ "type": "integer" }, { "type": "string" }], "pattern": "^a" },
+        "emb": { "type": "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true },
+        "ios": { "x-kubernetes-int-or-string": true },
+        "list": { "type": "array", "items": { "x-kubernetes-preserve-unknown-fields": true } },
+        "map": { "type": "object", "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true } },
+        "nul": { "type": "string", "nullable": true, "minLength": 1 },
+        "obj": {
+            "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+            "properties": { "a": { "type": "string" } }, "required": ["a"],
+        },
+    } } } }));
+    let expect = json!({ "type": "object", "properties": {
+        "any": { "x-kubernetes-preserve-unknown-fields": true },
+        "anyd": { "description": "d", "x-kubernetes-preserve-unknown-fields": true },
+        "anyof": { "pattern": "^a", "x-kubernetes-int-or-string": true },
+        "emb": { "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true },
+        "ios": { "x-kubernetes-int-or-string": true },
+        "list": { "type": "array", "items": { "x-kubernetes-preserve-unknown-fields": true } },
+        "map": { "type": "object", "additionalProperties": { "x-kubernetes-preserve-unknown-fields": true } },
+        "nul": { "minLength": 1 },
+        "obj": { "required": ["a"], "x-kubernetes-preserve-unknown-fields": true },
+    } });
+    let document = swagger(&catalog);
+    assert_eq!(document["definitions"]["com.example.t2.v1.Widget"]["properties"]["spec"], expect);
+    let catalog = widgets(json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true }));
+    let kinds = json!([{ "group": "t2.example.com", "version": "v1", "kind": "Widget" }]);
+    let expect = json!({ "type": "object", "x-kubernetes-group-version-kind": kinds });
+    assert_eq!(swagger(&catalog)["definitions"]["com.example.t2.v1.Widget"], expect);
+}
+
 /// As Go's gnostic-models 0.7.1 reads it and writes it again: `openapi_v2.ParseDocument`, then `proto.Marshal`.
 const THINGS: &str = r##"{"swagger":"2.0","info":{"title":"Kubernetes","version":"v1"},"paths":{"/apis/a/v1/things/{name}":{"get":{"consumes":["*/*"],"produces":["application/json"],"parameters":[{"name":"limit","in":"query","type":"integer","uniqueItems":true}],"responses":{"200":{"description":"OK","schema":{"$ref":"#/definitions/a.Thing"}}}},"patch":{"consumes":["application/merge-patch+json"],"produces":["application/json"],"parameters":[{"name":"body","in":"body","required":true,"schema":{"type":"object"}}],"responses":{"200":{"description":"OK"}}},"parameters":[{"name":"name","in":"path","required":true,"type":"string","uniqueItems":true}]}},"definitions":{"a.Thing":{"type":"object","description":"A thing.","required":["size"],"properties":{"free":{"type":"object","additionalProperties":true},"map":{"type":"object","additionalProperties":{"type":"string","format":"byte"}},"parts":{"type":"array","minItems":1,"maxItems":300,"uniqueItems":true,"items":{"$ref":"#/definitions/a.Thing"}},"size":{"type":"integer","minimum":1,"maximum":7.5,"exclusiveMaximum":true},"word":{"type":"string","pattern":"^a$","minLength":1,"maxLength":9}}}}}"##;
 const RECORDED: &str = "\

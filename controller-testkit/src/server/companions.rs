@@ -10,7 +10,8 @@ use super::{Server, first, meta};
 use crate::catalog::Resource;
 use crate::store::{Range, write_object};
 
-const ADDRESSES: &str = "networking.k8s.io/ipaddresses";
+/// Where the addresses stand that services have.
+pub(super) const ADDRESSES: &str = "networking.k8s.io/ipaddresses";
 const SERVICES: &str = "apiregistration.k8s.io/apiservices";
 /// Which of the latter the server itself brings and takes away.
 const MANAGED: &str = "kube-aggregator.kubernetes.io/automanaged";

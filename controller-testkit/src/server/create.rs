@@ -102,6 +102,10 @@ impl Server {
         let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
         faults.splice(0..0, of_name);
         faults.extend(of_kind);
+        if faults.is_empty() {
+            // Not every kind looks at it.
+            faults.extend(rules::base_faults(&object));
+        }
         let unmet = match faults.is_empty() {
             true => self.allot(resource, &mut object, None, cx.dry_run),
             false => Err(ApiError::invalid(kind_of(resource), &name, &faults)),

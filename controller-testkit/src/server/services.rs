@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::companions::ADDRESSES;
 use super::read::kind_of;
 use super::{Server, meta, shape};
 use crate::catalog::Resource;
@@ -32,8 +33,14 @@ impl Server {
         })
     }
 
-    /// Whether another service has it. Of most of them a look at their text is enough.
+    /// Whether another service has it. An address that somebody has is noted; else a look at the text of most of them is
+    /// enough.
     fn is_taken(&self, wish: Wish<'_>, own: &str) -> bool {
+        if let Wish::Address(address) = wish
+            && self.store.get(ADDRESSES, address).is_none()
+        {
+            return false;
+        }
         let text = match wish {
             Wish::Address(address) => format!("\"{address}\""),
             Wish::Port(port) => format!("odePort\":{port}"),

@@ -207,17 +207,19 @@ impl Server {
         }
         check_name(&new, name)?;
         place(&mut new, namespace)?;
-        check_version(resource, name, &new, &stored, replaced)?;
         let uid = meta::text(&new, "uid");
         if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
+            // Only what is stored is known to etcd, by its prefix.
+            let registry = if cx.dry_run { "" } else { "/registry" };
             let why = format!(
-                "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: \
-                 Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-                table.trim_start_matches('/'),
+                "StorageError: invalid object, Code: 4, Key: {registry}/{}/{key}, ResourceVersion: 0, \
+                 AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+                prefix(resource),
                 meta::text(&old, "uid")
             );
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
+        check_version(resource, name, &new, &stored, replaced)?;
         let through = cx.through.unwrap_or(part.name());
         // Who changes a scale is asked about the scale.
         let of_scale = |object: &Value| (through == "scale").then(|| scale::for_patch(resource, object)).transpose();
@@ -365,6 +367,20 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
         claimed => Err(ApiError::bad_request(format!(
             "the name of the object ({claimed}) does not match the name on the URL ({name})"
         ))),
+    }
+}
+
+/// Below which prefix a real server stores the objects of a resource.
+fn prefix(resource: &Resource) -> String {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "replicationcontrollers") => "controllers".to_owned(),
+        ("", "endpoints") => "services/endpoints".to_owned(),
+        ("", "nodes") => "minions".to_owned(),
+        ("", "services") => "services/specs".to_owned(),
+        ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
+        (group @ ("apiextensions.k8s.io" | "apiregistration.k8s.io"), plural) => format!("{group}/{plural}"),
+        (_, plural) if is_builtin(resource) => plural.to_owned(),
+        (group, plural) => format!("{group}/{plural}"),
     }
 }
 

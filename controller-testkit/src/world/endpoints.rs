@@ -27,11 +27,14 @@ const LISTED_BY: (&str, &str) = ("endpoints.kubernetes.io/managed-by", "endpoint
 /// A slice has no more endpoints than this.
 const SLICE: usize = 100;
 
+/// What the services of a namespace select, by their names.
+type Selectors = BTreeMap<Arc<str>, Map<String, Value>>;
+
 /// Which services select what.
 #[derive(Default)]
 pub(super) struct Services {
-    /// By namespace and name.
-    selectors: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Map<String, Value>>>,
+    /// By namespace.
+    selectors: BTreeMap<Arc<str>, Selectors>,
     /// The services that selected a pod when it was last seen.
     members: BTreeMap<Arc<str>, Vec<Arc<str>>>,
 }

@@ -10,10 +10,11 @@ pub(super) fn probe(probe: &At<'_>, kind: &str, f: &mut Faults) {
     }
     let grace = probe.field("terminationGracePeriodSeconds");
     if grace.is_set() {
-        match kind {
-            "readinessProbe" => f.invalid(&grace, "must not be set for readinessProbes"),
-            _ if grace.number() <= 0 => f.invalid(&grace, "must be greater than 0"),
-            _ => {}
+        if grace.number() <= 0 {
+            f.invalid(&grace, "must be greater than 0");
+        }
+        if kind == "readinessProbe" {
+            f.invalid(&grace, "must not be set for readinessProbes");
         }
     }
     let successes = probe.field("successThreshold");

@@ -31,6 +31,7 @@ mod slice;
 mod source;
 mod storage;
 mod texts;
+mod url;
 mod volume;
 mod webhooks;
 mod workload;

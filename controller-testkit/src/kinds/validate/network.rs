@@ -149,10 +149,12 @@ fn policy_port(at: &At<'_>, f: &mut Faults) {
     }
     if end.is_set() {
         match port.value {
-            Value::Number(_) if end.number() < port.number() => {
-                f.invalid(&end, "must be greater than or equal to `port`");
+            Value::Number(_) => {
+                if end.number() < port.number() {
+                    f.invalid(&end, "must be greater than or equal to `port`");
+                }
+                f.port(&end);
             }
-            Value::Number(_) => f.port(&end),
             Value::String(_) => f.invalid(&end, "may not be specified when `port` is non-numeric"),
             _ => f.invalid(&end, "may not be specified when `port` is not specified"),
         }

@@ -266,20 +266,21 @@ pub(super) fn mounts(container: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) 
     let all = container.field("volumeMounts");
     let mut places: Vec<&str> = Vec::new();
     let devices = container.field("volumeDevices").items();
-    let device_paths: Vec<&str> = devices.iter().map(|device| device.field("devicePath").text()).collect();
     for mount in all.items() {
         let (name, place) = (mount.field("name"), mount.field("mountPath"));
         f.needs(&name);
         known_volume(&name, volumes, f);
-        if f.needs(&place) {
-            if places.contains(&place.text()) {
-                f.invalid(&place, "must be unique");
-            }
-            if device_paths.contains(&place.text()) {
-                f.invalid(&place, "must not already exist in volumeDevices");
-            }
+        f.needs(&place);
+        if places.contains(&place.text()) {
+            f.invalid(&place, "must be unique");
         }
         places.push(place.text());
+        if devices.iter().any(|device| device.field("name").text() == name.text()) {
+            f.invalid(&name, "must not already exist in volumeDevices");
+        }
+        if devices.iter().any(|device| device.field("devicePath").text() == place.text()) {
+            f.invalid(&place, "must not already exist as a path in volumeDevices");
+        }
         let (path, expression) = (mount.field("subPath"), mount.field("subPathExpr"));
         if !path.is_empty() {
             f.follows(&path.told_as(all.field("subPath").path), inner_path);
@@ -296,12 +297,32 @@ pub(super) fn mounts(container: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) 
             f.forbidden(&spread, "Bidirectional mount propagation is available only to privileged containers");
         }
     }
+    let mounts = all.items();
+    let (mut names, mut paths) = (Vec::new(), Vec::new());
     for device in devices {
         let (name, place) = (device.field("name"), device.field("devicePath"));
-        if f.needs(&name) && !volumes.contains(name.text()) {
-            f.not_found(&name, name.text(), "");
+        f.needs(&name);
+        if names.contains(&name.text()) {
+            f.invalid(&name, "must be unique");
         }
+        known_volume(&name, volumes, f);
         f.needs(&place);
+        if paths.contains(&place.text()) {
+            f.invalid(&place, "must be unique");
+        }
+        match place.text().split('/').any(|step| step == "..") {
+            true => f.invalid(&place, "can not contain backsteps ('..')"),
+            false => paths.push(place.text()),
+        }
+        if mounts.iter().any(|mount| mount.field("name").text() == name.text()) {
+            f.invalid(&name, "must not already exist in volumeMounts");
+        }
+        if mounts.iter().any(|mount| mount.field("mountPath").text() == place.text()) {
+            f.invalid(&place, "must not already exist as a path in volumeMounts");
+        }
+        if !name.is_empty() {
+            names.push(name.text());
+        }
     }
 }
 

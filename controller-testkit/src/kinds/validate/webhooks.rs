@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::at::{At, Faults};
 use super::selector::selector;
+use super::url;
 use crate::cel::{self, Expression, Wanted};
-use crate::field::name;
+use crate::field::{echo, name};
 use crate::schema::Structural;
 
 const EXACTLY_ONE: &str = "exactly one of url or service is required";
@@ -73,7 +74,7 @@ fn client(client: &At<'_>, f: &mut Faults) {
     if url.is_set() == service.is_set() {
         f.required(client, EXACTLY_ONE);
     } else if url.is_set() {
-        self::url(&url, f);
+        self::address(&url, f);
     } else {
         f.needs(&service.field("name"));
         f.needs(&service.field("namespace"));
@@ -107,7 +108,12 @@ fn service_path(path: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn url(at: &At<'_>, f: &mut Faults) {
+fn address(at: &At<'_>, f: &mut Faults) {
+    if let Some(fault) = url::fault(at.text()) {
+        let text = echo::quote(at.text());
+        let why = format!("url must be a valid URL: parse {text}: {fault}; desired format: https://host[/path]");
+        return f.required(at, &why);
+    }
     let (scheme, rest) = at.text().split_once("://").unwrap_or(("", at.text()));
     if scheme != "https" {
         f.invalid_as(at, scheme, "'https' is the only allowed URL scheme; desired format: https://host[/path]");

@@ -1,8 +1,7 @@
 //! Jobs: pods until enough of them have succeeded, or too many have failed.
 //!
 //! `tally` counts a Job's pods, `policy` judges a failed one, `verdict` says what has become of the Job; here stands what
-//! is done about it. Pods are looked at as they are: one that is deleted is counted no more, and one that fails is
-//! replaced at once.
+//! is done about it. What has ended stays counted where its pod is deleted, and one that fails is replaced at once.
 
 mod indexes;
 mod policy;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::indexes::Indexes;
+use super::indexes::{self, Indexes};
 use super::policy::{self, Action};
 use super::{INDEX, Place, Seen, is_indexed, object};
 
@@ -42,7 +42,13 @@ impl Tally {
             }
         }
         if is_indexed(job) {
+            let before = indexes::read(object::text(job, "/status/completedIndexes"), completions);
+            before.into_iter().for_each(|index| tally.indexes.succeeds(index));
             tally.succeeded = tally.indexes.succeeded().len() as i64;
+        }
+        // What has ended stays counted, whoever deletes the pod.
+        for (count, before) in [(&mut tally.succeeded, "/status/succeeded"), (&mut tally.failed, "/status/failed")] {
+            *count = (*count).max(object::number(job, before).unwrap_or(0));
         }
         tally
     }
