@@ -50,8 +50,8 @@ impl Expression {
             let why = if text.is_empty() { why.replace("<input>:1:1:", "<input>:1:0:") } else { why };
             format!("compilation failed: {why}")
         })?;
-        pairs::expand(&mut tree);
         optional::expand(&mut tree);
+        pairs::expand(&mut tree);
         let found = look::judge(&tree, text, scope);
         if !found.faults.is_empty() {
             return Err(format!("compilation failed: {}", found.faults.join("\n")));
