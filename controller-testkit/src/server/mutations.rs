@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::policies::{Params, Shelf, as_shown, named};
+use super::policies::{Misfit, Shelf, Turn, as_shown, named};
 use super::read::subject;
 use super::write::Cx;
 use super::{Server, convert, shape};
@@ -14,19 +14,9 @@ use crate::catalog::{Resource, api_version};
 use crate::cel;
 use crate::kinds;
 use crate::status::ApiError;
-use crate::store::Range;
 
 pub(super) const POLICIES: &str = "admissionregistration.k8s.io/mutatingadmissionpolicies";
 const BINDINGS: &str = "admissionregistration.k8s.io/mutatingadmissionpolicybindings";
-
-/// A policy with a binding and one object that has its parameters.
-struct Turn<'a> {
-    policy: Arc<Mutation>,
-    name: &'a str,
-    binding: &'a str,
-    params: Value,
-    shown: &'a Resource,
-}
 
 /// What came of all of them.
 #[derive(Default)]
@@ -44,7 +34,7 @@ struct Objection {
     reason: &'static str,
 }
 
-impl Turn<'_> {
+impl Turn<'_, Mutation> {
     fn key(&self) -> String {
         let params = ["namespace", "name"].map(|member| super::meta::text(&self.params, member));
         format!("{} {} {}", self.name, self.binding, params.join("/"))
@@ -74,8 +64,17 @@ impl Server {
         if !cel::IS_THERE || remade.object.is_none() {
             return Ok(remade);
         }
-        let mut objections = Vec::new();
-        for turn in self.turns(change, &mut objections) {
+        let (mut turns, mut objections) = (Vec::new(), Vec::new());
+        for meant in self.meant(change, [POLICIES, BINDINGS], |name, stored| self.shelf.mutation(name, stored)) {
+            match meant {
+                Ok(turn) => turns.push(turn),
+                Err(misfit) if misfit.policy.ignores_failures() => {}
+                Err(Misfit { name, binding, why, .. }) => {
+                    objections.push(Objection { message: denied(name, binding, &why), reason: "Forbidden" });
+                }
+            }
+        }
+        for turn in turns {
             if only.is_some_and(|only| !only.contains(&turn.key())) {
                 continue;
             }
@@ -118,51 +117,6 @@ impl Server {
                 }))
             }
         }
-    }
-
-    /// Every policy that means a change, with its bindings and parameters.
-    fn turns<'a>(&'a self, change: &Change<'a>, objections: &mut Vec<Objection>) -> Vec<Turn<'a>> {
-        let mut turns = Vec::new();
-        let whole = Range { prefix: "", from: "" };
-        for (name, stored) in self.store.scan(POLICIES, whole) {
-            let name = &**name;
-            let spec = stored.kept_value().get("spec").unwrap_or(&Value::Null);
-            let mut bindings = self.bindings(BINDINGS, name).peekable();
-            if bindings.peek().is_none() {
-                continue;
-            }
-            let Some(shown) = self.reaches(spec.get("matchConstraints"), change) else { continue };
-            let policy = self.shelf.mutation(name, stored);
-            let mut object = |binding: Option<&str>, why: &str| {
-                if !policy.ignores_failures() {
-                    let what = if binding.is_some() { "binding" } else { "policy" };
-                    let message = denied(name, binding, &format!("failed to configure {what}: {why}"));
-                    objections.push(Objection { message, reason: "Forbidden" });
-                }
-            };
-            let params = self.params(spec);
-            if let Params::Unknown(why) = &params {
-                object(None, why);
-                continue;
-            }
-            for (binding, of_binding) in bindings {
-                let matches = of_binding.get("matchResources");
-                if matches.is_some() && self.reaches(matches, change).is_none() {
-                    continue;
-                }
-                match self.given(&params, of_binding, change) {
-                    Err(why) => object(Some(binding), &why),
-                    Ok(given) => turns.extend(given.into_iter().map(|params| Turn {
-                        policy: policy.clone(),
-                        name,
-                        binding,
-                        params,
-                        shown,
-                    })),
-                }
-            }
-        }
-        turns
     }
 }
 

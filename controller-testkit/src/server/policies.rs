@@ -49,8 +49,28 @@ impl Shelf {
     }
 }
 
+/// A policy with a binding and one object that has its parameters.
+pub(super) struct Turn<'a, T> {
+    pub(super) policy: Arc<T>,
+    pub(super) name: &'a str,
+    pub(super) binding: &'a str,
+    /// What the binding says.
+    bound: &'a Value,
+    pub(super) params: Value,
+    /// The version in which the policy means the change.
+    pub(super) shown: &'a Resource,
+}
+
+/// A policy, or one of its bindings, that can't be asked.
+pub(super) struct Misfit<'a, T> {
+    pub(super) policy: Arc<T>,
+    pub(super) name: &'a str,
+    pub(super) binding: Option<&'a str>,
+    pub(super) why: String,
+}
+
 /// Of what a policy may have as parameters.
-pub(super) enum Params<'a> {
+enum Params<'a> {
     /// It has none, or this binding gives none.
     None,
     Of(&'a Arc<Resource>),
@@ -68,60 +88,36 @@ impl Server {
         if !cel::IS_THERE || cx.calls.is_none() || is_policy(change) {
             return Ok(());
         }
-        let whole = Range { prefix: "", from: "" };
         let mut refusal = None;
-        for (name, stored) in self.store.scan(POLICIES, whole) {
-            let mut bindings = self.bindings(BINDINGS, name).peekable();
-            if bindings.peek().is_none() {
-                continue;
-            }
-            let spec = stored.kept_value().get("spec").unwrap_or(&Value::Null);
-            let Some(shown) = self.reaches(spec.get("matchConstraints"), change) else { continue };
-            let policy = self.shelf.policy(name, stored);
-            let mut refuse = |binding: Option<&str>, denial: Denial| {
-                let by = binding.map(|binding| format!(" with binding '{binding}'")).unwrap_or_default();
-                let message = format!("ValidatingAdmissionPolicy '{name}'{by} denied request: {}", denial.message);
-                refusal.get_or_insert((message, denial.reason));
-            };
-            let params = self.params(spec);
-            if let Params::Unknown(why) = &params {
-                if !policy.ignores_failures() {
-                    refuse(None, Denial { message: format!("failed to configure policy: {why}"), ..Denial::default() });
-                }
-                continue;
-            }
-            for (bound, of_binding) in bindings {
-                if of_binding.get("matchResources").is_some_and(|matches| self.reaches(Some(matches), change).is_none())
-                {
+        let mut refuse = |policy: &str, binding: Option<&str>, denial: Denial| {
+            let by = binding.map(|binding| format!(" with binding '{binding}'")).unwrap_or_default();
+            let message = format!("ValidatingAdmissionPolicy '{policy}'{by} denied request: {}", denial.message);
+            refusal.get_or_insert((message, denial.reason));
+        };
+        for meant in self.meant(change, [POLICIES, BINDINGS], |name, stored| self.shelf.policy(name, stored)) {
+            let Turn { policy, name, binding, bound, params, shown } = match meant {
+                Ok(turn) => turn,
+                Err(misfit) if misfit.policy.ignores_failures() => continue,
+                Err(Misfit { name, binding, why, .. }) => {
+                    refuse(name, binding, Denial { message: why, ..Denial::default() });
                     continue;
                 }
-                let given = match self.given(&params, of_binding, change) {
-                    Ok(given) => given,
-                    Err(_) if policy.ignores_failures() => continue,
-                    Err(why) => {
-                        let message = format!("failed to configure binding: {why}");
-                        refuse(Some(bound), Denial { message, ..Denial::default() });
-                        continue;
-                    }
-                };
-                let actions = of_binding.get("validationActions").and_then(Value::as_array).into_iter().flatten();
-                let actions: Vec<&str> = actions.filter_map(Value::as_str).collect();
-                for params in given {
-                    let said = self.about(change, shown, &params, cx, |names| policy.judge(names));
-                    for denial in said.denials {
-                        if actions.contains(&"Warn") {
-                            cx.warnings.push(format!(
-                                "Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{bound}': {}",
-                                denial.message
-                            ));
-                        }
-                        if actions.contains(&"Deny") {
-                            refuse(Some(bound), denial);
-                        }
-                    }
-                    said.faults.into_iter().for_each(|fault| refuse(Some(bound), fault));
+            };
+            let actions = bound.get("validationActions").and_then(Value::as_array).into_iter().flatten();
+            let actions: Vec<&str> = actions.filter_map(Value::as_str).collect();
+            let said = self.about(change, shown, &params, cx, |names| policy.judge(names));
+            for denial in said.denials {
+                if actions.contains(&"Warn") {
+                    cx.warnings.push(format!(
+                        "Validation failed for ValidatingAdmissionPolicy '{name}' with binding '{binding}': {}",
+                        denial.message
+                    ));
+                }
+                if actions.contains(&"Deny") {
+                    refuse(name, Some(binding), denial);
                 }
             }
+            said.faults.into_iter().for_each(|fault| refuse(name, Some(binding), fault));
         }
         match refusal {
             None => Ok(()),
@@ -132,25 +128,68 @@ impl Server {
         }
     }
 
-    /// The bindings of a policy, by name, and what they say.
-    pub(super) fn bindings<'a>(
+    /// Every policy that means a change, with its bindings and their parameters; or why it can't be asked.
+    pub(super) fn meant<'a, T>(
         &'a self,
-        table: &'a str,
-        policy: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        change: &Change<'a>,
+        [policies, bindings]: [&'a str; 2],
+        read: impl Fn(&str, &Object) -> Arc<T>,
+    ) -> Vec<Result<Turn<'a, T>, Misfit<'a, T>>> {
+        let mut meant = Vec::new();
+        for (name, stored) in self.store.scan(policies, Range { prefix: "", from: "" }) {
+            let name = &**name;
+            let mut bindings = self.bindings(bindings, name).peekable();
+            if bindings.peek().is_none() {
+                continue;
+            }
+            let spec = stored.kept_value().get("spec").unwrap_or(&Value::Null);
+            let Some(shown) = self.reaches(spec.get("matchConstraints"), change) else { continue };
+            let policy = read(name, stored);
+            let misfit = |binding: Option<&'a str>, why: String| {
+                let what = if binding.is_some() { "binding" } else { "policy" };
+                let why = format!("failed to configure {what}: {why}");
+                Err(Misfit { policy: policy.clone(), name, binding, why })
+            };
+            let params = match self.params(spec) {
+                Params::Unknown(why) => {
+                    meant.push(misfit(None, why));
+                    continue;
+                }
+                params => params,
+            };
+            for (binding, bound) in bindings {
+                let matches = bound.get("matchResources");
+                if matches.is_some() && self.reaches(matches, change).is_none() {
+                    continue;
+                }
+                match self.given(&params, bound, change) {
+                    Err(why) => meant.push(misfit(Some(binding), why)),
+                    Ok(given) => meant.extend(
+                        given
+                            .into_iter()
+                            .map(|params| Ok(Turn { policy: policy.clone(), name, binding, bound, params, shown })),
+                    ),
+                }
+            }
+        }
+        meant
+    }
+
+    /// The bindings of a policy, by name, and what they say.
+    fn bindings<'a>(&'a self, table: &'a str, policy: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let all = self.store.scan(table, Range { prefix: "", from: "" });
         let specs = all.map(|(name, binding)| (&**name, binding.kept_value().get("spec").unwrap_or(&Value::Null)));
         specs.filter(move |(_, spec)| text(spec, "/policyName") == policy)
     }
 
     /// The version in which these constraints mean a change; none if they do not.
-    pub(super) fn reaches<'a>(&'a self, matches: Option<&'a Value>, change: &Change<'a>) -> Option<&'a Resource> {
+    fn reaches<'a>(&'a self, matches: Option<&'a Value>, change: &Change<'a>) -> Option<&'a Resource> {
         let reach = Reach::of_policy(matches?);
         let labels = self.labels_of_namespace(change);
         reach.selects(change, labels.as_ref()).then(|| reach.wants(change, &self.catalog)).flatten()
     }
 
-    pub(super) fn params(&self, spec: &Value) -> Params<'_> {
+    fn params(&self, spec: &Value) -> Params<'_> {
         let Some(kind) = spec.get("paramKind").filter(|kind| kind.is_object()) else { return Params::None };
         let (group, version) = split_api_version(text(kind, "/apiVersion"));
         let kind = text(kind, "/kind");
@@ -163,12 +202,7 @@ impl Server {
     }
 
     /// The parameters that a binding gives, for each of which a policy judges anew.
-    pub(super) fn given(
-        &self,
-        params: &Params<'_>,
-        binding: &Value,
-        change: &Change<'_>,
-    ) -> Result<Vec<Value>, String> {
+    fn given(&self, params: &Params<'_>, binding: &Value, change: &Change<'_>) -> Result<Vec<Value>, String> {
         let (Params::Of(resource), Some(reference)) = (params, binding.get("paramRef").filter(|one| one.is_object()))
         else {
             return Ok(vec![Value::Null]);
