@@ -22,6 +22,8 @@ use crate::store::{Change, Event, Object};
 use crate::table::Header;
 
 const BOOKMARK_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// How long before its end a watch is told once more how far it has come, for the client to go on from there.
+const LAST_BOOKMARK: SignedDuration = SignedDuration::from_secs(2);
 /// How long a streaming list waits for a version from the future.
 pub(crate) const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 
@@ -118,6 +120,7 @@ impl Server {
             _ => rng.i64(1800..3600),
         };
         let after = |span: SignedDuration| now.checked_add(span).unwrap_or(Timestamp::MAX);
+        let ends_at = after(SignedDuration::from_secs(seconds));
         let mut watch = Watch {
             look: Look { form: accepted.form, ..look },
             media: accepted.media,
@@ -125,8 +128,8 @@ impl Server {
             initial: VecDeque::new(),
             initial_end: None,
             seen: self.store.current_rv(),
-            bookmark_at: options.bookmarks.then(|| after(BOOKMARK_EVERY)),
-            ends_at: after(SignedDuration::from_secs(seconds)),
+            bookmark_at: options.bookmarks.then(|| next_bookmark(now, ends_at)).flatten(),
+            ends_at,
             columns_sent: false,
             served_in: self.catalog.generation(),
             scope,
@@ -233,11 +236,18 @@ impl Server {
         }
         watch.seen = watch.seen.max(upto.min(self.store.current_rv()));
         if watch.bookmark_at.is_some_and(|due| due <= now) {
-            watch.bookmark_at = now.checked_add(BOOKMARK_EVERY).ok();
+            watch.bookmark_at = next_bookmark(now, watch.ends_at);
             ready.push(Frame::aside(watch.look.bookmark(&watch.scope.resource, watch.seen, false, now)));
         }
         Next::Wait { until: Some(watch.bookmark_at.map_or(watch.ends_at, |due| due.min(watch.ends_at))) }
     }
+}
+
+/// When a watch that ends then is to get its next bookmark: every now and then, and shortly before its end.
+fn next_bookmark(now: Timestamp, ends_at: Timestamp) -> Option<Timestamp> {
+    let last = ends_at.checked_sub(LAST_BOOKMARK).ok()?;
+    let due = now.checked_add(BOOKMARK_EVERY).map_or(last, |due| due.min(last));
+    (due > now).then_some(due)
 }
 
 impl Watch {

@@ -119,8 +119,20 @@ fn bookmarks_come_about_every_minute_and_the_end_is_clean() {
     assert_eq!(rig.events(&mut watch), (vec![], true));
     rig.pass(60);
     assert_eq!(rig.story(&mut watch).len(), 1);
-    rig.pass(10);
+    rig.pass(8);
+    assert_eq!(rig.story(&mut watch).len(), 1, "from here its client goes on");
+    rig.pass(2);
     assert_eq!(rig.events(&mut watch), (vec![], false));
+    for (seconds, bookmarks) in [(2, 0), (3, 1), (61, 1), (63, 2)] {
+        let query = format!("watch=1&resourceVersion={rv}&allowWatchBookmarks=true&timeoutSeconds={seconds}");
+        let mut watch = rig.watch(&format!("GET /api/v1/namespaces/default/secrets?{query}"));
+        let mut seen = 0;
+        for _ in 0..seconds {
+            seen += rig.story(&mut watch).len();
+            rig.pass(1);
+        }
+        assert_eq!((seen, rig.events(&mut watch)), (bookmarks, (vec![], false)), "within {seconds} seconds");
+    }
 }
 
 #[test]
