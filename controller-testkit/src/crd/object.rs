@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Version, object_at, text};
 use crate::field::{FieldError, Path, name};
-use crate::schema::Target;
 use crate::schema::meta::{self, Demands, Malformed};
+use crate::schema::{Structural, Target};
 
 impl Version {
     /// Makes an object of this version of a body: unknown fields and forbidden nulls go, the metadata gets its types,
@@ -33,6 +33,14 @@ impl Version {
         unknown.extend(embedded.map_err(|error| error.to_string())?);
         self.schema.fill_defaults(object);
         Ok(unknown)
+    }
+
+    /// Whether whoever reads this new object finds a status in it, which was dropped and which the schema has filled in.
+    pub(crate) fn lacks_status(&self, object: &Value) -> bool {
+        let has_default = |status: &Structural| status.default.is_some();
+        self.has_status
+            && object.get("status").is_none()
+            && self.schema.properties.get("status").is_some_and(has_default)
     }
 
     /// Makes a decoded object ready to be created, and answers what is wrong with it.

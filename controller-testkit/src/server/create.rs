@@ -21,6 +21,9 @@ use crate::store::{Change, Object};
 /// How often a name is drawn for a `generateName`.
 const TRIES: usize = 8;
 
+/// The generation of the catalog of what is never shown as it is kept.
+const UNREAD: u64 = u64::MAX;
+
 const NAMESPACES: Subject<'static> = Subject { group: "", resource: "namespaces" };
 
 impl Server {
@@ -129,16 +132,20 @@ impl Server {
                 false => ApiError::already_exists(subject(resource), &name),
             });
         }
+        let written_under = match shape::is_unread(resource, &object) {
+            true => UNREAD,
+            false => self.catalog.generation(),
+        };
         if cx.dry_run {
             if !claimed.is_empty() {
                 meta::of(&mut object).insert("resourceVersion".into(), claimed.into());
             }
-            return Ok(Arc::new(Object::new(object, 0, Change::Added, self.catalog.generation())));
+            return Ok(Arc::new(Object::new(object, 0, Change::Added, written_under)));
         }
         let object = shape::stored(resource, object);
         self.settled(resource, &object, cx)?;
         self.allocate(resource, &object, cx.now, cx.rng);
-        let created = self.store.put(&table, &key, object, self.catalog.generation());
+        let created = self.store.put(&table, &key, object, written_under);
         self.after_write(resource, &name, cx.now, cx.rng);
         Ok(created)
     }

@@ -245,6 +245,11 @@ pub(crate) fn stored(resource: &Resource, object: Value) -> Value {
     }
 }
 
+/// Whether readers of a new object find more in it than is kept.
+pub(crate) fn is_unread(resource: &Resource, object: &Value) -> bool {
+    matches!(&resource.shape, Shape::Custom(version) if version.lacks_status(object))
+}
+
 /// Writes an object as its kind always writes it, once its parts have been put together.
 pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
     if let Shape::Builtin(ty) = &resource.shape {
