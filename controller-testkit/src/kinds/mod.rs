@@ -13,6 +13,7 @@ mod inner;
 mod normal;
 mod quantity;
 mod restore;
+mod schedule;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -24,7 +25,9 @@ pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
+pub(crate) use quantity::nanos;
 pub(crate) use restore::misfit;
+pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]
 pub(crate) use table::types;

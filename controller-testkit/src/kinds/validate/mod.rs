@@ -12,7 +12,6 @@ mod classes;
 mod cluster;
 mod config;
 mod container;
-mod cron;
 mod device;
 mod flow;
 mod handler;
