@@ -247,6 +247,9 @@ impl Server {
         if managers.own_the_same(&before) {
             managers = before;
         }
+        if part == Part::Resize {
+            self.fill_from_ranges(namespace, &mut new);
+        }
         let seen = Reviewed { new: Some(&new), ..change };
         if self.asks(Kind::Mutating, &seen, cx) {
             if let Some(shown) = of_scale(&new)? {
@@ -264,9 +267,6 @@ impl Server {
             }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
-        if resource.plural == "priorityclasses" {
-            self.one_default(&new)?;
-        }
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
