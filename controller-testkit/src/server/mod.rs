@@ -30,6 +30,7 @@ mod create;
 mod admit;
 mod ranges;
 mod accounts;
+mod security;
 mod priorities;
 mod etcd;
 mod runtimes;
