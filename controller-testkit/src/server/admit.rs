@@ -8,16 +8,17 @@ use super::{Server, meta};
 use crate::admission::Change;
 use crate::auth::User;
 use crate::catalog::Resource;
+use crate::kinds;
 use crate::status::{ApiError, Subject};
 
 impl Server {
-    /// Completes a new object, or refuses it.
+    /// Completes a new object, or refuses it. What others make of it then is completed again: to do so twice is to do it
+    /// once.
     pub(super) fn admit_new(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         object: &mut Value,
-        user: &User,
         rng: &mut fastrand::Rng,
     ) -> Result<(), ApiError> {
         match (resource.group.as_str(), resource.kind.as_str()) {
@@ -25,6 +26,7 @@ impl Server {
                 self.fill_from_ranges(namespace, object);
                 self.run_as(namespace, object, rng)?;
                 self.rank(object)?;
+                kinds::tolerate(meta::members(meta::entry(object, "spec")));
                 self.run_by(object)?;
                 self.place_like_node(object);
                 Ok(())
@@ -48,10 +50,6 @@ impl Server {
             }
             ("networking.k8s.io", "Ingress") => {
                 self.classify_ingress(object);
-                Ok(())
-            }
-            ("certificates.k8s.io", "CertificateSigningRequest") => {
-                sign(object, user);
                 Ok(())
             }
             _ => Ok(()),
@@ -78,7 +76,10 @@ pub(super) fn refused(pod: &Value, why: &str) -> ApiError {
 }
 
 /// Who asks for a certificate is known from the request, whatever is written in it.
-fn sign(request: &mut Value, user: &User) {
+pub(super) fn sign(resource: &Resource, request: &mut Value, user: &User) {
+    if (resource.group.as_str(), resource.kind.as_str()) != ("certificates.k8s.io", "CertificateSigningRequest") {
+        return;
+    }
     let spec = meta::members(meta::entry(request, "spec"));
     for member in ["username", "uid", "groups", "extra"] {
         spec.remove(member);

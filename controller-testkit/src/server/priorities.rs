@@ -70,13 +70,14 @@ impl Server {
         if let Some(given) = given.filter(|given| *given != policy) {
             return refuse(format!("the string value of PreemptionPolicy ({given}) {class} {policy}"));
         }
-        let Some(found) = found else { return Ok(()) };
+        let policy = (found.is_none() || computed("preemptionPolicy").is_some()).then_some(policy);
         let spec = meta::members(meta::entry(pod, "spec"));
-        spec.insert("priorityClassName".into(), meta::name(&found).into());
-        for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {
-            if let Some(value) = found.get(from) {
-                spec.entry(to).or_insert_with(|| value.clone());
-            }
+        if let Some(found) = found {
+            spec.insert("priorityClassName".into(), meta::name(&found).into());
+        }
+        spec.insert("priority".into(), value.into());
+        if let Some(policy) = policy {
+            spec.insert("preemptionPolicy".into(), policy.into());
         }
         Ok(())
     }

@@ -6,7 +6,6 @@ use super::admit::refused;
 use super::read::subject;
 use super::{Server, meta};
 use crate::admission::{Change, Operation};
-use crate::kinds;
 use crate::status::ApiError;
 
 const RUNTIME_CLASSES: &str = "node.k8s.io/runtimeclasses";
@@ -51,8 +50,6 @@ impl Server {
         }
         let tolerations = class.pointer("/scheduling/tolerations").and_then(Value::as_array).cloned();
         if let Some(more) = tolerations {
-            // Those that every pod has come before it.
-            kinds::tolerate(spec);
             let Some(Value::Array(list)) = spec.get_mut("tolerations") else { return Ok(()) };
             for toleration in more {
                 if !list.contains(&toleration) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::meta;
 use super::update::{Part, is_namespace};
+use super::{meta, owners};
 use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};
 use crate::field::{FieldError, name};
@@ -31,6 +31,15 @@ pub(crate) fn decode_applied(resource: &Resource, object: &mut Value) -> Result<
     match &resource.shape {
         Shape::Builtin(_) => decode(resource, object),
         Shape::Custom(version) => version.decode_applied(object),
+    }
+}
+
+/// Fills in what the kind has for those who say nothing, before anybody else sees the object.
+pub(crate) fn complete(resource: &Resource, object: &mut Value) {
+    *object = owners::judged(resource, object).into_owned();
+    if is_namespace(resource) {
+        let status = meta::members(meta::entry(object, "status"));
+        status.entry("phase").or_insert_with(|| "Active".into());
     }
 }
 

@@ -258,6 +258,9 @@ impl Server {
                 }
             } else {
                 let mut shown = new.clone();
+                if part == Part::Main {
+                    shape::complete(resource, &mut shown);
+                }
                 managers.put(&mut shown);
                 if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
                     new = mutated;
