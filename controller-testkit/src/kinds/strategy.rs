@@ -153,11 +153,14 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
 
 /// The quality of service class: how firmly a Pod's containers hold their processors and memory.
 pub(super) fn quality(pod: &Value) -> &'static str {
-    let containers: Vec<&Value> = ["/spec/containers", "/spec/initContainers"]
-        .iter()
-        .filter_map(|path| pod.pointer(path)?.as_array())
-        .flatten()
-        .collect();
+    // What is said of the whole pod says it for its containers.
+    let whole =
+        pod.get("spec").filter(|spec| ["limits", "requests"].iter().any(|kind| !spec["resources"][kind].is_null()));
+    let lists = ["/spec/containers", "/spec/initContainers"].iter();
+    let containers: Vec<&Value> = match whole {
+        Some(whole) => vec![whole],
+        None => lists.filter_map(|path| pod.pointer(path)?.as_array()).flatten().collect(),
+    };
     let amount = |container: &Value, kind: &str, name: &str| {
         let amount = container.get("resources")?.get(kind)?.get(name)?;
         Some(amount.clone()).filter(|amount| *amount != json!("0"))

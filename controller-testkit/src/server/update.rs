@@ -122,7 +122,7 @@ impl Part {
 
 /// A pod with what the containers of another one need, if they are the same containers.
 fn resized(old: &Value, new: Value) -> Value {
-    let mut resized = old.clone();
+    let mut resized = with_members(old, &new, &[&["spec", "resources"]]);
     for list in ["containers", "initContainers"] {
         let pointer = format!("/spec/{list}");
         let wanted = new.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
