@@ -15,6 +15,7 @@ mod normal;
 mod quantity;
 mod ranges;
 mod restore;
+mod schedule;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -27,9 +28,10 @@ pub(crate) use armour::sync_armour;
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
-pub(crate) use quantity::{Amount, amount};
+pub(crate) use quantity::{Amount, amount, nanos};
 pub(crate) use ranges::{beyond_of_claim, beyond_of_pod, fill, requests_of_pod};
 pub(crate) use restore::misfit;
+pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]
 pub(crate) use table::types;
