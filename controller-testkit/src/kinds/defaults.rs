@@ -81,7 +81,7 @@ fn before(ty: &str, object: &mut Object) {
 }
 
 /// A container that limits a resource and does not say how much it requests requests its limit.
-fn request_limits(container: &mut Object) {
+pub(super) fn request_limits(container: &mut Object) {
     let Some(resources) = child(container, "resources") else { return };
     let Some(Value::Object(limits)) = resources.get("limits").cloned() else { return };
     let requests = resources.entry("requests").or_insert_with(|| json!({}));
@@ -161,6 +161,10 @@ fn core(ty: &str, object: &mut Object) {
                     ("imagePullPolicy", policy.into()),
                 ],
             );
+        }
+        "v1.ImageVolumeSource" => {
+            let policy = image::pull_policy(text(object, "reference"));
+            put(object, "pullPolicy", || policy.into());
         }
         "v1.Probe" => fill(
             object,

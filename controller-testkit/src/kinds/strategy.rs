@@ -120,10 +120,11 @@ fn pod(object: &mut Value) {
         status.insert("qosClass".into(), class.into());
     }
     let Some(spec) = member(object, "", "spec") else { return };
+    // Where nobody has admitted it.
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
-    end_soon(spec);
     tolerate(spec);
+    end_soon(spec);
 }
 
 /// Who asks for less than no time gets a second.
@@ -140,7 +141,7 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let is_tolerated = tolerations.iter().any(|toleration| {
             let text = |name: &str| toleration.get(name).and_then(Value::as_str).unwrap_or_default();
-            matches!(text("key"), "") && text("operator") == "Exists" || text("key") == key
+            (text("key").is_empty() || text("key") == key) && matches!(text("effect"), "" | "NoExecute")
         });
         if !is_tolerated {
             let toleration =
@@ -152,11 +153,14 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
 
 /// The quality of service class: how firmly a Pod's containers hold their processors and memory.
 pub(super) fn quality(pod: &Value) -> &'static str {
-    let containers: Vec<&Value> = ["/spec/containers", "/spec/initContainers"]
-        .iter()
-        .filter_map(|path| pod.pointer(path)?.as_array())
-        .flatten()
-        .collect();
+    // What is said of the whole pod says it for its containers.
+    let whole =
+        pod.get("spec").filter(|spec| ["limits", "requests"].iter().any(|kind| !spec["resources"][kind].is_null()));
+    let lists = ["/spec/containers", "/spec/initContainers"].iter();
+    let containers: Vec<&Value> = match whole {
+        Some(whole) => vec![whole],
+        None => lists.filter_map(|path| pod.pointer(path)?.as_array()).flatten().collect(),
+    };
     let amount = |container: &Value, kind: &str, name: &str| {
         let amount = container.get("resources")?.get(kind)?.get(name)?;
         Some(amount.clone()).filter(|amount| *amount != json!("0"))

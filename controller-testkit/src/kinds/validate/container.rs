@@ -49,7 +49,7 @@ pub(super) fn containers(spec: &At<'_>, role: Role, volumes: &Volumes<'_>, f: &m
                 f.invalid_as(&way, way.text(), "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
             }
         }
-        context(&container.field("securityContext"), f);
+        context(&container.field("securityContext"), spec, f);
         hooks(&container, role, spec.field("terminationGracePeriodSeconds").number(), f);
         restarts(&container, f);
         if role == Role::Init {
@@ -269,11 +269,16 @@ pub(super) fn seccomp(profile: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn context(context: &At<'_>, f: &mut Faults) {
+fn context(context: &At<'_>, spec: &At<'_>, f: &mut Faults) {
     account(&context.field("runAsUser"), f);
     account(&context.field("runAsGroup"), f);
     seccomp(&context.field("seccompProfile"), f);
-    f.one_of_if_set(&context.field("procMount"), &["Default", "Unmasked"]);
+    let mount = context.field("procMount");
+    f.one_of_if_set(&mount, &["Default", "Unmasked"]);
+    let has_own_users = spec.field("hostUsers").value == &serde_json::Value::Bool(false);
+    if mount.text() == "Unmasked" && !has_own_users {
+        f.invalid(&mount, "`hostUsers` must be false to use `Unmasked`");
+    }
     let may_gain = context.field("allowPrivilegeEscalation");
     if may_gain.value == &serde_json::Value::Bool(false) && context.field("privileged").is_true() {
         f.invalid(context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");

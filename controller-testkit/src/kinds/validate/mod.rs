@@ -6,13 +6,13 @@
 //! `observed.jsonl` holds what a kube-apiserver v1.37.2 answered, and the tests hold these rules to it.
 
 mod address;
+mod annotations;
 mod at;
 mod batch;
 mod classes;
 mod cluster;
 mod config;
 mod container;
-mod cron;
 mod device;
 mod flow;
 mod handler;

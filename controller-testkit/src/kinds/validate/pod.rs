@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::annotations::of_pod;
 use super::at::{At, Faults};
 use super::container::{self, Role};
 use super::placement;
@@ -15,6 +16,9 @@ const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 
 pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
+    if old.is_none() {
+        of_pod(&new.at("metadata.annotations"), &spec, f);
+    }
     pod_spec(&spec, &[], f);
     if old.is_none() && spec.field("serviceAccountName").text().is_empty() {
         for volume in spec.field("volumes").items() {
@@ -44,7 +48,9 @@ pub(super) fn template(template: &At<'_>, f: &mut Faults) {
 pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let metadata = template.field("metadata");
     labels(&metadata.field("labels").told_as(template.field("labels").path), f);
-    annotations(&metadata.field("annotations").told_as(template.field("annotations").path), f);
+    let notes = metadata.field("annotations").told_as(template.field("annotations").path);
+    annotations(&notes, f);
+    of_pod(&notes, &template.field("spec"), f);
     pod_spec(&template.field("spec"), claims, f);
     let ephemeral = template.at("spec.ephemeralContainers");
     if ephemeral.is_set() {
