@@ -120,15 +120,24 @@ fn of_container(container: &Value, member: &str) -> Amounts {
     amounts(container.get("resources").and_then(|resources| resources.get(member)))
 }
 
-/// What all containers of a pod have at most at one time.
+/// What a pod has at most at one time.
 fn of_pod(pod: &Value, member: &str) -> Amounts {
-    let containers = |list: &str| pod.pointer(list).and_then(Value::as_array).into_iter().flatten();
+    let spec = pod.get("spec").unwrap_or(&Value::Null);
+    let mut total = of_containers(spec, member);
+    let own = amounts(spec.get("resources").and_then(|resources| resources.get(member)));
+    total.extend(own.into_iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory")));
+    total
+}
+
+/// What all of its containers have at most at one time.
+pub(super) fn of_containers(spec: &Value, member: &str) -> Amounts {
+    let containers = |list: &str| spec.get(list).and_then(Value::as_array).into_iter().flatten();
     let mut total = Amounts::new();
-    for container in containers("/spec/containers") {
+    for container in containers("containers") {
         add(&mut total, of_container(container, member));
     }
     let (mut beside, mut most) = (Amounts::new(), Amounts::new());
-    for container in containers("/spec/initContainers") {
+    for container in containers("initContainers") {
         let own = of_container(container, member);
         // One that goes on while the others run is one of them.
         let mut now = beside.clone();
@@ -140,8 +149,6 @@ fn of_pod(pod: &Value, member: &str) -> Amounts {
         raise(&mut most, now);
     }
     raise(&mut total, most);
-    let own = amounts(pod.pointer("/spec/resources").and_then(|resources| resources.get(member)));
-    total.extend(own.into_iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory")));
     total
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::defaults::{default, empty_status};
 use super::normal::normalize_kept;
+use super::ranges::of_containers;
 use super::{Type, allot};
 use crate::catalog::Resource;
 
@@ -114,6 +115,9 @@ pub(super) fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Opt
 }
 
 fn pod(object: &mut Value) {
+    if let Some(spec) = object.get_mut("spec") {
+        request_for_pod(spec);
+    }
     let class = quality(object);
     if let Some(status) = member(object, "", "status") {
         status.insert("phase".into(), "Pending".into());
@@ -125,6 +129,24 @@ fn pod(object: &mut Value) {
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
     tolerate(spec);
     end_soon(spec);
+}
+
+/// A pod that limits what all of its containers have together requests what they request, else its limits.
+fn request_for_pod(spec: &mut Value) {
+    let of_pod = |member: &str| spec.get("resources")?.get(member)?.as_object().cloned();
+    let (mut requests, limits) = (of_pod("requests").unwrap_or_default(), of_pod("limits").unwrap_or_default());
+    if limits.is_empty() {
+        return;
+    }
+    let own = of_containers(spec, "requests").into_iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory"));
+    let own = own.map(|(name, amount)| (name, amount.to_string().into()));
+    let limits = limits
+        .into_iter()
+        .filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory") || name.starts_with("hugepages-"));
+    for (name, amount) in own.chain(limits) {
+        requests.entry(name).or_insert(amount);
+    }
+    spec["resources"]["requests"] = requests.into();
 }
 
 /// Who asks for less than no time gets a second.

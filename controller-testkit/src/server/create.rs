@@ -98,6 +98,7 @@ impl Server {
         if !name.is_empty() {
             meta::of(&mut object).insert("name".into(), name.as_str().into());
         }
+        shape::renew(resource, &mut object, &mut cx.warnings);
         let told = cx.warnings.len();
         // What the kind adds to metadata is judged with the rest of it.
         let of_kind = shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings);

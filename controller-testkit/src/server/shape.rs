@@ -43,6 +43,13 @@ pub(crate) fn complete(resource: &Resource, object: &mut Value) {
     }
 }
 
+/// Puts into fields what a new object says in annotations that came before them, and tells so whatever becomes of it.
+pub(crate) fn renew(resource: &Resource, object: &mut Value, warnings: &mut Vec<String>) {
+    if (resource.group.as_str(), resource.kind.as_str()) == ("", "Pod") {
+        warnings.extend(kinds::sync_armour(object));
+    }
+}
+
 /// Makes a new object ready to be stored, and answers what is wrong with it.
 pub(crate) fn settle_new(
     resource: &Resource,
@@ -62,9 +69,6 @@ pub(crate) fn settle_new(
         return crd::check(object, None);
     }
     if let Shape::Builtin(ty) = &resource.shape {
-        if (resource.group.as_str(), resource.kind.as_str()) == ("", "Pod") {
-            warnings.extend(kinds::sync_armour(object));
-        }
         kinds::prepare_create(resource, ty, object);
         kinds::stamp(resource, object, None, &meta::time(now));
     }

@@ -39,6 +39,65 @@ pub(super) fn of_pod(annotations: &At<'_>, spec: &At<'_>, f: &mut Faults) {
     }
 }
 
+/// What was changed of them that never changes.
+pub(super) fn changes(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    const FIXED: [(&str, &str); 2] = [(ARMOUR_OF, "AppArmor annotations"), (MIRROR, "mirror pod annotation")];
+    let fixed = |name: &str| FIXED.into_iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, what)| what);
+    for (name, before) in old.entries() {
+        if let Some(what) = fixed(name).filter(|_| new.entry(name).value != before.value) {
+            f.forbidden(&new.entry(name), format!("may not remove or update {what}"));
+        }
+    }
+    for (name, after) in new.entries() {
+        if let Some(what) = fixed(name).filter(|_| !old.entry(name).is_set()) {
+            f.forbidden(&after, format!("may not add {what}"));
+        }
+    }
+}
+
+/// Where an annotation and the field that came after it say different things.
+pub(super) fn like_fields(annotations: &At<'_>, spec: &At<'_>, f: &mut Faults) {
+    let of_pod = spec.at("securityContext.seccompProfile");
+    agree(&annotations.entry(SECCOMP), &of_pod, &of_pod, "seccomp", f);
+    let lists = ["initContainers", "containers", "ephemeralContainers"];
+    let containers: Vec<At<'_>> = lists.iter().flat_map(|list| spec.field(list).items()).collect();
+    for container in &containers {
+        let own = container.at("securityContext.seccompProfile");
+        let key = format!("{SECCOMP_OF}{}", container.field("name").text());
+        agree(&annotations.entry(&key), &own, &own, "seccomp", f);
+    }
+    if spec.at("os.name").text() == "windows" {
+        return;
+    }
+    let of_pod = spec.at("securityContext.appArmorProfile");
+    for container in &containers {
+        let own = container.at("securityContext.appArmorProfile");
+        let key = format!("{ARMOUR_OF}{}", container.field("name").text());
+        let profile = if own.is_set() { &own } else { &of_pod };
+        agree(&annotations.entry(&key), profile, &own, "apparmor", f);
+    }
+}
+
+/// The difference is told at a place of its own.
+fn agree(annotation: &At<'_>, profile: &At<'_>, at: &At<'_>, what: &str, f: &mut Faults) {
+    if !annotation.is_set() || !profile.is_set() {
+        return;
+    }
+    let text = annotation.text();
+    let is_like = match profile.field("type").text() {
+        "Unconfined" => text == "unconfined",
+        "RuntimeDefault" => text == "runtime/default" || what == "seccomp" && text == "docker/default",
+        "Localhost" => text.starts_with("localhost/"),
+        _ => true,
+    };
+    let local = profile.field("localhostProfile");
+    if !is_like {
+        f.forbidden(&at.field("type"), format!("{what} type in annotation and field must match"));
+    } else if profile.field("type").text() == "Localhost" && text.strip_prefix("localhost/") != Some(local.text()) {
+        f.forbidden(&at.field("localhostProfile"), format!("{what} profile in annotation and field must match"));
+    }
+}
+
 fn is_cost(text: &str) -> bool {
     // A number is written in one way.
     text.parse::<i32>().is_ok_and(|cost| cost.to_string() == text)

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::annotations::of_pod;
+use super::annotations::{self, of_pod};
 use super::at::{At, Faults};
 use super::container::{self, Role};
 use super::placement;
-use super::selector::{annotations, labels};
+use super::selector::{self, labels};
 use super::texts::ip;
 use super::volume;
 use crate::field::name;
@@ -16,9 +16,8 @@ const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 
 pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
-    if old.is_none() {
-        of_pod(&new.at("metadata.annotations"), &spec, f);
-    }
+    let notes = new.at("metadata.annotations");
+    of_pod(&notes, &spec, f);
     pod_spec(&spec, &[], f);
     if old.is_none() && spec.field("serviceAccountName").text().is_empty() {
         for volume in spec.field("volumes").items() {
@@ -31,11 +30,19 @@ pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         }
     }
     match old {
-        Some(old) => change(&spec, &old.field("spec"), f),
-        None if spec.field("ephemeralContainers").is_set() => {
-            f.forbidden(&spec.field("ephemeralContainers"), "cannot be set on create");
+        Some(old) => {
+            annotations::changes(&notes, &old.at("metadata.annotations"), f);
+            change(&spec, &old.field("spec"), f);
         }
-        None => {}
+        None => {
+            if spec.field("ephemeralContainers").is_set() {
+                f.forbidden(&spec.field("ephemeralContainers"), "cannot be set on create");
+            }
+            if !spec.field("nodeName").is_empty() && !spec.field("schedulingGates").is_empty() {
+                f.forbidden(&spec.field("nodeName"), "cannot be set until all schedulingGates have been cleared");
+            }
+            annotations::like_fields(&notes, &spec, f);
+        }
     }
 }
 
@@ -48,10 +55,12 @@ pub(super) fn template(template: &At<'_>, f: &mut Faults) {
 pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let metadata = template.field("metadata");
     labels(&metadata.field("labels").told_as(template.field("labels").path), f);
-    let notes = metadata.field("annotations").told_as(template.field("annotations").path);
-    annotations(&notes, f);
-    of_pod(&notes, &template.field("spec"), f);
-    pod_spec(&template.field("spec"), claims, f);
+    let (notes, spec) =
+        (metadata.field("annotations").told_as(template.field("annotations").path), template.field("spec"));
+    selector::annotations(&notes, f);
+    of_pod(&notes, &spec, f);
+    pod_spec(&spec, claims, f);
+    annotations::like_fields(&notes, &spec, f);
     let ephemeral = template.at("spec.ephemeralContainers");
     if ephemeral.is_set() {
         f.forbidden(&ephemeral, "ephemeral containers not allowed in pod template");

@@ -108,6 +108,10 @@ fn source(volume: &At<'_>, f: &mut Faults) {
             "persistentVolumeClaim" => {
                 f.needs(&source.field("claimName"));
             }
+            "image" => {
+                f.needs(&source.field("reference"));
+                f.one_of_if_set(&source.field("pullPolicy"), &["Always", "IfNotPresent", "Never"]);
+            }
             "nfs" => {
                 f.needs(&source.field("server"));
                 f.needs(&source.field("path"));
