@@ -1,15 +1,34 @@
 //! Strict decoding: which fields of an object its Go type does not have, and whether a value is of a wrong type.
 
+use std::num::IntErrorKind;
+
 use serde_json::Value;
 
 use super::{Form, Type};
+use crate::field::echo;
 
 /// Checks an object of a built-in kind. The answer lists the unknown fields by their paths
 /// (`spec.containers[0].foo`); the error is the text with which Go refuses a value of a wrong type.
 pub(crate) fn check(ty: &Type, object: &Value) -> Result<Vec<String>, String> {
     let mut checker = Checker { unknown: Vec::new(), path: String::new(), plain: String::new() };
     checker.fields(ty, object)?;
+    match object.pointer("/metadata/annotations").and_then(|annotations| annotations.get(TEMPLATES)) {
+        Some(Value::String(count)) if ty.name == "io.k8s.api.apps.v1.DaemonSet" => whole_number(count)?,
+        _ => {}
+    }
     Ok(checker.unknown)
+}
+
+/// The annotation in which a daemon set counts its templates, a field of the real server's own form.
+pub(super) const TEMPLATES: &str = "deprecated.daemonset.template.generation";
+
+fn whole_number(text: &str) -> Result<(), String> {
+    let Err(fault) = text.parse::<i64>() else { return Ok(()) };
+    let why = match fault.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    Err(format!("strconv.ParseInt: parsing {}: {why}", echo::quote(text)))
 }
 
 struct Checker {

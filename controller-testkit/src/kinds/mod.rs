@@ -19,12 +19,13 @@ mod table;
 mod tests;
 mod validate;
 mod warning;
+mod whole;
 
 pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
-pub(crate) use restore::misfit;
+pub(crate) use restore::restore;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]
 pub(crate) use table::types;

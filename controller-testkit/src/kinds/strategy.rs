@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::check::TEMPLATES;
 use super::defaults::{default, empty_status};
 use super::normal::normalize_kept;
+use super::whole::{self, quality};
 use super::{Type, allot};
 use crate::catalog::Resource;
 
@@ -26,6 +28,7 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("batch", "Job") => job(object, has_labels),
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        ("apps", "DaemonSet") => count_templates(object, None),
         ("discovery.k8s.io", "EndpointSlice") => drop_topology(object),
         ("", "ServiceAccount") => name_secrets(object),
         _ => {}
@@ -58,7 +61,7 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
         ("", "ServiceAccount") => name_secrets(object),
-        ("apps", "DaemonSet") => count_templates(object, old),
+        ("apps", "DaemonSet") => count_templates(object, Some(old)),
         ("certificates.k8s.io", "CertificateSigningRequest") => {
             if let (Some(fields), Some(spec)) = (object.as_object_mut(), old.get("spec")) {
                 fields.insert("spec".into(), spec.clone());
@@ -114,6 +117,10 @@ pub(super) fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Opt
 }
 
 fn pod(object: &mut Value) {
+    look_for_own(object);
+    if let Some(spec) = object.get_mut("spec") {
+        whole::fill(spec);
+    }
     let class = quality(object);
     if let Some(status) = member(object, "", "status") {
         status.insert("phase".into(), "Pending".into());
@@ -124,6 +131,42 @@ fn pod(object: &mut Value) {
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
     end_soon(spec);
     tolerate(spec);
+}
+
+/// Who looks for pods with the same values of labels as its own, or with others, looks for these values.
+fn look_for_own(pod: &mut Value) {
+    let labels = pod.pointer("/metadata/labels").cloned().unwrap_or_default();
+    let mut terms: Vec<&mut Value> = Vec::new();
+    let Some(Value::Object(spec)) = pod.get_mut("spec") else { return };
+    for (name, value) in spec {
+        match name.as_str() {
+            "topologySpreadConstraints" => terms.extend(value.as_array_mut().into_iter().flatten()),
+            "affinity" => {
+                let kinds = value.as_object_mut().into_iter().flatten().filter(|(kind, _)| *kind != "nodeAffinity");
+                let rules = kinds.filter_map(|(_, rules)| rules.as_object_mut()).flatten();
+                let all = rules.filter_map(|(_, terms)| terms.as_array_mut()).flatten();
+                terms.extend(all.filter_map(|term| match term.get("podAffinityTerm").is_some() {
+                    true => term.get_mut("podAffinityTerm"),
+                    false => Some(term),
+                }));
+            }
+            _ => {}
+        }
+    }
+    for term in terms {
+        let mut rules = Vec::new();
+        for (keys, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+            let keys = term.get(keys).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            let found = keys.filter_map(|key| Some((key, labels.get(key)?)));
+            rules.extend(found.map(|(key, value)| json!({ "key": key, "operator": operator, "values": [value] })));
+        }
+        let Some(Value::Object(selector)) = term.get_mut("labelSelector").filter(|_| !rules.is_empty()) else {
+            continue;
+        };
+        if let Value::Array(known) = selector.entry("matchExpressions").or_insert_with(|| json!([])) {
+            known.extend(rules);
+        }
+    }
 }
 
 /// Who asks for less than no time gets a second.
@@ -150,34 +193,6 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
     }
 }
 
-/// The quality of service class: how firmly a Pod's containers hold their processors and memory.
-pub(super) fn quality(pod: &Value) -> &'static str {
-    let containers: Vec<&Value> = ["/spec/containers", "/spec/initContainers"]
-        .iter()
-        .filter_map(|path| pod.pointer(path)?.as_array())
-        .flatten()
-        .collect();
-    let amount = |container: &Value, kind: &str, name: &str| {
-        let amount = container.get("resources")?.get(kind)?.get(name)?;
-        Some(amount.clone()).filter(|amount| *amount != json!("0"))
-    };
-    let both = ["cpu", "memory"];
-    let any = |container: &&Value| {
-        both.iter().any(|name| ["limits", "requests"].iter().any(|kind| amount(container, kind, name).is_some()))
-    };
-    let firm = |container: &&Value| {
-        both.iter().all(|name| {
-            let limit = amount(container, "limits", name);
-            limit.is_some() && limit == amount(container, "requests", name)
-        })
-    };
-    match () {
-        () if !containers.iter().any(any) => "BestEffort",
-        () if containers.iter().all(firm) => "Guaranteed",
-        () => "Burstable",
-    }
-}
-
 /// The first network of a node stands in a field of its own too.
 pub(super) fn networks(spec: &mut Map<String, Value>) {
     // It is configured by itself only.
@@ -192,14 +207,20 @@ pub(super) fn networks(spec: &mut Map<String, Value>) {
     }
 }
 
-/// A daemon set counts its templates, which the first version of its kind said in a field.
-fn count_templates(set: &mut Value, old: &Value) {
-    const COUNT: &str = "/metadata/annotations/deprecated.daemonset.template.generation";
+/// A daemon set counts its templates, which the first version of its kind said in a field. A new one may have had some.
+fn count_templates(set: &mut Value, old: Option<&Value>) {
     let template = |set: &Value| set.pointer("/spec/template").cloned();
-    let before = old.pointer(COUNT).and_then(Value::as_str).and_then(|count| count.parse::<i64>().ok()).unwrap_or(0);
-    let count = if template(set) == template(old) { before } else { before.wrapping_add(1) };
+    let counted = |set: &Value| {
+        let count = set.pointer("/metadata/annotations")?.get(TEMPLATES)?.as_str()?;
+        count.parse::<i64>().ok()
+    };
+    let count = match old {
+        None => counted(set).unwrap_or(1).max(1),
+        Some(old) if template(set) == template(old) => counted(old).unwrap_or(0),
+        Some(old) => counted(old).unwrap_or(0).wrapping_add(1),
+    };
     if let Some(annotations) = member(set, "/metadata", "annotations") {
-        annotations.insert("deprecated.daemonset.template.generation".into(), count.to_string().into());
+        annotations.insert(TEMPLATES.into(), count.to_string().into());
     }
 }
 

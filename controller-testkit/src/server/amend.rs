@@ -297,14 +297,11 @@ fn read_patched(
         return Err(unreadable(&new, fault));
     }
     let whole = new.clone();
+    if let (Patch::Strategic(_), Shape::Builtin(ty)) = (patch, &resource.shape) {
+        kinds::restore(ty, &mut new).map_err(|fault| unreadable(&whole, fault))?;
+    }
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
-    let unknown = unknown.map_err(|fault| {
-        let fault = match (patch, &resource.shape) {
-            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
-            _ => fault,
-        };
-        unreadable(&whole, fault)
-    })?;
+    let unknown = unknown.map_err(|fault| unreadable(&whole, fault))?;
     // What is wrong with the patch itself was found first.
     let json = if matches!(patch, Patch::Json(_)) { "json patch " } else { "" };
     let given_twice = duplicates.iter().map(|path| format!("{json}{}", body::duplicate_field(path)));

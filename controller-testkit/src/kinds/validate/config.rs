@@ -158,7 +158,7 @@ fn is_request(text: &str) -> bool {
 }
 
 /// Who is to sign: a domain, and a path of it.
-fn signer(signer: &At<'_>, f: &mut Faults) {
+pub(super) fn signer(signer: &At<'_>, f: &mut Faults) {
     if !f.needs(signer) {
         return;
     }
@@ -168,19 +168,18 @@ fn signer(signer: &At<'_>, f: &mut Faults) {
         return f.invalid(signer, why);
     };
     let labels: Vec<&str> = domain.split('.').collect();
-    for label in &labels {
-        for wrong in name::dns1123_label(label) {
-            f.invalid_as(signer, domain, format!("validating label {label:?}: {wrong}"));
+    // What is wrong is told of the first label where something is.
+    let tell = |part: &str, labels: &[&str], grammar: fn(&str) -> Vec<String>, f: &mut Faults| {
+        let wrong = labels.iter().map(|label| (label, grammar(label))).find(|(_, wrong)| !wrong.is_empty());
+        for (label, wrong) in wrong.iter().flat_map(|(label, wrong)| wrong.iter().map(move |wrong| (label, wrong))) {
+            f.invalid_as(signer, part, format!("validating label {label:?}: {wrong}"));
         }
-    }
+    };
+    tell(domain, &labels, name::dns1123_label, f);
     if labels.len() < 2 {
         f.invalid_as(signer, domain, "should be a domain with at least two segments separated by dots");
     }
-    for label in path.split('.') {
-        for wrong in name::dns1123_subdomain(label) {
-            f.invalid_as(signer, path, format!("validating label {label:?}: {wrong}"));
-        }
-    }
+    tell(path, &path.split('.').collect::<Vec<_>>(), name::dns1123_subdomain, f);
 }
 
 /// What a certificate may be used for.

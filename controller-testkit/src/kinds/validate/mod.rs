@@ -7,6 +7,7 @@
 
 mod address;
 mod at;
+mod backing;
 mod batch;
 mod classes;
 mod cluster;
@@ -22,9 +23,12 @@ mod node;
 mod placement;
 mod pod;
 mod policy;
+mod projection;
 mod rbac;
 mod records;
+mod resources;
 mod scaling;
+mod security;
 mod selector;
 mod service;
 mod slice;
@@ -40,7 +44,7 @@ use serde_json::Value;
 
 pub(super) use self::at::At;
 use self::at::Faults;
-use super::strategy::quality;
+use super::whole::quality;
 use crate::catalog::{Resource, Shape};
 use crate::field::FieldError;
 

@@ -229,7 +229,6 @@ fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     }
 }
 
-/// The selector and the template that it has to pick.
 /// A template without the names that its pods do not get from it.
 fn without_names(template: &Value) -> Value {
     let mut template = template.clone();
@@ -239,6 +238,7 @@ fn without_names(template: &Value) -> Value {
     template
 }
 
+/// The selector and the template that it has to pick.
 fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     let own = spec.field("selector");
     let before = f.len();
