@@ -39,8 +39,17 @@ struct Checker {
     plain: String,
 }
 
-/// Whose value is looked at, for the texts: `field TYPE.path of type …`.
-struct Owner<'a>(&'a Type);
+/// Whose value is looked at, for the texts: `field TYPE.path of type …`, and what Go calls the value's type.
+struct Owner<'a>(&'a Type, Option<&'a str>);
+
+impl<'a> Owner<'a> {
+    /// The same with the type of a list's items or a map's entries.
+    fn element(&self) -> Self {
+        let inner =
+            self.1.and_then(|name| Some(name.strip_prefix('[').or(name.strip_prefix("map["))?.split_once(']')?.1));
+        Owner(self.0, inner)
+    }
+}
 
 impl Checker {
     fn fields(&mut self, ty: &Type, object: &Value) -> Result<(), String> {
@@ -54,7 +63,10 @@ impl Checker {
                 text.push_str(name);
             }
             match ty.field(name) {
-                Some(field) => self.value(&Owner(ty), &field.form, value)?,
+                Some(field) => {
+                    self.plain.insert_str(self.plain.len() - name.len(), &field.within);
+                    self.value(&Owner(ty, field.go), &field.form, value)?;
+                }
                 None => self.unknown.push(self.path.clone()),
             }
             self.path.truncate(path);
@@ -91,7 +103,7 @@ impl Checker {
                 for (at, item) in items.iter().enumerate() {
                     let path = self.path.len();
                     self.path.push_str(&format!("[{at}]"));
-                    self.value(owner, element, item)?;
+                    self.value(&owner.element(), element, item)?;
                     self.path.truncate(path);
                 }
                 Ok(())
@@ -101,7 +113,7 @@ impl Checker {
                     let path = self.path.len();
                     self.path.push('.');
                     self.path.push_str(key);
-                    self.value(owner, element, item)?;
+                    self.value(&owner.element(), element, item)?;
                     self.path.truncate(path);
                 }
                 Ok(())
@@ -132,8 +144,9 @@ impl Checker {
             Value::Array(_) => "array".to_owned(),
             Value::Object(_) => "object".to_owned(),
         };
+        let wanted = owner.1.map_or_else(|| go_type(form), str::to_owned);
         let owner = owner.0.name.rsplit('.').next().unwrap_or_default();
-        format!("json: cannot unmarshal {what} into Go struct field {owner}.{} of type {}", self.plain, go_type(form))
+        format!("json: cannot unmarshal {what} into Go struct field {owner}.{} of type {wanted}", self.plain)
     }
 }
 

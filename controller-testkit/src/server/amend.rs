@@ -171,8 +171,12 @@ pub(super) fn apply_to(
     if writer.manager.name == "kubectl" {
         apply::keep_last_applied(&mut new, wanted);
     }
-    shape::decode_applied(resource, &mut new).map_err(|fault| {
-        let fault = inner_fault(&fault);
+    let restored = match &resource.shape {
+        Shape::Builtin(ty) => kinds::restore(ty, &mut new),
+        Shape::Custom(_) => Ok(()),
+    };
+    let read = restored.and_then(|()| shape::decode_applied(resource, &mut new).map_err(|fault| inner_fault(&fault)));
+    read.map_err(|fault| {
         ApiError::unforeseen(format!(
             "failed to convert new object ({object}) to proper version: unable to convert unstructured object to \
              {kind}: {fault}"

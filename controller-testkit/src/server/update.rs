@@ -397,8 +397,10 @@ fn check_version(
     must_be_given: bool,
 ) -> Result<(), ApiError> {
     let given = meta::text(new, "resourceVersion");
+    // A patch that gives none is of whatever version is there.
+    let is_missing = given == "0" || given.is_empty() && must_be_given;
     match given {
-        "" | "0" if must_be_given && !resource.unconditional_update => {
+        _ if is_missing && !resource.unconditional_update => {
             let fault = FieldError::invalid("metadata.resourceVersion", &0, "must be specified for an update");
             let subject = Subject { group: &resource.group, resource: &resource.plural };
             Err(ApiError::invalid(subject, name, &[fault]))

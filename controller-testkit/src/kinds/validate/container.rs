@@ -242,15 +242,15 @@ fn environment(container: &At<'_>, f: &mut Faults) {
     for source in all.items() {
         f.follows_if_set(&source.field("prefix"), texts::variable);
         let given: Vec<At<'_>> = ["configMapRef", "secretRef"].map(|kind| source.field(kind)).into();
-        match given.iter().filter(|kind| kind.is_set()).count() {
-            0 => f.invalid_as(&all, "", "must specify one of: `configMapRef` or `secretRef`"),
-            2 => f.invalid_as(&all, "", "may not have more than one field specified at a time"),
-            _ => {}
-        }
         for kind in given.iter().filter(|kind| kind.is_set()) {
             if f.needs(&kind.field("name")) {
                 f.follows(&kind.field("name"), name::dns1123_subdomain);
             }
+        }
+        match given.iter().filter(|kind| kind.is_set()).count() {
+            0 => f.invalid_as(&all, "", "must specify one of: `configMapRef` or `secretRef`"),
+            2 => f.invalid_as(&all, "", "may not have more than one field specified at a time"),
+            _ => {}
         }
     }
 }

@@ -27,6 +27,7 @@ mod projection;
 mod rbac;
 mod records;
 mod resources;
+mod running;
 mod scaling;
 mod security;
 mod selector;
@@ -59,12 +60,13 @@ fn typed<'a>(resource: &Resource, object: &'a Value) -> At<'a> {
 /// What is wrong with the status of an object that is otherwise as it was.
 pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) -> Vec<FieldError> {
     let mut faults = Faults::default();
-    let (new, f) = (typed(resource, object), &mut faults);
+    let (new, old, f) = (typed(resource, object), At::root(old), &mut faults);
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, f),
-        ("apps", "DaemonSet") => workload::daemons(&new, f),
-        ("batch", "Job") => batch::counts(&new, &At::root(old), f),
-        ("", "ReplicationController") => workload::replicas(&new, f),
+        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, &old, f),
+        ("apps", "DaemonSet") => workload::daemons(&new, &old, f),
+        ("batch", "Job") => batch::counts(&new, &old, f),
+        ("", "ReplicationController") => workload::replicas(&new, &old, f),
+        ("", "Pod") => running::status(&new, &old, f),
         ("", "ResourceQuota") => limits::quota_status(&new, f),
         ("", "Node") => node::status(&new, false, f),
         ("", "Service") => service::status(&new, f),

@@ -182,6 +182,10 @@ fn behavior(rules: &At<'_>, f: &mut Faults) {
             _ => {}
         }
     }
+    let tolerance = rules.field("tolerance");
+    if quantity::nanos(tolerance.text()).is_some_and(|amount| amount < 0) {
+        f.invalid(&tolerance, "must be greater than or equal to 0");
+    }
 }
 
 pub(super) fn budget(new: &At<'_>, f: &mut Faults) {
