@@ -94,6 +94,10 @@ impl<'a> Node<'a> {
                 schema::Type::Object => Wanted::Map,
                 schema::Type::Array => Wanted::List,
                 schema::Type::Integer | schema::Type::Number => Wanted::Number,
+                // A text with a form may be written as something else in one of the real server's own types.
+                schema::Type::String if !matches!(schema.rules.format.as_deref(), None | Some("byte")) => {
+                    Wanted::Scalar
+                }
                 schema::Type::String => Wanted::Text,
                 schema::Type::Boolean => Wanted::Bool,
             }),

@@ -11,6 +11,7 @@ mod gates;
 mod image;
 mod inner;
 mod normal;
+mod overlap;
 mod quantity;
 mod restore;
 mod strategy;

@@ -86,6 +86,10 @@ pub(crate) fn stored(ty: &Type, object: &mut Value) {
         // Definitions are kept in JSON.
         return;
     }
+    if ty.name == "io.k8s.api.batch.v1.Job" {
+        // What is read gets defaults.
+        super::default(ty, object);
+    }
     let Value::Object(fields) = object else { return };
     for field in &ty.fields {
         match fields.get_mut(field.name) {

@@ -283,8 +283,10 @@ fn job(object: &mut Value, has_labels: bool) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ];
+    // Where the template has none, the Job gets them when it is read back.
+    let shares = !has_labels && object.pointer("/spec/template/metadata/labels").is_some();
     for parent in ["/spec/template/metadata", "/metadata"] {
-        if parent == "/metadata" && has_labels {
+        if parent == "/metadata" && !shares {
             continue;
         }
         if let Some(own) = member(object, parent, "labels") {

@@ -66,6 +66,8 @@ pub(crate) struct Field {
     pub(crate) granular: bool,
     /// A strategic merge patch merges this list, rather than replacing it.
     pub(crate) merges: bool,
+    /// A strategic merge patch replaces this object as a whole.
+    pub(crate) replaces: bool,
     /// A strategic merge patch may prune this object with `$retainKeys`.
     pub(crate) retains_keys: bool,
     /// The key by which a strategic merge patch finds the entries of a list of objects.
@@ -290,6 +292,7 @@ fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
         atomic: false,
         granular: false,
         merges: false,
+        replaces: false,
         retains_keys: false,
         merge_key: None,
         default: None,
@@ -307,6 +310,7 @@ fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
             ("map", "granular") => field.granular = true,
             ("patch", strategy) => {
                 field.merges = strategy.split(',').any(|word| word == "merge");
+                field.replaces = strategy.split(',').any(|word| word == "replace");
                 field.retains_keys = strategy.split(',').any(|word| word == "retainKeys");
             }
             ("merge", key) => field.merge_key = Some(key),

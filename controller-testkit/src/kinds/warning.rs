@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::overlap::overlaps;
 use super::validate::At;
 use crate::catalog::Resource;
 use crate::field::name;
@@ -159,6 +160,7 @@ fn pod(pod: &At<'_>) -> Vec<String> {
             }
         }
     }
+    overlaps(&spec.field("volumes"), &mut told);
     repeated(&spec.field("hostAliases"), "ip", &mut told);
     repeated(&spec.field("imagePullSecrets"), "name", &mut told);
     for secret in spec.field("imagePullSecrets").items() {
@@ -171,6 +173,9 @@ fn pod(pod: &At<'_>) -> Vec<String> {
         .iter()
         .flat_map(|list| spec.field(list).items())
         .collect();
+    for name in ["memory", "ephemeral-storage"] {
+        fraction(&spec.field("overhead").entry(name), &mut told);
+    }
     for container in &containers {
         amounts(container, &mut told);
         hidden(container, &mut told);

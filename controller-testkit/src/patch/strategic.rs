@@ -113,12 +113,15 @@ fn merge_maps(
         }
         let facts = schema.facts(name);
         let merged = match (original.remove(name), value) {
+            // What takes the place of a whole is not looked at.
+            (Some(Value::Object(_)), Value::Object(_)) if facts.field.is_some_and(|field| field.replaces) => {
+                value.clone()
+            }
+            (Some(Value::Array(_)), Value::Array(_)) if !facts.merges() => value.clone(),
             (Some(Value::Object(old)), Value::Object(new)) => {
                 Value::Object(merge_maps(old, new, Schema::of_form(facts.form))?)
             }
-            (Some(Value::Array(old)), Value::Array(new)) if facts.merges() => {
-                Value::Array(merge_lists(old, new, facts)?)
-            }
+            (Some(Value::Array(old)), Value::Array(new)) => Value::Array(merge_lists(old, new, facts)?),
             (_, new) => match plain(new) {
                 Some(new) => new,
                 None => continue,

@@ -206,13 +206,13 @@ impl Server {
         force: bool,
         cx: &mut Cx<'_>,
     ) -> Result<Value, ApiError> {
+        let (mut new, managers) = apply_to(resource, Part::Main, &owners::nothing(resource), wanted, force, cx)?;
         let uid = meta::text(wanted, "uid");
         if !uid.is_empty() {
             let why =
                 format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
-        let (mut new, managers) = apply_to(resource, Part::Main, &owners::nothing(resource), wanted, force, cx)?;
         check_name(&new, name)?;
         meta::of(&mut new).remove("resourceVersion");
         cx.owners = Some(managers);

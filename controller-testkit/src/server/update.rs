@@ -175,11 +175,11 @@ impl Server {
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
+                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     let given = meta::text(&wanted, "resourceVersion");
                     if !given.is_empty() && given.parse::<u64>().is_err() {
                         return Err(no_version(given));
                     }
-                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }

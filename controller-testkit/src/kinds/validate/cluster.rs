@@ -21,7 +21,7 @@ pub(super) fn priority_class(new: &At<'_>, f: &mut Faults) {
     } else if value.number() > HIGHEST {
         f.forbidden(&value, format!("maximum allowed value of a user defined priority is {HIGHEST}"));
     }
-    f.one_of_if_set(&new.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
+    f.needs_one_of(&new.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
 }
 
 pub(super) fn runtime_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {

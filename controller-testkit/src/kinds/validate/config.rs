@@ -12,6 +12,9 @@ use crate::field::name;
 const LARGEST: usize = 1024 * 1024;
 
 pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    if let Some(old) = old {
+        sealed(new, old, &["data", "binaryData"], f);
+    }
     let (data, binary) = (new.field("data"), new.field("binaryData"));
     for (key, value) in data.entries() {
         keys(key, &value, f);
@@ -24,9 +27,6 @@ pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     if size > LARGEST {
         // The place is the real server's word for the object itself, which has no name there.
         f.too_long(&new.entry(""), LARGEST.try_into().unwrap_or(i64::MAX));
-    }
-    if let Some(old) = old {
-        sealed(new, old, &["data", "binaryData"], f);
     }
 }
 

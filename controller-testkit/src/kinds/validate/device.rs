@@ -178,6 +178,10 @@ fn request(request: &At<'_>, f: &mut Faults) {
         (true, false) => {
             let why = "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set";
             f.shown(Cause::Invalid, request, "null", why);
+            // The class is one of the newer rules, which are looked at in any case.
+            for part in first.items() {
+                f.needs(&part.field("deviceClassName"));
+            }
         }
         (true, true) => device_request(&exactly, f),
         (false, false) => {
