@@ -353,7 +353,8 @@ fn apps(ty: &str, object: &mut Object) {
         && let Some(metadata) = child(object, "metadata")
         && let Value::Object(annotations) = metadata.entry("annotations").or_insert_with(|| json!({}))
     {
-        put(annotations, TEMPLATES, || "1".into());
+        // How many there were is counted elsewhere.
+        put(annotations, TEMPLATES, || "0".into());
     }
     let Some(spec) = child(object, "spec") else { return };
     let strategy = |spec: &mut Object, name: &str, rolling: Value| {

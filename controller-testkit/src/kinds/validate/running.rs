@@ -66,7 +66,7 @@ fn extended(told: &At<'_>, spec: &At<'_>, f: &mut Faults) {
     for one in all.items() {
         let parts = ["containerName", "resourceName", "requestName"].map(|name| one.field(name));
         let [container, resource, request] = &parts;
-        match containers().filter(|known| known.field("name").text() == container.text()).last() {
+        match containers().rfind(|known| known.field("name").text() == container.text()) {
             Some(known) if !known.at("resources.requests").entry(resource.text()).is_set() => {
                 let why = "must match the extended resource name of an entry in \
                            spec.initContainers.resources.requests or spec.containers.resources.requests";
