@@ -81,14 +81,11 @@ impl<'a> Node<'a> {
                 Form::Bool => Wanted::Bool,
                 Form::Int32 | Form::Int64 | Form::Double => Wanted::Number,
                 Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString => Wanted::Scalar,
-                Form::Struct(_) | Form::Map(_) => Wanted::Map,
+                Form::Struct(_) | Form::Map(_) | Form::Fields => Wanted::Map,
                 Form::List(_) | Form::Items(_) => Wanted::List,
-                Form::Fields
-                | Form::Raw
-                | Form::Json
-                | Form::SchemaOrBool
-                | Form::SchemaOrArray
-                | Form::SchemaOrStrings => Wanted::Anything,
+                Form::Raw | Form::Json | Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings => {
+                    Wanted::Anything
+                }
             },
             Self::Schema(schema) => schema.kind.map_or(Wanted::Anything, |kind| match kind {
                 schema::Type::Object => Wanted::Map,

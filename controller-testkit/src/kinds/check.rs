@@ -193,6 +193,10 @@ fn bad_base64(text: &str) -> Result<(), String> {
     use base64::Engine as _;
     // Go skips line breaks within the text.
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    if let Some(at) = text.bytes().position(|byte| !is_of_it(byte)) {
+        return Err(format!("illegal base64 data at input byte {at}"));
+    }
     match base64::engine::general_purpose::STANDARD.decode(&text) {
         Ok(_) => Ok(()),
         Err(error) => {

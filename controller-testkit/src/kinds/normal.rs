@@ -93,7 +93,12 @@ pub(crate) fn stored(ty: &Type, object: &mut Value) {
     let Value::Object(fields) = object else { return };
     for field in &ty.fields {
         match fields.get_mut(field.name) {
-            Some(value) if value.as_array().is_some_and(Vec::is_empty) => *value = Value::Null,
+            Some(value)
+                if matches!(field.form, Form::List(_) | Form::Items(_))
+                    && value.as_array().is_some_and(Vec::is_empty) =>
+            {
+                *value = Value::Null;
+            }
             Some(value) => stored_inner(&field.form, value),
             None => {}
         }

@@ -183,7 +183,7 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let is_tolerated = tolerations.iter().any(|toleration| {
             let text = |name: &str| toleration.get(name).and_then(Value::as_str).unwrap_or_default();
-            matches!(text("key"), "") && text("operator") == "Exists" || text("key") == key
+            matches!(text("effect"), "" | "NoExecute") && (text("key").is_empty() || text("key") == key)
         });
         if !is_tolerated {
             let toleration =

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::overlap::overlaps;
+use super::quantity;
 use super::validate::At;
 use crate::catalog::Resource;
 use crate::field::name;
@@ -94,6 +95,7 @@ pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>)
         ("", "Node") if !new.at("spec.externalID").is_empty() => {
             vec!["spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned()]
         }
+        ("", "ResourceQuota") if old.is_none() => quota(&new),
         ("storage.k8s.io", "CSIDriver") => driver(&new),
         ("networking.k8s.io", "Ingress") if old.is_none() => ingress(&new),
         ("", "PersistentVolumeClaim") => claim(&new),
@@ -214,9 +216,15 @@ fn labels(spec: &At<'_>, told: &mut Vec<String>) {
     let required = affinity.at("requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms").items();
     let preferred = affinity.field("preferredDuringSchedulingIgnoredDuringExecution").items();
     for term in required.into_iter().chain(preferred.iter().map(|one| one.field("preference"))) {
+        let is_preferred = term.path.to_string().ends_with(".preference");
         for rule in term.field("matchExpressions").items() {
             let key = rule.field("key");
             told.extend(old(key.text()).map(|why| format!("{}: {} is {why}", key.path, key.text())));
+            // Where it is required, it is refused.
+            for value in rule.field("values").items().iter().filter(|_| is_preferred) {
+                let wrong = name::label_value(value.text()).into_iter();
+                told.extend(wrong.map(|wrong| format!("{}: {} is invalid, {wrong}", value.path, value.text())));
+            }
         }
     }
     for spread in spec.field("topologySpreadConstraints").items() {
@@ -350,6 +358,28 @@ fn service(service: &At<'_>) -> Vec<String> {
     tell(!is_name && named, "spec.externalName is ignored when spec.type is not \"ExternalName\"");
     let close = spec.field("trafficDistribution").text() == "PreferClose";
     tell(close, "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"");
+    told
+}
+
+/// Where more may be asked for than there may be.
+fn quota(quota: &At<'_>) -> Vec<String> {
+    let hard = quota.at("spec.hard");
+    let amount = |name: &str| Some(hard.entry(name)).filter(At::is_set);
+    let mut told = Vec::new();
+    for resource in ["cpu", "memory", "storage", "ephemeral-storage"] {
+        let (asked, most) = (format!("requests.{resource}"), format!("limits.{resource}"));
+        let bare = amount(resource).filter(|_| matches!(resource, "cpu" | "memory"));
+        let (name, request) = match amount(&asked) {
+            Some(request) => (asked.as_str(), Some(request)),
+            None => (resource, bare),
+        };
+        if let (Some(request), Some(limit)) = (request, amount(&most))
+            && quantity::nanos(request.text()) > quantity::nanos(limit.text())
+        {
+            let (request, limit) = (request.text(), limit.text());
+            told.push(format!("ResourceQuota {name} ({request}) should be less than {most} ({limit})"));
+        }
+    }
     told
 }
 

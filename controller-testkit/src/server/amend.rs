@@ -305,7 +305,10 @@ fn read_patched(
         kinds::restore(ty, &mut new).map_err(|fault| unreadable(&whole, fault))?;
     }
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
-    let unknown = unknown.map_err(|fault| unreadable(&whole, fault))?;
+    let unknown = unknown.map_err(|fault| match patch {
+        Patch::Strategic(_) if fault.starts_with("illegal base64") => unreadable(&whole, inner_fault(&fault)),
+        _ => unreadable(&whole, fault),
+    })?;
     // What is wrong with the patch itself was found first.
     let json = if matches!(patch, Patch::Json(_)) { "json patch " } else { "" };
     let given_twice = duplicates.iter().map(|path| format!("{json}{}", body::duplicate_field(path)));

@@ -50,7 +50,6 @@ fn host(host: &At<'_>, f: &mut Faults) {
     }
     if host.text().parse::<IpAddr>().is_ok() {
         f.invalid(host, "must be a DNS name, not an IP address");
-        return;
     }
     dns_name(host, f);
 }
