@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 
 use crate::contender::Contender;
 use crate::corpus::Corpus;
-use crate::series;
+use crate::series::{self, HELD};
 use crate::session::Session;
 
 /// What symbols are part of, by words in them; the first that fits counts. What fits none is the rest.
@@ -37,46 +37,78 @@ const OBJECTS: u32 = 10_000;
 /// The file in the folder of a bench.
 pub const FILE: &str = "profile.md";
 
+/// How many keys wait in the profiles of those that do.
+const WAITING: [u32; 2] = [1, OBJECTS];
+
 /// Takes a profile of each, and leaves them as Markdown.
 pub fn run(contenders: &[Contender], folder: &Path) -> anyhow::Result<String> {
+    std::fs::create_dir_all(folder)?;
     let mut columns = Vec::new();
-    for contender in contenders {
+    for &contender in contenders {
         ensure!(!contender.is_go(), "symbols of Go are not added up: use pprof");
-        columns.push((contender.name(), shares(&samples(*contender, folder)?)));
+        let mut session =
+            Session::start(contender, Corpus::PodLarge, OBJECTS, None, false, &series::options(contender))?;
+        session.sync(OBJECTS)?;
+        session.firehose(EVENTS / 10, OBJECTS)?;
+        let data = folder.join(format!("{}.perf", contender.name()));
+        let (shares, _) = sampled(session, &data, |session| session.firehose(EVENTS, OBJECTS))?;
+        columns.push((contender.name().to_owned(), shares));
     }
-    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-    let mut out = format!("| share of CPU time, % | {} |\n|{}\n", names.join(" | "), " --- |".repeat(names.len() + 1));
-    for part in PARTS.iter().map(|(part, _)| *part).chain([KERNEL, REST]) {
-        let cells = columns.iter().map(|(_, shares)| format!("{:.0}", shares.get(part).unwrap_or(&0.0)));
-        let _ = writeln!(out, "| {part} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    let mut out = table("share of CPU time, %", &columns, 0);
+    if contenders.contains(&Contender::Lazy) {
+        let columns = WAITING.map(|keys| waiting(keys, folder)).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let _ = write!(out, "\n{}", table("CPU time of an event while keys wait, µs", &columns, 2));
     }
     std::fs::write(folder.join(FILE), &out)?;
     Ok(out)
 }
 
-/// What `perf report` says: a share and a symbol a line.
-fn samples(contender: Contender, folder: &Path) -> anyhow::Result<String> {
-    std::fs::create_dir_all(folder)?;
-    let data = folder.join(format!("{}.perf", contender.name()));
-    let mut session = Session::start(contender, Corpus::PodLarge, OBJECTS, None, false, &series::options(contender))?;
+/// What an event costs by part, in microseconds, while so many keys wait.
+fn waiting(keys: u32, folder: &Path) -> anyhow::Result<(String, BTreeMap<&'static str, f64>)> {
+    let options = series::holding(Contender::Lazy);
+    let mut session = Session::start(Contender::Lazy, Corpus::ConfigMap, OBJECTS, None, false, &options)?;
     session.sync(OBJECTS)?;
     session.firehose(EVENTS / 10, OBJECTS)?;
+    let data = folder.join(format!("{keys}-waiting.perf"));
+    let (mut shares, cpu) = sampled(session, &data, |session| session.held(HELD, keys))?;
+    for share in shares.values_mut() {
+        *share *= cpu.as_nanos() as f64 / 1e3 / 100.0 / f64::from(HELD);
+    }
+    Ok((format!("{keys} waiting"), shares))
+}
+
+/// What is sampled while a subject does this, by part, in percent.
+fn sampled<T>(
+    mut session: Session,
+    data: &Path,
+    phase: impl FnOnce(&mut Session) -> anyhow::Result<T>,
+) -> anyhow::Result<(BTreeMap<&'static str, f64>, T)> {
     let mut perf = Command::new("perf")
         .args(["record", "--quiet", "--freq", "1999", "--pid", &session.subject_id().to_string(), "--output"])
-        .arg(&data)
+        .arg(data)
         .spawn()
         .context("perf does not start")?;
     std::thread::sleep(Duration::from_millis(500));
-    session.firehose(EVENTS, OBJECTS)?;
+    let done = phase(&mut session)?;
     // It ends with the process that it looks at, and then writes its file.
     drop(session);
     ensure!(perf.wait()?.success(), "perf has failed");
     let report = Command::new("perf")
         .args(["report", "--no-children", "--sort", "symbol", "--input"])
-        .arg(&data)
+        .arg(data)
         .stderr(Stdio::null())
         .output()?;
-    Ok(String::from_utf8_lossy(&report.stdout).into_owned())
+    Ok((shares(&String::from_utf8_lossy(&report.stdout)), done))
+}
+
+fn table(title: &str, columns: &[(String, BTreeMap<&'static str, f64>)], digits: usize) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| &**name).collect();
+    let mut out = format!("| {title} | {} |\n|{}\n", names.join(" | "), " --- |".repeat(names.len() + 1));
+    for part in PARTS.iter().map(|(part, _)| *part).chain([KERNEL, REST]) {
+        let cells = columns.iter().map(|(_, parts)| format!("{:.digits$}", parts.get(part).unwrap_or(&0.0)));
+        let _ = writeln!(out, "| {part} | {} |", cells.collect::<Vec<_>>().join(" | "));
+    }
+    out
 }
 
 /// Percent by part.

@@ -137,12 +137,17 @@ impl Session {
         self.changes(Command::Firehose { events, keys })
     }
 
-    /// A firehose while one change holds the only worker, so that all keys wait. Its callbacks come at the end.
-    pub fn held(&mut self, events: u32, keys: u32) -> anyhow::Result<Phase> {
+    /// A firehose while one change holds the only worker, so that all keys wait. Gives the CPU time until they all do;
+    /// the callbacks come after that.
+    pub fn held(&mut self, events: u32, keys: u32) -> anyhow::Result<Duration> {
         self.mock.ask::<Done>(&Command::Burst { keys: 1 })?;
         // The worker takes it.
         std::thread::sleep(POLL);
-        self.firehose(events, keys)
+        let before = self.subject.cpu()?;
+        let done: Done = self.mock.ask(&Command::Firehose { events, keys })?;
+        let waiting = self.settle(Wanted::default())?.saturating_sub(before);
+        self.settle(Wanted { callbacks: 0, event: u64::from(done.event) })?;
+        Ok(waiting)
     }
 
     /// One change for each of the keys.

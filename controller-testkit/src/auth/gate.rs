@@ -53,8 +53,10 @@ impl FromStr for Authorization {
 pub(crate) enum Caller {
     /// The front knows who it is.
     User(Arc<User>),
-    /// The server's own controllers, about whose doings nobody else is asked.
+    /// The server itself, about whose doings nobody else is asked.
     Inside,
+    /// One of the cluster's own controllers, which may do everything.
+    Controller(Arc<User>),
     /// Whoever the bearer token says; without one, someone anonymous.
     Bearer,
     /// Whoever the bearer token says; without one, the administrator.
@@ -114,7 +116,7 @@ impl Gate {
     ) -> Result<Arc<User>, ApiError> {
         let token = bearer(headers);
         match (caller, token) {
-            (Some(Caller::User(user)), _) => Ok(user.clone()),
+            (Some(Caller::User(user) | Caller::Controller(user)), _) => Ok(user.clone()),
             (Some(Caller::Inside), _) => Ok(User::insider()),
             (None | Some(Caller::Host), None) => Ok(User::insider()),
             (None, Some(token)) => Ok(self.by_token(token, now, accounts).map_or_else(User::insider, |(user, _)| user)),

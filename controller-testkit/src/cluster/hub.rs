@@ -12,12 +12,13 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::log::Tape;
+use crate::admission::Call;
 use crate::faults::Rules;
 use crate::front::Hosts;
 use crate::journal::{Journal, Mark};
 use crate::server::{DEFINITIONS, Server};
 use crate::view::History;
-use crate::world::Clockwork;
+use crate::world::{Clockwork, Ticket};
 
 /// The shared heart of a [`Cluster`](super::Cluster).
 pub(crate) struct Hub {
@@ -29,7 +30,7 @@ pub(crate) struct Hub {
     /// Rung when the server has gone down or come up.
     pub(crate) power: Notify,
     /// Whom webhooks may call in process.
-    pub(crate) hosts: Hosts,
+    pub(crate) hosts: Arc<Hosts>,
     /// How far the state file has got, where there is one.
     mark: Option<Mark>,
     state: Mutex<State>,
@@ -70,7 +71,7 @@ impl Hub {
             bell: Arc::default(),
             power: Notify::new(),
             mark,
-            hosts: Hosts::default(),
+            hosts: Arc::default(),
             state,
         }
     }
@@ -167,12 +168,13 @@ impl State {
         self.journal.as_ref()
     }
 
-    /// Steps the world, which writes to nothing while the server is down.
-    pub(crate) fn step_world(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// Steps the world, which writes to nothing while the server is down. Says when there is more to do, and which
+    /// webhooks are to be called until then.
+    pub(crate) fn step_world(&mut self, now: Timestamp) -> (Option<Timestamp>, Vec<(Ticket, Call)>) {
         if self.rules.is_down() {
-            return None;
+            return (None, Vec::new());
         }
-        self.world.step(&mut self.server, now, &mut self.rng)
+        (self.world.step(&mut self.server, now, &mut self.rng), self.world.calls())
     }
 
     /// Forgets the event log, once the world has read it.

@@ -14,6 +14,7 @@ mod normal;
 mod overlap;
 mod quantity;
 mod restore;
+mod schedule;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -26,7 +27,9 @@ pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
+pub(crate) use quantity::nanos;
 pub(crate) use restore::restore;
+pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]
 pub(crate) use table::types;

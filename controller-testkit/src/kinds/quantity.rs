@@ -44,7 +44,7 @@ pub(super) fn canonical(text: &str) -> Option<String> {
 }
 
 /// The amount in billionths, rounded up; `None` where the text is no quantity or too large to say.
-pub(super) fn nanos(text: &str) -> Option<i128> {
+pub(crate) fn nanos(text: &str) -> Option<i128> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     if number.is_empty() {

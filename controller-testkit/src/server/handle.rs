@@ -72,12 +72,10 @@ impl Server {
             Err(error) => return Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
         // A request that comes again lives through the same again.
-        let (start, first) = (rng.clone(), now);
-        let mut own = head.extensions.get::<Pending>().map(|pending| (pending.rng.clone(), pending.now));
-        let (rng, now) = match &mut own {
-            Some((rng, now)) => (rng, *now),
-            None => (rng, now),
-        };
+        let pending = head.extensions.get::<Pending>();
+        let is_new = pending.is_none();
+        let (start, first) = pending.map_or_else(|| (rng.clone(), now), |pending| (pending.rng.clone(), pending.now));
+        let (shared, rng, now) = (rng, &mut start.clone(), first);
         let route = Route::find(&self.catalog, head.uri.path());
         let converter = match &route {
             Route::Resource(target) => target.resource.converter().cloned(),
@@ -95,21 +93,29 @@ impl Server {
             Route::Resource(target) => self.verb(&head, &body, target, now, rng),
             route => self.document(&head, route).map(Done::from),
         };
-        let is_own = matches!(head.extensions.get(), Some(Caller::Inside));
+        let is_own = matches!(head.extensions.get(), Some(Caller::Inside | Caller::Controller(_)));
         if let Some(converter) = converter.filter(|_| !is_own)
             && let Some(call) = converter.call(&meta::uid(&mut start.clone()))
         {
-            head.extensions.get_or_insert_with(|| Pending { calls: Calls::default(), now: first, rng: start });
+            if is_new {
+                *shared = start.clone().fork();
+                head.extensions.insert(Pending { calls: Calls::default(), now: first, rng: start });
+            }
             head.extensions.insert(Converting(call.clone()));
             return Answer::Call { call: Box::new(call), request: Request::from_parts(head, body) };
+        }
+        // Whoever waits has the chance to itself that it had: nobody else draws the same meanwhile.
+        let is_done = !matches!(done, Ok(Done::Call(_)));
+        match is_new {
+            true if is_done => *shared = rng.clone(),
+            true => *shared = start.clone().fork(),
+            false => {}
         }
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
             Ok(Done::Call(calls)) => {
-                let pending = head.extensions.remove::<Pending>();
-                let (rng, now) = pending.map_or((start, first), |pending| (pending.rng, pending.now));
-                return waiting(Request::from_parts(head, body), Pending { calls, now, rng });
+                return waiting(Request::from_parts(head, body), Pending { calls, now: first, rng: start });
             }
             Err(error) => Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };

@@ -40,6 +40,7 @@ mod delete;
 mod subresource;
 mod scale;
 mod pods;
+mod evictions;
 mod review;
 mod deadline;
 mod definitions;

@@ -1,30 +1,25 @@
-//! What only pods have: being bound to a node, and being evicted.
+//! Binding pods to nodes.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::accept::Media;
-use super::delete::DeleteOptions;
-use super::scale::selector_text;
-use super::scope::{key, table};
+use super::scope::key;
 use super::write::{Cx, Writing};
 use super::{Server, meta, reply};
-use crate::selector::LabelSelector;
 use crate::status::{ApiError, Subject};
-use crate::store::Range;
 
 const PODS: &str = "/pods";
-const BUDGETS: &str = "policy/poddisruptionbudgets";
 
 /// The answer of a request that did what it should and has nothing to show.
-fn done(media: Media) -> Response<Bytes> {
+pub(super) fn done(media: Media) -> Response<Bytes> {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
     reply::status(StatusCode::CREATED, &status, media)
 }
 
 /// A body that names another pod than the path is a mistake.
-fn check_name(body: &Value, name: &str, kind: &str) -> Result<(), ApiError> {
+pub(super) fn check_name(body: &Value, name: &str, kind: &str) -> Result<(), ApiError> {
     match meta::name(body) {
         claimed if claimed == name => Ok(()),
         _ => Err(ApiError::bad_request(format!("name in URL does not match name in {kind} object"))),
@@ -81,60 +76,6 @@ impl Server {
         if !cx.dry_run {
             self.store.put(PODS, &key, changed, pod.written_under);
         }
-        Ok(done(writing.accepted.media))
-    }
-
-    /// Deletes a pod if no disruption budget forbids it.
-    pub(crate) fn evict(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
-        let eviction = writing.parse(("policy/v1", "Eviction"), true)?.value;
-        let target = writing.target;
-        let name = target.name.as_deref().unwrap_or_default();
-        check_name(&eviction, name, "Eviction")?;
-        let eviction = self.sent(writing, ("policy/v1", "Eviction"), eviction, cx)?;
-        let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
-        let options = DeleteOptions::check(&options, cx)?;
-        let pod = self.find(&target.resource, target.namespace.as_deref(), name)?.clone();
-        let prefix = target.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
-        let labels = pod.labels();
-        let budget = self.store.scan(BUDGETS, Range { prefix: &prefix, from: "" }).find(|(_, budget)| {
-            let selector = selector_text(budget.value().pointer("/spec/selector").unwrap_or(&Value::Null));
-            LabelSelector::parse(&selector).is_ok_and(|selector| selector.matches(labels.as_ref()))
-        });
-        let allowed = |budget: &Value| budget.pointer("/status/disruptionsAllowed").and_then(Value::as_i64);
-        if let Some((key, budget)) = budget.map(|(key, budget)| (key.clone(), budget.clone())) {
-            let (value, of_pod) = (budget.value(), pod.value());
-            let phase = of_pod.pointer("/status/phase").and_then(Value::as_str).unwrap_or_default();
-            let counts = !matches!(phase, "Pending" | "Succeeded" | "Failed") && !pod.is_deleting();
-            match allowed(&value).unwrap_or(0) {
-                left if left <= 0 && counts => {
-                    let count =
-                        |member: &str| value.pointer(&format!("/status/{member}")).and_then(Value::as_i64).unwrap_or(0);
-                    let why = format!(
-                        "The disruption budget {} needs {} healthy pods and has {} currently",
-                        meta::name(&value),
-                        count("desiredHealthy"),
-                        count("currentHealthy")
-                    );
-                    return Err(ApiError::too_many_requests(
-                        "Cannot evict pod as it would violate the pod's disruption budget.",
-                    )
-                    .with_cause(json!({"reason": "DisruptionBudget", "message": why})));
-                }
-                left if counts && !cx.dry_run => {
-                    let mut spent = (*value).clone();
-                    let status = meta::members(meta::entry(&mut spent, "status"));
-                    status.insert("disruptionsAllowed".into(), (left - 1).into());
-                    self.store.put(BUDGETS, &key, spent, budget.written_under);
-                }
-                _ => {}
-            }
-        }
-        debug_assert_eq!(table(&target.resource), PODS);
-        // Who evicts has been asked about that, and is not asked about what it leads to.
-        let calls = cx.calls.take();
-        let deleted = self.delete((&target.resource, target.namespace.as_deref(), name), &options, cx);
-        cx.calls = calls;
-        deleted?;
         Ok(done(writing.accepted.media))
     }
 }

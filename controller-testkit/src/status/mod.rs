@@ -346,6 +346,12 @@ impl ApiError {
         self
     }
 
+    /// The same, and the client should try again after so many seconds, if any.
+    pub(crate) fn in_seconds(mut self, seconds: u32) -> Self {
+        self.details.get_or_insert_default().retry_after = seconds;
+        self
+    }
+
     /// The seconds after which the client should try again, if the error says so.
     pub(crate) fn retry_after(&self) -> Option<u32> {
         self.details.as_ref().map(|details| details.retry_after).filter(|seconds| *seconds > 0)

@@ -32,9 +32,8 @@ impl Clockwork {
                 let mut new = pod(&set, &kind::DAEMONSETS, &labels);
                 new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
                 new["spec"]["nodeName"] = json!(node);
-                if let Some(made) = hand.create(&kind::PODS, namespace, &new) {
-                    hand.tell(&telling::DAEMON_MADE_POD, &set, &[("pod", made.name())]);
-                }
+                let tellings = [&telling::DAEMON_MADE_POD, &telling::DAEMON_MADE_NO_POD];
+                hand.create_for(&set, tellings, &[], (&kind::PODS, namespace), &new);
             }
         }
         for (node, (place, pod)) in &by_node {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
@@ -10,10 +10,12 @@ use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
+use super::replicasets::FAILURE;
 use super::rollout::{Rounding, count, difference, share, wanted};
 
 const HASH: &str = "pod-template-hash";
 const REVISION: &str = "deployment.kubernetes.io/revision";
+const PROGRESS: &str = "Progressing";
 
 /// A ReplicaSet of the deployment, as it is now.
 struct Set {
@@ -185,9 +187,13 @@ impl Clockwork {
                 hand.get(&made).map(|object| Set::of(made, object))
             }
             None => {
+                let refusal = hand.refusal.take();
                 let taken = kind::REPLICASETS.place(namespace, object::text(&set, "/metadata/name"));
                 if hand.get(&taken).is_some() {
                     hand.patch_status(place, &json!({"status": {"collisionCount": collisions + 1}}));
+                } else if let Some(why) = refusal {
+                    let names = [("set", taken.name()), ("why", why.as_str())];
+                    hand.tell_of_failure(&telling::MADE_NO_SET, deployment, &names, &why);
                 }
                 None
             }
@@ -215,16 +221,34 @@ impl Clockwork {
         } else {
             set("Available", "False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.");
         }
-        if let Some(new) = new {
-            let name = new.place.name();
-            if complete {
-                let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
-                set("Progressing", "True", "NewReplicaSetAvailable", &message);
-            } else if updated == 0 && available == 0 {
-                set("Progressing", "True", "NewReplicaSetCreated", &format!("Created new replica set \"{name}\""));
-            } else {
-                let message = format!("ReplicaSet \"{name}\" is progressing.");
-                set("Progressing", "True", "ReplicaSetUpdated", &message);
+        let failed = all().find_map(|set| {
+            let conditions = object::items(&set.object, "/status/conditions");
+            conditions.iter().find(|condition| condition["type"] == FAILURE && condition["status"] == "True")
+        });
+        match failed {
+            Some(failed) => set(FAILURE, "True", object::text(failed, "/reason"), object::text(failed, "/message")),
+            None => conditions.retain(|condition| condition["type"] != FAILURE),
+        }
+        let is_further = {
+            let before = |field: &str| object::number(&deployment, &format!("/status/{field}")).unwrap_or(0);
+            updated > before("updatedReplicas")
+                || have - updated < before("replicas") - before("updatedReplicas")
+                || ready > before("readyReplicas")
+                || available > before("availableReplicas")
+        };
+        let mut end = None;
+        match (deadline(&deployment), new) {
+            (None, _) => conditions.retain(|condition| condition["type"] != PROGRESS),
+            (Some(_), None) => {}
+            (Some(deadline), Some(new)) => {
+                let far = if complete {
+                    Far::Complete
+                } else if is_further {
+                    Far::Further
+                } else {
+                    Far::Same
+                };
+                end = tell_progress(&mut conditions, new.place.name(), far, deadline, hand.now());
             }
         }
         let status = Map::from_iter([
@@ -239,8 +263,66 @@ impl Clockwork {
         if let Some(patch) = difference(&deployment, status) {
             hand.patch_status(place, &patch);
         }
-        None
+        end
     }
+}
+
+/// How long a deployment may make no progress.
+fn deadline(deployment: &Value) -> Option<SignedDuration> {
+    let seconds = object::number(deployment, "/spec/progressDeadlineSeconds")?;
+    (seconds != i64::from(i32::MAX)).then(|| SignedDuration::from_secs(seconds))
+}
+
+/// How far a roll has got since the last time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Far {
+    Complete,
+    Further,
+    Same,
+}
+
+/// Says how a roll to the ReplicaSet of that name gets on, and when it will have taken too long.
+fn tell_progress(
+    conditions: &mut Vec<Value>,
+    set: &str,
+    far: Far,
+    deadline: SignedDuration,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let current = conditions.iter().find(|condition| condition["type"] == PROGRESS);
+    let text = |field| current.and_then(|condition| condition[field].as_str()).unwrap_or_default();
+    let is_of_it = text("message").contains(&format!("\"{set}\""));
+    let since = text("lastUpdateTime").parse::<Timestamp>().ok().filter(|_| is_of_it);
+    let end = since.unwrap_or(now).checked_add(deadline).ok();
+    let (status, reason, message) = match (far, text("reason")) {
+        (Far::Complete, _) => {
+            ("True", "NewReplicaSetAvailable", format!("ReplicaSet \"{set}\" has successfully progressed."))
+        }
+        // What was complete stays so when it is scaled.
+        (_, "NewReplicaSetAvailable") if is_of_it => return None,
+        (Far::Further, _) => {
+            let is_so = text("status") == "True";
+            let before = current.filter(|_| is_so).map(|condition| condition["lastTransitionTime"].clone());
+            conditions.retain(|condition| condition["type"] != PROGRESS);
+            let message = format!("ReplicaSet \"{set}\" is progressing.");
+            let condition =
+                Condition { kind: PROGRESS, status: "True", reason: "ReplicaSetUpdated", message: &message };
+            object::set_condition(conditions, condition, Stamps::TransitionAndUpdate, now);
+            if let (Some(before), Some(condition)) = (before, conditions.last_mut()) {
+                condition["lastTransitionTime"] = before;
+            }
+            return now.checked_add(deadline).ok();
+        }
+        (Far::Same, "ProgressDeadlineExceeded") if is_of_it => return None,
+        (Far::Same, _) if end.is_some_and(|end| end <= now) => {
+            ("False", "ProgressDeadlineExceeded", format!("ReplicaSet \"{set}\" has timed out progressing."))
+        }
+        (Far::Same, _) if is_of_it => return end,
+        (Far::Same, _) => ("True", "NewReplicaSetCreated", format!("Created new replica set \"{set}\"")),
+    };
+    let condition = Condition { kind: PROGRESS, status, reason, message: &message };
+    object::set_condition(conditions, condition, Stamps::TransitionAndUpdate, now);
+    end.filter(|_| reason == "NewReplicaSetCreated")
 }
 
 fn tell_scaled(deployment: &Value, set: &str, (from, to): (i64, i64), hand: &mut Hand<'_>) {

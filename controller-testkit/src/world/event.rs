@@ -53,24 +53,50 @@ pub(super) mod telling {
         CONTAINER_MADE: Normal "kubelet" "Created" "Created container: {container}";
         CONTAINER_STARTED: Normal "kubelet" "Started" "Started container {container}";
         CONTAINER_STOPPED: Normal "kubelet" "Killing" "Stopping container {container}";
-        SET_MADE_POD: Normal "replicaset-controller" "SuccessfulCreate" "Created pod: {pod}";
+        SET_MADE_POD: Normal "replicaset-controller" "SuccessfulCreate" "Created pod: {made}";
+        SET_MADE_NO_POD: Warning "replicaset-controller" "FailedCreate" "Error creating: {why}";
         SET_DELETED_POD: Normal "replicaset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
-        CONTROLLER_MADE_POD: Normal "replication-controller" "SuccessfulCreate" "Created pod: {pod}";
+        CONTROLLER_MADE_POD: Normal "replication-controller" "SuccessfulCreate" "Created pod: {made}";
+        CONTROLLER_MADE_NO_POD: Warning "replication-controller" "FailedCreate" "Error creating: {why}";
         CONTROLLER_DELETED_POD: Normal "replication-controller" "SuccessfulDelete" "Deleted pod: {pod}";
-        DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {pod}";
+        DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {made}";
+        DAEMON_MADE_NO_POD: Warning "daemonset-controller" "FailedCreate" "Error creating: {why}";
         DAEMON_DELETED_POD: Normal "daemonset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
-        JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {pod}";
+        JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {made}";
+        JOB_MADE_NO_POD: Warning "job-controller" "FailedCreate" "Error creating: {why}";
         JOB_DELETED_POD: Normal "job-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         JOB_COMPLETE: Normal "job-controller" "Completed" "Job completed";
         JOB_FAILED: Warning "job-controller" "BackoffLimitExceeded" "Job has reached the specified backoff limit";
         JOB_SUSPENDED: Normal "job-controller" "Suspended" "Job suspended";
         JOB_RESUMED: Normal "job-controller" "Resumed" "Job resumed";
         STATEFUL_MADE_POD: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Pod {pod} in StatefulSet {name} successful";
+            "create Pod {made} in StatefulSet {name} successful";
+        STATEFUL_MADE_NO_POD: Warning "statefulset-controller" "FailedCreate"
+            "create Pod {pod} in StatefulSet {name} failed error: {why}";
         STATEFUL_DELETED_POD: Normal "statefulset-controller" "SuccessfulDelete"
             "delete Pod {pod} in StatefulSet {name} successful";
         STATEFUL_MADE_CLAIM: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Claim {claim} Pod {pod} in StatefulSet {name} success";
+            "create Claim {made} Pod {pod} in StatefulSet {name} success";
+        STATEFUL_MADE_NO_CLAIM: Warning "statefulset-controller" "FailedCreate"
+            "create Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {why}";
+        MADE_NO_SET: Warning "deployment-controller" "ReplicaSetCreateError"
+            "Failed to create new replica set \"{set}\": {why}";
+        BUDGET_UNKNOWN: Warning "controllermanager" "CalculateExpectedPodCountFailed"
+            "Failed to calculate the number of expected pods: {why}";
+        CLAIM_WAITS: Normal "persistentvolume-controller" "WaitForFirstConsumer"
+            "waiting for first consumer to be created before binding";
+        CLAIM_HAS_NO_VOLUME: Normal "persistentvolume-controller" "FailedBinding"
+            "no persistent volumes available for this claim and no storage class is set";
+        CLAIM_MADE_VOLUME: Normal "persistentvolume-controller" "ProvisioningSucceeded"
+            "Successfully provisioned volume {volume}";
+        CRON_MADE_JOB: Normal "cronjob-controller" "SuccessfulCreate" "Created job {made}";
+        CRON_MADE_NO_JOB: Warning "cronjob-controller" "FailedCreate" "Error creating job: {why}";
+        CRON_DELETED_JOB: Normal "cronjob-controller" "SuccessfulDelete" "Deleted job {job}";
+        CRON_SAW_JOB: Normal "cronjob-controller" "SawCompletedJob" "Saw completed job: {job}, condition: {condition}";
+        CRON_MISSES_JOB: Normal "cronjob-controller" "MissingJob" "Active job went missing: {job}";
+        CRON_TOO_LATE: Warning "cronjob-controller" "MissSchedule" "Missed scheduled time to start a job: {time}";
+        CRON_STILL_AT_WORK: Normal "cronjob-controller" "JobAlreadyActive"
+            "Not starting job because prior execution is running and concurrency policy is Forbid";
         SCALED_UP: Normal "deployment-controller" "ScalingReplicaSet" "Scaled up replica set {set} from {from} to {to}";
         SCALED_DOWN: Normal "deployment-controller" "ScalingReplicaSet"
             "Scaled down replica set {set} from {from} to {to}";
@@ -120,7 +146,8 @@ impl Hand<'_> {
         };
         let now = object::time(self.now());
         // Lists are in the order of names: with the time and the number of the write in it, that is the order of events.
-        let serial = self.now().as_nanosecond().saturating_add(i128::from(self.server().current_rv()));
+        let writes = self.server().current_rv() + self.events.len() as u64;
+        let serial = self.now().as_nanosecond().saturating_add(i128::from(writes));
         let suffix = format!(".{serial:x}");
         let mut name = object::name(about).to_owned();
         while name.len() + suffix.len() > LONGEST_NAME {

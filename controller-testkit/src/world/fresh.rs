@@ -65,7 +65,8 @@ fn stencil(reach: Reach, authorization: Authorization) -> Option<&'static Stenci
 mod tests {
     use serde_json::Value;
 
-    use super::super::hand::Hand;
+    use super::super::hand::{Hand, kind};
+    use super::super::queue::Work;
     use super::*;
 
     /// Everything that the store holds and remembers.
@@ -122,7 +123,8 @@ mod tests {
         copied.furnish(first_objects().chain(furniture::of(Reach::Housekeeping)), now, rng);
         made.furnish(first_objects(), now, rng);
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
-            furniture::furnish_namespace(name, None, &mut Hand::new(&mut made, now, rng));
+            let work = Work::Furnish(kind::NAMESPACES.place("", name));
+            furniture::furnish_namespace(name, None, &mut Hand::new(&mut made, now, rng, &work, None, false));
         }
         let bare = |server: &Server| -> Vec<Value> {
             let later = server.events_after(0).skip(first_objects().count());

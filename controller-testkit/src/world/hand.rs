@@ -9,8 +9,11 @@ use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::author;
+use super::event::{Names, Telling};
 use super::object;
-use super::queue::Place;
+use super::queue::{Place, Work};
+use super::waiting::Wanted;
 use crate::catalog::{Resource, Shape};
 use crate::server::{Answer, Server};
 use crate::store::Range;
@@ -53,6 +56,7 @@ pub(super) mod kind {
         EVENTS: "" "v1" "events" "v1" "Event";
         CLAIMS: "" "v1" "persistentvolumeclaims" "v1" "PersistentVolumeClaim";
         VOLUMES: "" "v1" "persistentvolumes" "v1" "PersistentVolume";
+        STORAGE_CLASSES: "storage.k8s.io" "v1" "storageclasses" "storage.k8s.io/v1" "StorageClass";
         REPLICATION_CONTROLLERS: "" "v1" "replicationcontrollers" "v1" "ReplicationController";
         REPLICASETS: "apps" "v1" "replicasets" "apps/v1" "ReplicaSet";
         DEPLOYMENTS: "apps" "v1" "deployments" "apps/v1" "Deployment";
@@ -60,6 +64,8 @@ pub(super) mod kind {
         DAEMONSETS: "apps" "v1" "daemonsets" "apps/v1" "DaemonSet";
         REVISIONS: "apps" "v1" "controllerrevisions" "apps/v1" "ControllerRevision";
         JOBS: "batch" "v1" "jobs" "batch/v1" "Job";
+        CRON_JOBS: "batch" "v1" "cronjobs" "batch/v1" "CronJob";
+        BUDGETS: "policy" "v1" "poddisruptionbudgets" "policy/v1" "PodDisruptionBudget";
         DEFINITIONS: "apiextensions.k8s.io" "v1" "customresourcedefinitions" "apiextensions.k8s.io/v1"
             "CustomResourceDefinition";
         CLUSTER_ROLES: "rbac.authorization.k8s.io" "v1" "clusterroles" "rbac.authorization.k8s.io/v1" "ClusterRole";
@@ -114,16 +120,37 @@ impl Deref for Seen {
     }
 }
 
-/// Reads and writes at one moment.
+/// Reads and writes at one moment, for one piece of work.
 pub(super) struct Hand<'a> {
     server: &'a mut Server,
     now: Timestamp,
     rng: &'a mut fastrand::Rng,
+    work: &'a Work,
+    /// A write that has waited for a webhook, to go on where the work comes to it.
+    answered: Option<Request<Bytes>>,
+    /// The write that waits now: until it is answered nothing more is written.
+    pub(super) wanted: Option<Wanted>,
+    /// Events that wait: the work goes on without them.
+    pub(super) events: Vec<Wanted>,
+    /// Why the server refused the last write, if it did.
+    pub(super) refusal: Option<String>,
+    /// Why the work could not make what it wants: it is done again after a while.
+    pub(super) failure: Option<String>,
+    /// Whether that has been told: it has failed before.
+    told: bool,
 }
 
 impl<'a> Hand<'a> {
-    pub(super) fn new(server: &'a mut Server, now: Timestamp, rng: &'a mut fastrand::Rng) -> Self {
-        Hand { server, now, rng }
+    pub(super) fn new(
+        server: &'a mut Server,
+        now: Timestamp,
+        rng: &'a mut fastrand::Rng,
+        work: &'a Work,
+        answered: Option<Request<Bytes>>,
+        told: bool,
+    ) -> Self {
+        let (wanted, events, refusal, failure) = (None, Vec::new(), None, None);
+        Hand { server, now, rng, work, answered, wanted, events, refusal, failure, told }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -181,6 +208,33 @@ impl<'a> Hand<'a> {
         body["kind"] = json!(kind.kind);
         let made = self.send(Method::POST, &kind.path(namespace), "application/json", &body)?;
         Some(kind.place(namespace, object::name(&made)))
+    }
+
+    /// Creates an object for its owner, and tells how that went. What can't be made is tried again.
+    pub(super) fn create_for(
+        &mut self,
+        owner: &Value,
+        [made, failed]: [&Telling; 2],
+        names: Names<'_>,
+        (kind, namespace): (&Kind, &str),
+        body: &Value,
+    ) -> Option<Place> {
+        if let Some(place) = self.create(kind, namespace, body) {
+            let name = place.name().to_owned();
+            self.tell(made, owner, &[&[("made", name.as_str())], names].concat());
+            return Some(place);
+        }
+        let why = self.refusal.take()?;
+        self.tell_of_failure(failed, owner, &[&[("why", why.as_str())], names].concat(), &why);
+        None
+    }
+
+    /// Tells why something can't be made, once however often it is tried.
+    pub(super) fn tell_of_failure(&mut self, failed: &Telling, about: &Value, names: Names<'_>, why: &str) {
+        if !self.told {
+            self.tell(failed, about, names);
+        }
+        self.failure = Some(why.to_owned());
     }
 
     /// Merges a patch into an object.
@@ -274,23 +328,43 @@ impl<'a> Hand<'a> {
 
     /// Sends a request, and gives the object that it is answered with.
     fn send(&mut self, method: Method, path: &str, content_type: &str, body: &Value) -> Option<Value> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(CONTENT_TYPE, content_type)
-            .header(USER_AGENT, program(path))
-            .extension(crate::auth::Caller::Inside)
-            .body(Bytes::from(body.to_string()))
-            .ok()?;
-        let (method, path) = (request.method().clone(), request.uri().clone());
-        let Answer::Whole(response) = self.server.handle(request, self.now, self.rng) else { return None };
-        let answer: Value = serde_json::from_slice(response.body()).ok()?;
-        if response.status().is_success() {
+        self.refusal = None;
+        if self.wanted.is_some() {
+            return None;
+        }
+        let is_it = |request: &mut Request<Bytes>| *request.method() == method && request.uri().path() == path;
+        let request = match self.answered.take_if(is_it) {
+            Some(request) => request,
+            None => Request::builder()
+                .method(&method)
+                .uri(path)
+                .header(CONTENT_TYPE, content_type)
+                .header(USER_AGENT, program(path))
+                .extension(author::of(self.work, path))
+                .body(Bytes::from(body.to_string()))
+                .ok()?,
+        };
+        let answer = match self.server.handle(request, self.now, self.rng) {
+            Answer::Whole(response) => response,
+            Answer::Call { call, request } => {
+                let wanted = Wanted { call, request };
+                match path.ends_with("/events") {
+                    true => self.events.push(wanted),
+                    false => self.wanted = Some(wanted),
+                }
+                return None;
+            }
+            Answer::Watch { .. } | Answer::Later { .. } => return None,
+        };
+        let is_done = answer.status().is_success();
+        let answer: Value = serde_json::from_slice(answer.body()).ok()?;
+        if is_done {
             return Some(answer);
         }
         // Who else writes decides what is left to do: what is refused is looked at again when something changes.
         let why = object::text(&answer, "/message");
-        tracing::debug!(target: "controller_testkit::world", %method, %path, why, "the server refused a controller");
+        tracing::debug!(target: "controller_testkit::world", %method, path, why, "the server refused a controller");
+        self.refusal = Some(why.to_owned());
         None
     }
 }

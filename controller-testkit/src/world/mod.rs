@@ -5,6 +5,9 @@
 //! for any client. It is driven by events, the time and one source of chance, so it is the same world every time.
 //! A task of the cluster steps it; nothing here waits.
 
+mod author;
+mod budgets;
+mod cronjobs;
 mod daemonsets;
 mod definitions;
 mod deployments;
@@ -29,13 +32,17 @@ mod statefulsets;
 mod task;
 #[cfg(test)]
 mod tests;
+mod volumes;
+mod waiting;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::server::Server;
+use crate::admission::{Call, Reply};
+use crate::server::{Answer, Server};
 use crate::store::{Change, Object, Range};
 use endpoints::Services;
 use hand::{Hand, kind};
@@ -43,6 +50,8 @@ use index::Index;
 use queue::{Place, Queue, Work};
 pub use stage::{Stage, StageError};
 pub(crate) use task::spawn;
+pub(crate) use waiting::Ticket;
+use waiting::{Waiting, Wanted};
 
 /// What of the cluster's own controllers is at work.
 ///
@@ -109,7 +118,7 @@ impl World {
 
     /// Plays these stages too, in this order and before its own. One that is named as one of its own (`pod-remove`,
     /// `pod-schedule`, `pod-create`, `pod-start`, `pod-complete`) or as a controller (`replicaset`, `deployment`,
-    /// `statefulset`, `daemonset`, `job`, `endpoints`) takes its place.
+    /// `statefulset`, `daemonset`, `job`, `cronjob`, `poddisruptionbudget`, `persistentvolume`, `endpoints`) takes its place.
     pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
         self.stages.extend(stages);
         self
@@ -123,10 +132,22 @@ impl World {
         let resumed = server.store().tables().next().is_some();
         fresh::furnish(server, self.reach, now, rng);
         let pace = SignedDuration::try_from(self.pace).unwrap_or(SignedDuration::MAX);
-        let (index, queue, services) = (Index::default(), Queue::default(), Services::default());
         let (reach, stages) = (self.reach, self.stages.clone());
-        let mut clockwork =
-            Clockwork { reach, pace, stages, cursor: 0, index, queue, services, addresses: 0, authority: None };
+        let mut clockwork = Clockwork {
+            reach,
+            pace,
+            stages,
+            cursor: 0,
+            index: Index::default(),
+            queue: Queue::default(),
+            services: Services::default(),
+            budgets: BTreeSet::new(),
+            unbound: BTreeSet::new(),
+            waiting: Waiting::default(),
+            failures: BTreeMap::new(),
+            addresses: 0,
+            authority: None,
+        };
         match resumed {
             true => clockwork.look_around(server, now),
             false => {
@@ -139,6 +160,10 @@ impl World {
     }
 }
 
+/// Work that could not make what it wants is done again after twice the time, each time, as a real controller's queue has it.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_millis(5);
+const LAST_RETRY: SignedDuration = SignedDuration::from_secs(1000);
+
 /// The world at work.
 pub(crate) struct Clockwork {
     reach: Reach,
@@ -149,6 +174,13 @@ pub(crate) struct Clockwork {
     index: Index,
     queue: Queue,
     services: Services,
+    /// The disruption budgets that there are.
+    budgets: BTreeSet<Place>,
+    /// The claims that have no volume yet.
+    unbound: BTreeSet<Place>,
+    waiting: Waiting,
+    /// How often in a row work could not make what it wants.
+    failures: BTreeMap<Work, u32>,
     /// How many pod addresses have been given out.
     addresses: u32,
     /// The certificate of the authority that vouches for the server, once it is served.
@@ -159,12 +191,50 @@ impl Clockwork {
     /// Does what is due, and says when there is more to do though nothing changes.
     pub(crate) fn step(&mut self, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) -> Option<Timestamp> {
         self.take_in(server, now);
+        while let Some(event) = self.waiting.ready() {
+            if let Answer::Call { call, request } = server.handle(event, now, rng) {
+                self.waiting.hold_event(Wanted { call, request });
+            }
+        }
         for _ in 0..STINT {
             let Some(work) = self.queue.pop(now) else { break };
-            self.work(&work, &mut Hand::new(server, now, rng));
-            self.take_in(server, now);
+            if !self.waiting.holds(&work) {
+                self.do_work(&work, server, now, rng);
+                self.take_in(server, now);
+            }
         }
         self.queue.next()
+    }
+
+    fn do_work(&mut self, work: &Work, server: &mut Server, now: Timestamp, rng: &mut fastrand::Rng) {
+        let times = self.failures.get(work).copied();
+        let mut hand = Hand::new(server, now, rng, work, self.waiting.answered(work), times.is_some());
+        self.work(work, &mut hand);
+        let Hand { wanted, events, failure, .. } = hand;
+        events.into_iter().for_each(|event| self.waiting.hold_event(event));
+        if let Some(wanted) = wanted {
+            return self.waiting.hold(work, wanted);
+        }
+        if failure.is_none() {
+            self.failures.remove(work);
+            return;
+        }
+        let times = times.unwrap_or(0);
+        let wait = FIRST_RETRY.checked_mul(1 << times).unwrap_or(LAST_RETRY).min(LAST_RETRY);
+        self.failures.insert(work.clone(), (times + 1).min(30));
+        self.queue.add(work.clone(), now.checked_add(wait).unwrap_or(Timestamp::MAX));
+    }
+
+    /// The calls of webhooks that writes wait for.
+    pub(crate) fn calls(&mut self) -> Vec<(Ticket, Call)> {
+        self.waiting.calls()
+    }
+
+    /// Takes in what a call came to.
+    pub(crate) fn reply(&mut self, ticket: Ticket, reply: Reply, now: Timestamp) {
+        if let Some(work) = self.waiting.reply(ticket, reply) {
+            self.queue.add(work, now);
+        }
     }
 
     /// Tells every namespace whom to trust.
@@ -184,7 +254,7 @@ impl Clockwork {
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
-                self.see(server, &place, object, Change::Added, now);
+                self.see(&place, object, Change::Added, now);
                 // What an older life gave out is not given out again.
                 self.addresses += u32::from(kind::PODS.is(&place));
             }
@@ -200,13 +270,13 @@ impl Clockwork {
         }
         for event in server.events_after(self.cursor) {
             let place = Place { table: event.table.clone(), key: event.key.clone() };
-            self.see(server, &place, &event.object, event.change, now);
+            self.see(&place, &event.object, event.change, now);
         }
         self.cursor = rv;
     }
 
     /// Takes in one change. Few need the whole object for that.
-    fn see(&mut self, server: &Server, place: &Place, object: &Object, change: Change, now: Timestamp) {
+    fn see(&mut self, place: &Place, object: &Object, change: Change, now: Timestamp) {
         self.see_definition(place, object, now);
         self.see_event(place, object, now);
         self.see_staged(place, object, change, now);
@@ -219,7 +289,8 @@ impl Clockwork {
         if self.reach >= Reach::Workloads {
             self.see_workload(place, object, now);
             self.see_service(place, object, change, now);
-            self.see_account(server, place, change, now);
+            self.see_budget(place, change, now);
+            self.see_volume(place, object, change, now);
         }
     }
 
@@ -271,23 +342,6 @@ impl Clockwork {
         }
     }
 
-    /// Workloads whose pods were refused for want of an account try again.
-    fn see_account(&mut self, server: &Server, place: &Place, change: Change, now: Timestamp) {
-        if !kind::SERVICE_ACCOUNTS.is(place) || change != Change::Added || place.name() == "default" {
-            return;
-        }
-        let prefix = format!("{}/", place.namespace().unwrap_or_default());
-        for workload in
-            [kind::REPLICASETS, kind::REPLICATION_CONTROLLERS, kind::STATEFULSETS, kind::DAEMONSETS, kind::JOBS]
-        {
-            let table = workload.table();
-            for (key, _) in server.store().scan(&table, Range { prefix: &prefix, from: "" }) {
-                let place = Place { table: table.clone(), key: key.clone() };
-                Work::of(&place).into_iter().for_each(|work| self.queue.add(work, now));
-            }
-        }
-    }
-
     fn work(&mut self, work: &Work, hand: &mut Hand<'_>) {
         match work {
             Work::Collect(uid) => self.collect(uid, hand),
@@ -312,6 +366,13 @@ impl Clockwork {
             Work::DaemonSet(place) => self.daemonset(place, hand),
             Work::Job(_) if self.is_replaced("job") => {}
             Work::Job(place) => self.job(place, hand),
+            Work::CronJob(_) if self.is_replaced("cronjob") => {}
+            Work::CronJob(place) => self.cron_job(place, hand),
+            Work::Claim(_) | Work::Volume(_) if self.is_replaced("persistentvolume") => {}
+            Work::Claim(place) => self.claim_volume(place, hand),
+            Work::Volume(place) => self.volume(place, hand),
+            Work::Budget(_) if self.is_replaced("poddisruptionbudget") => {}
+            Work::Budget(place) => self.budget(place, hand),
             Work::Service(_) if self.is_replaced("endpoints") => {}
             Work::Service(place) => self.service(place, hand),
         }
@@ -322,7 +383,7 @@ impl Work {
     /// The work that a change of such an object gives.
     fn of(place: &Place) -> Option<Work> {
         type Make = fn(Place) -> Work;
-        let works: [(&hand::Kind, Make); 7] = [
+        let works: [(&hand::Kind, Make); 8] = [
             (&kind::PODS, Work::Pod),
             (&kind::REPLICASETS, Work::ReplicaSet),
             (&kind::REPLICATION_CONTROLLERS, Work::ReplicationController),
@@ -330,6 +391,7 @@ impl Work {
             (&kind::STATEFULSETS, Work::StatefulSet),
             (&kind::DAEMONSETS, Work::DaemonSet),
             (&kind::JOBS, Work::Job),
+            (&kind::CRON_JOBS, Work::CronJob),
         ];
         works.iter().find(|(kind, _)| kind.is(place)).map(|(_, work)| work(place.clone()))
     }

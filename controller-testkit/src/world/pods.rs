@@ -151,8 +151,24 @@ fn comes_to_an_end(pod: &Value) -> bool {
     once && !object::is_deleting(pod) && object::text(pod, "/status/phase") == "Running"
 }
 
+/// A pod that works stops doing so before it goes: those who watch it see that.
 fn remove(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
+    let runs = |status: &Value| status.pointer("/state/running").is_some();
+    if object::items(pod, "/status/containerStatuses").iter().any(runs) {
+        let now = object::time(hand.now());
+        let status = json!({
+            "conditions": conditions(pod, false, false, &now),
+            "containerStatuses": containers(pod, "/spec/containers", &ended(pod, &now), false),
+        });
+        hand.patch_status(place, &json!({"status": status}));
+    }
     hand.delete_now(place, object::uid(pod));
+}
+
+/// The state of a container that has done its work.
+fn ended(pod: &Value, now: &str) -> Value {
+    let began = object::text(pod, "/status/startTime");
+    json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": now}})
 }
 
 fn schedule(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
@@ -277,14 +293,10 @@ fn start(pod: &Value, place: &Place, hand: &mut Hand<'_>, number: u32) {
 
 fn succeed(pod: &Value, place: &Place, hand: &mut Hand<'_>, _: u32) {
     let now = object::time(hand.now());
-    let began = object::text(pod, "/status/startTime");
-    let ended = json!({"terminated": {
-        "exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": now,
-    }});
     let status = json!({
         "phase": "Succeeded",
         "conditions": conditions(pod, false, true, &now),
-        "containerStatuses": containers(pod, "/spec/containers", &ended, false),
+        "containerStatuses": containers(pod, "/spec/containers", &ended(pod, &now), false),
     });
     hand.patch_status(place, &json!({"status": status}));
 }

@@ -52,6 +52,13 @@ pub(super) enum Work {
     StatefulSet(Place),
     DaemonSet(Place),
     Job(Place),
+    CronJob(Place),
+    /// Bind a claim to a volume.
+    Claim(Place),
+    /// Say what a volume is good for.
+    Volume(Place),
+    /// Count for a disruption budget how many of its pods may go.
+    Budget(Place),
     /// Bring the endpoints of a service up to date.
     Service(Place),
 }

@@ -1,36 +1,39 @@
 //! ReplicaSets, and ReplicationControllers, which they took over from: as many pods as asked for.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::Clockwork;
 use super::event::{Telling, telling};
 use super::hand::{Hand, Kind, kind};
-use super::object;
+use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
 use super::rollout::{count, difference, pod, wanted, worth};
 
 /// Pods made or deleted in one go; the rest follows in the next.
 const BURST: i64 = 500;
 
+/// The condition of a set that can't make its pods.
+pub(super) const FAILURE: &str = "ReplicaFailure";
+
 /// What the two kinds differ in.
 struct Sort {
     kind: &'static Kind,
     work: fn(Place) -> Work,
-    made: &'static Telling,
+    made: [&'static Telling; 2],
     deleted: &'static Telling,
 }
 
 const SETS: Sort = Sort {
     kind: &kind::REPLICASETS,
     work: Work::ReplicaSet,
-    made: &telling::SET_MADE_POD,
+    made: [&telling::SET_MADE_POD, &telling::SET_MADE_NO_POD],
     deleted: &telling::SET_DELETED_POD,
 };
 
 const CONTROLLERS: Sort = Sort {
     kind: &kind::REPLICATION_CONTROLLERS,
     work: Work::ReplicationController,
-    made: &telling::CONTROLLER_MADE_POD,
+    made: [&telling::CONTROLLER_MADE_POD, &telling::CONTROLLER_MADE_NO_POD],
     deleted: &telling::CONTROLLER_DELETED_POD,
 };
 
@@ -57,8 +60,9 @@ impl Clockwork {
         for _ in 0..missing.clamp(0, BURST) {
             let mut new = pod(&set, sort.kind, &[]);
             new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
-            let Some(made) = hand.create(&kind::PODS, namespace, &new) else { break };
-            hand.tell(sort.made, &set, &[("pod", made.name())]);
+            if hand.create_for(&set, sort.made, &[], (&kind::PODS, namespace), &new).is_none() {
+                break;
+            }
         }
         if missing < 0 {
             pods.active.sort_by_cached_key(|(_, pod)| worth(pod));
@@ -86,10 +90,25 @@ impl Clockwork {
             ("readyReplicas".to_owned(), count(pods.ready)),
             ("availableReplicas".to_owned(), count(pods.available)),
             ("observedGeneration".to_owned(), json!(object::generation(&set))),
+            ("conditions".to_owned(), conditions(&set, hand)),
         ]);
         if let Some(patch) = difference(&set, status) {
             hand.patch_status(place, &patch);
         }
         self.look_again((sort.work)(place.clone()), pods.next);
     }
+}
+
+/// A set says that it can't make its pods, and why it first could not.
+fn conditions(set: &Value, hand: &Hand<'_>) -> Value {
+    let mut conditions = object::items(set, "/status/conditions").to_vec();
+    match &hand.failure {
+        Some(_) if object::is_true(set, FAILURE) => {}
+        Some(why) => {
+            let condition = Condition { kind: FAILURE, status: "True", reason: "FailedCreate", message: why };
+            object::set_condition(&mut conditions, condition, Stamps::Transition, hand.now());
+        }
+        None => conditions.retain(|condition| condition["type"] != FAILURE),
+    }
+    if conditions.is_empty() { Value::Null } else { json!(conditions) }
 }

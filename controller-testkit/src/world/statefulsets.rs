@@ -116,9 +116,9 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
             metadata.insert("name".into(), json!(claim));
             metadata.remove("creationTimestamp");
             let body = json!({"metadata": metadata, "spec": template.get("spec")});
-            if hand.create(&kind::CLAIMS, namespace, &body).is_some() {
-                hand.tell(&telling::STATEFUL_MADE_CLAIM, set, &[("claim", claim.as_str()), ("pod", name.as_str())]);
-            }
+            let tellings = [&telling::STATEFUL_MADE_CLAIM, &telling::STATEFUL_MADE_NO_CLAIM];
+            let names = [("claim", claim.as_str()), ("pod", name.as_str())];
+            hand.create_for(set, tellings, &names, (&kind::CLAIMS, namespace), &body);
         }
         volumes.retain(|found| found["name"] != volume);
         volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": claim}}));
@@ -139,9 +139,8 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
     if !volumes.is_empty() {
         new["spec"]["volumes"] = json!(volumes);
     }
-    if hand.create(&kind::PODS, namespace, &new).is_some() {
-        hand.tell(&telling::STATEFUL_MADE_POD, set, &[("pod", name.as_str())]);
-    }
+    let tellings = [&telling::STATEFUL_MADE_POD, &telling::STATEFUL_MADE_NO_POD];
+    hand.create_for(set, tellings, &[("pod", name.as_str())], (&kind::PODS, namespace), &new);
 }
 
 fn drop_pod(set: &Value, place: &Place, pod: &Value, hand: &mut Hand<'_>) {

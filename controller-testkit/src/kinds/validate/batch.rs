@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::at::{At, Faults};
-use super::cron::schedule;
 use super::pod;
 use super::selector::{picks, selector};
 use crate::field::name;
+use crate::kinds::Schedule;
 
 /// The most Pods that an indexed Job runs at once.
 const MOST_INDEXED: i64 = 100_000;
@@ -329,7 +329,7 @@ pub(super) fn cron_job(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     }
     let times = spec.field("schedule");
     if !times.is_empty()
-        && let Err(why) = schedule(times.text())
+        && let Err(why) = Schedule::parse(times.text())
     {
         f.invalid(&times, why);
     }

@@ -13,7 +13,6 @@ mod classes;
 mod cluster;
 mod config;
 mod container;
-mod cron;
 mod device;
 mod flow;
 mod handler;

@@ -173,7 +173,8 @@ fn pods_are_bound_evicted_and_end_in_their_own_time() {
     let eviction = json!({"metadata": {"name": "b"}});
     let refused = rig.post(&format!("{PODS}/b/eviction"), eviction.clone()).is(429);
     assert_eq!(refused.body["details"]["causes"][0]["reason"], "DisruptionBudget");
-    rig.patch(&format!("{budgets}/p/status"), json!({"status": {"disruptionsAllowed": 1}})).is(200);
+    let counted = json!({"status": {"observedGeneration": 1, "disruptionsAllowed": 1}});
+    rig.patch(&format!("{budgets}/p/status"), counted).is(200);
     rig.post(&format!("{PODS}/b/eviction"), eviction).is(201);
     rig.get(&format!("{PODS}/b")).is(404);
     rig.get(&format!("{PODS}/b/log")).is(404);

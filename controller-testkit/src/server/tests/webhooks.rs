@@ -67,6 +67,27 @@ pub(super) fn map(name: &str) -> Value {
     json!({"metadata": {"name": name}, "data": {"b": "c"}})
 }
 
+/// What waits for a webhook draws its uid when it is stored, and what is stored meanwhile draws another.
+#[test]
+fn objects_that_have_waited_have_uids_of_their_own() {
+    let mut rig = Rig::new();
+    configure(&mut rig, "Validating", "t", json!([hook("t.example.com", json!({}))]));
+    let mut uids = Vec::new();
+    for name in ["a", "b", "c"] {
+        let made = send(&mut rig, "POST", MAPS, map(name), yes).is(201);
+        uids.push(text(&made.body["metadata"]["uid"]).to_owned());
+        for secret in 0..4 {
+            let secret = json!({"metadata": {"name": format!("{name}-{secret}")}});
+            let made = rig.post("/api/v1/namespaces/default/secrets", secret).is(201);
+            uids.push(text(&made.body["metadata"]["uid"]).to_owned());
+        }
+    }
+    let count = uids.len();
+    uids.sort();
+    uids.dedup();
+    assert_eq!(uids.len(), count);
+}
+
 #[test]
 fn a_webhook_is_told_what_happens() {
     let mut rig = Rig::new();

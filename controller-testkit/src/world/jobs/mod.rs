@@ -5,6 +5,7 @@
 
 mod indexes;
 mod policy;
+mod spans;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -79,18 +80,16 @@ impl Clockwork {
             let surplus = tally.active.into_iter().take((active - wanted) as usize).collect();
             return drop_pods(job, surplus, hand);
         }
-        let mut missing = (wanted - active).min(AT_ONCE);
-        if !is_indexed(job) {
-            (0..missing).for_each(|_| make(job, place, None, hand));
-            return;
-        }
-        for index in 0..object::number(job, "/spec/completions").unwrap_or(0) {
-            if missing == 0 {
+        let missing = (wanted - active).min(AT_ONCE);
+        let completions = object::number(job, "/spec/completions").unwrap_or(0);
+        let indexes: Vec<Option<i64>> = match is_indexed(job) {
+            true => tally.indexes.free(completions, missing as usize).into_iter().map(Some).collect(),
+            false => vec![None; missing as usize],
+        };
+        for index in indexes.into_iter().map(|index| index.map(|index| (index, tally.indexes.failures(index)))) {
+            // Where one can't be made, the next can't either.
+            if make(job, place, index, hand).is_none() {
                 break;
-            }
-            if !tally.indexes.is_taken(index) {
-                make(job, place, Some((index, tally.indexes.failures(index))), hand);
-                missing -= 1;
             }
         }
     }
@@ -127,11 +126,11 @@ impl Clockwork {
             ("uncountedTerminatedPods".to_owned(), json!({})),
         ]);
         if is_indexed(job) {
-            let done = indexes::written(tally.indexes.succeeded());
+            let done = tally.indexes.succeeded.to_string();
             status.insert("completedIndexes".to_owned(), if done.is_empty() { Value::Null } else { json!(done) });
         }
         if object::number(job, "/spec/backoffLimitPerIndex").is_some() {
-            status.insert("failedIndexes".to_owned(), json!(indexes::written(tally.indexes.failed())));
+            status.insert("failedIndexes".to_owned(), json!(tally.indexes.failed().to_string()));
         }
         if !conditions.is_empty() {
             status.insert("conditions".to_owned(), json!(conditions));
@@ -195,7 +194,7 @@ fn drop_pods(job: &Value, pods: Vec<(Place, Seen)>, hand: &mut Hand<'_>) {
 }
 
 /// Makes a pod; one of an indexed Job has an index, with which others may have failed before.
-fn make(job: &Value, place: &Place, index: Option<(i64, i64)>, hand: &mut Hand<'_>) {
+fn make(job: &Value, place: &Place, index: Option<(i64, i64)>, hand: &mut Hand<'_>) -> Option<Place> {
     let (name, uid) = (object::name(job), object::uid(job));
     let labels = [
         ("batch.kubernetes.io/controller-uid", uid),
@@ -220,9 +219,8 @@ fn make(job: &Value, place: &Place, index: Option<(i64, i64)>, hand: &mut Hand<'
             containers.into_iter().flatten().for_each(tell_index);
         }
     }
-    if let Some(made) = hand.create(&kind::PODS, place.namespace().unwrap_or_default(), &new) {
-        hand.tell(&telling::JOB_MADE_POD, job, &[("pod", made.name())]);
-    }
+    let tellings = [&telling::JOB_MADE_POD, &telling::JOB_MADE_NO_POD];
+    hand.create_for(job, tellings, &[], (&kind::PODS, place.namespace().unwrap_or_default()), &new)
 }
 
 /// Lets a container know its index, unless it has its own way.

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::indexes::{self, Indexes};
+use super::indexes::Indexes;
 use super::policy::{self, Action};
+use super::spans::Spans;
 use super::{INDEX, Place, Seen, is_indexed, object};
 
 /// What a Job's pods come to.
@@ -25,11 +26,16 @@ impl Tally {
     pub(super) fn of(job: &Value, pods: impl Iterator<Item = (Place, Seen)>) -> Self {
         let mut tally = Self::default();
         let completions = object::number(job, "/spec/completions").unwrap_or(0);
+        if is_indexed(job) {
+            tally.indexes.succeeded = Spans::read(object::text(job, "/status/completedIndexes"), completions);
+        }
         for (place, pod) in pods {
             let index = index_of(&pod).filter(|index| is_indexed(job) && (0..completions).contains(index));
             match object::text(&pod, "/status/phase") {
                 // Of an indexed Job, each index counts once.
-                "Succeeded" if is_indexed(job) => index.into_iter().for_each(|index| tally.indexes.succeeds(index)),
+                "Succeeded" if is_indexed(job) => {
+                    index.into_iter().for_each(|index| tally.indexes.succeeded.insert(index, index))
+                }
                 "Succeeded" => tally.succeeded += 1,
                 "Failed" => tally.fail(job, &pod, index),
                 _ if object::is_deleting(&pod) => tally.terminating += 1,
@@ -42,9 +48,7 @@ impl Tally {
             }
         }
         if is_indexed(job) {
-            let before = indexes::read(object::text(job, "/status/completedIndexes"), completions);
-            before.into_iter().for_each(|index| tally.indexes.succeeds(index));
-            tally.succeeded = tally.indexes.succeeded().len() as i64;
+            tally.succeeded = tally.indexes.succeeded.len();
         }
         // What has ended stays counted, whoever deletes the pod.
         for (count, before) in [(&mut tally.succeeded, "/status/succeeded"), (&mut tally.failed, "/status/failed")] {

@@ -1,7 +1,6 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::indexes;
 use crate::cluster::tests::{Hand, pass};
 use crate::{Cluster, Stage, World};
 
@@ -175,16 +174,4 @@ async fn who_manages_a_job_otherwise_has_it_alone() {
     hand.create(JOBS, job(json!({"managedBy": "example.com/other"}))).await;
     pass(5).await;
     assert_eq!((working(&hand).await.len(), status(&hand).await), (0, json!({})));
-}
-
-#[test]
-fn indexes_are_written_in_spans() {
-    let check = |indexes: &[i64], text: &str| {
-        assert_eq!(indexes::written(indexes), text);
-        assert_eq!(indexes::read(text, 100), indexes.iter().copied().collect());
-    };
-    check(&[], "");
-    check(&[3], "3");
-    check(&[0, 1, 3, 4, 5, 9], "0,1,3-5,9");
-    assert_eq!(indexes::read("1-9", 3), [1, 2].into());
 }

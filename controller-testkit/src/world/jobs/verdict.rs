@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::indexes;
+use super::spans::Spans;
 use super::tally::Tally;
 use super::{is_indexed, is_suspended, object};
 
@@ -45,7 +45,7 @@ pub(super) fn of(job: &Value, tally: &Tally, now: Timestamp) -> Verdict {
     }
     let completions = object::number(job, "/spec/completions");
     if is_indexed(job) {
-        let lost = tally.indexes.failed().len() as i64;
+        let lost = tally.indexes.failed().len();
         if object::number(job, "/spec/maxFailedIndexes").is_some_and(|most| lost > most) {
             let message = "Job has exceeded the specified maximal number of failed indexes";
             return failed("MaxFailedIndexesExceeded", message);
@@ -74,16 +74,16 @@ fn deadline(job: &Value) -> Option<Timestamp> {
 
 /// The rule of the success policy that the indexes meet.
 fn matched(job: &Value, tally: &Tally, completions: i64) -> Option<usize> {
-    let done = tally.indexes.succeeded();
+    let done = &tally.indexes.succeeded;
     object::items(job, "/spec/successPolicy/rules").iter().position(|rule| {
         let count = object::number(rule, "/succeededCount");
         match rule.get("succeededIndexes").and_then(Value::as_str) {
             Some(wanted) => {
-                let wanted = indexes::read(wanted, completions);
-                let there = wanted.intersection(done).count();
-                there > 0 && there as i64 >= count.unwrap_or(wanted.len() as i64)
+                let wanted = Spans::read(wanted, completions);
+                let there = wanted.common(done);
+                there > 0 && there >= count.unwrap_or(wanted.len())
             }
-            None => count.is_some_and(|count| count > 0 && done.len() as i64 >= count),
+            None => count.is_some_and(|count| count > 0 && done.len() >= count),
         }
     })
 }
