@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "controller-core/src/admin/classic.rs",
     "controller-testkit/src/store",
     "controller-testkit/src/admission",
+    "controller-testkit/src/security",
     "controller-testkit/src/auth",
     "controller-testkit/src/server",
     "controller-testkit/src/patch",

@@ -30,6 +30,7 @@ mod faults;
 mod view;
 mod auth;
 mod admission;
+mod security;
 mod server;
 mod catalog;
 mod discovery;

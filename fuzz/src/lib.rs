@@ -19,6 +19,9 @@ mod auth;
 #[path = "../../controller-testkit/src/admission/mod.rs"]
 mod admission;
 #[rustfmt::skip]
+#[path = "../../controller-testkit/src/security/mod.rs"]
+mod security;
+#[rustfmt::skip]
 #[path = "../../controller-testkit/src/server/mod.rs"]
 mod server;
 #[rustfmt::skip]

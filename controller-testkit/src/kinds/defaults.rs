@@ -100,7 +100,7 @@ fn before(ty: &str, object: &mut Object) {
 }
 
 /// A container that limits a resource and does not say how much it requests requests its limit.
-fn request_limits(container: &mut Object) {
+pub(super) fn request_limits(container: &mut Object) {
     let Some(resources) = child(container, "resources") else { return };
     let Some(Value::Object(limits)) = resources.get("limits").cloned() else { return };
     let requests = resources.entry("requests").or_insert_with(|| json!({}));

@@ -5,6 +5,7 @@
 //! check, decode, patch, describe and print objects ask for a [`Type`].
 
 mod allot;
+mod armour;
 mod check;
 mod defaults;
 mod gates;
@@ -13,6 +14,7 @@ mod inner;
 mod normal;
 mod overlap;
 mod quantity;
+mod ranges;
 mod restore;
 mod schedule;
 mod strategy;
@@ -24,10 +26,12 @@ mod warning;
 mod whole;
 
 pub(crate) use allot::{Unmet, Wish, draw, families};
+pub(crate) use armour::sync_armour;
 pub(crate) use check::check;
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
-pub(crate) use quantity::nanos;
+pub(crate) use quantity::{Amount, amount, nanos};
+pub(crate) use ranges::{beyond_of_claim, beyond_of_pod, fill, requests_of_pod};
 pub(crate) use restore::restore;
 pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};

@@ -1,5 +1,8 @@
 //! Quantities in the one spelling that the API answers: `1000m` is `1`, `1024Mi` is `1Gi`, `0.5` is `500m`.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 /// Suffixes of the decimal system from the smallest, each a thousand times the one before; the first is 10⁻⁹.
 const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 
@@ -14,33 +17,42 @@ pub(super) fn canonical(text: &str) -> Option<String> {
     let (number, suffix) = text.split_at(digits);
     if let Some(power) = BINARY.iter().position(|known| *known == suffix).filter(|power| *power > 0) {
         let nano = nano(number)?.checked_mul(1024_i128.checked_pow(u32::try_from(power).ok()?)?)?;
-        // Fractions of a byte do not exist; they are rounded up.
-        let mut value = round_up(nano)?;
-        let mut power = 0;
-        while value != 0 && value % 1024 == 0 && power + 1 < BINARY.len() {
-            value /= 1024;
-            power += 1;
-        }
-        return Some(format!("{value}{}", BINARY[power]));
+        return in_binary(nano);
     }
     let power = DECIMAL.iter().position(|known| *known == suffix)?;
     let nano = nano(number)?;
-    let mut value = match power.checked_sub(3) {
+    let value = match power.checked_sub(3) {
         Some(up) => nano.checked_mul(1000_i128.checked_pow(u32::try_from(up).ok()?)?)?,
         None => {
             let down = 1000_i128.checked_pow(u32::try_from(3 - power).ok()?)?;
             nano.checked_add(down - 1)?.div_euclid(down)
         }
     };
+    Some(in_decimal(value))
+}
+
+/// So many billionths with a suffix of the binary system. Fractions of a byte do not exist; they are rounded up.
+fn in_binary(nano: i128) -> Option<String> {
+    let mut value = round_up(nano)?;
+    let mut power = 0;
+    while value != 0 && value % 1024 == 0 && power + 1 < BINARY.len() {
+        value /= 1024;
+        power += 1;
+    }
+    Some(format!("{value}{}", BINARY[power]))
+}
+
+/// So many billionths with a suffix of the decimal system.
+fn in_decimal(mut value: i128) -> String {
     if value == 0 {
-        return Some("0".to_owned());
+        return "0".to_owned();
     }
     let mut power = 0;
     while value % 1000 == 0 && power + 1 < DECIMAL.len() {
         value /= 1000;
         power += 1;
     }
-    Some(format!("{value}{}", DECIMAL[power]))
+    format!("{value}{}", DECIMAL[power])
 }
 
 /// The amount in billionths, rounded up; `None` where the text is no quantity or too large to say.
@@ -99,4 +111,77 @@ fn nano(number: &str) -> Option<i128> {
 
 fn round_up(nano: i128) -> Option<i128> {
     Some(nano.checked_add(NANO - 1)?.div_euclid(NANO))
+}
+
+/// A quantity to reckon with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amount {
+    nanos: i128,
+    /// Whether it is written with the suffixes of the binary system.
+    is_binary: bool,
+}
+
+/// The amount that a text says.
+pub(crate) fn amount(text: &str) -> Option<Amount> {
+    Some(Amount { nanos: nanos(text)?, is_binary: text.ends_with('i') })
+}
+
+impl Amount {
+    pub(crate) fn is_zero(self) -> bool {
+        self.nanos == 0
+    }
+
+    /// Both together, written as the first one that is something.
+    pub(super) fn plus(self, other: Self) -> Self {
+        let is_binary = if self.is_zero() { other.is_binary } else { self.is_binary };
+        Amount { nanos: self.nanos.saturating_add(other.nanos), is_binary }
+    }
+
+    /// How often the other one is in it.
+    pub(super) fn share_of(self, other: Self) -> f64 {
+        self.thousandths() as f64 / other.thousandths() as f64
+    }
+
+    /// Whether that is more or less than `bound`.
+    pub(super) fn compare_share_of(self, other: Self, bound: Self) -> Ordering {
+        let (share, bound) = (self.share_of(other) * 1000.0, bound.thousandths() as f64);
+        share.total_cmp(&bound)
+    }
+
+    /// In whole ones, rounded up.
+    pub(crate) fn whole(self) -> i128 {
+        self.nanos.saturating_add(NANO - 1).div_euclid(NANO)
+    }
+
+    /// In thousandths, rounded up.
+    pub(crate) fn thousandths(self) -> i128 {
+        self.nanos.saturating_add(999_999).div_euclid(1_000_000)
+    }
+}
+
+impl PartialEq for Amount {
+    fn eq(&self, other: &Self) -> bool {
+        self.nanos == other.nanos
+    }
+}
+
+impl Eq for Amount {}
+
+impl PartialOrd for Amount {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Amount {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.nanos.cmp(&other.nanos)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let in_binary = self.is_binary.then(|| in_binary(self.nanos)).flatten();
+        f.write_str(&in_binary.unwrap_or_else(|| in_decimal(self.nanos)))
+    }
 }

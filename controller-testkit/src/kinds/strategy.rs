@@ -127,10 +127,11 @@ fn pod(object: &mut Value) {
         status.insert("qosClass".into(), class.into());
     }
     let Some(spec) = member(object, "", "spec") else { return };
+    // Where nobody has admitted it.
     spec.entry("priority").or_insert_with(|| 0.into());
     spec.entry("preemptionPolicy").or_insert_with(|| "PreemptLowerPriority".into());
-    end_soon(spec);
     tolerate(spec);
+    end_soon(spec);
 }
 
 /// Who looks for pods with the same values of labels as its own, or with others, looks for these values.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::armour;
 use super::overlap::overlaps;
 use super::quantity;
 use super::validate::At;
 use crate::catalog::Resource;
-use crate::field::name;
+use crate::field::{Path, name};
 
 /// Labels of nodes that have other names now.
 const OLD_LABELS: [(&str, &str); 8] = [
@@ -42,7 +43,7 @@ const OLD_VOLUMES: [(&str, &str); 9] = [
     ("gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"),
     ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
     ("flocker", "deprecated in v1.22, non-functional in v1.25+"),
-    ("storageOS", "deprecated in v1.22, non-functional in v1.25+"),
+    ("storageos", "deprecated in v1.22, non-functional in v1.25+"),
     ("quobyte", "deprecated in v1.22, non-functional in v1.25+"),
     ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
     ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
@@ -156,9 +157,9 @@ fn pod(pod: &At<'_>) -> Vec<String> {
     }
     for volume in spec.field("volumes").items() {
         for (name, why) in OLD_VOLUMES {
-            let source = volume.field(name);
-            if source.is_set() {
-                told.push(format!("{}: {why}", source.path));
+            if volume.field(name).is_set() {
+                let name = if name == "storageos" { "storageOS" } else { name };
+                told.push(format!("{}: {why}", volume.path.child(name)));
             }
         }
     }
@@ -171,6 +172,7 @@ fn pod(pod: &At<'_>) -> Vec<String> {
             told.push(format!("{}: invalid empty name \"\"", name.path));
         }
     }
+    old_seccomp(pod, &spec, "seccomp.security.alpha.kubernetes.io/pod", &mut told);
     let containers: Vec<At<'_>> = ["initContainers", "containers", "ephemeralContainers"]
         .iter()
         .flat_map(|list| spec.field(list).items())
@@ -179,6 +181,9 @@ fn pod(pod: &At<'_>) -> Vec<String> {
         fraction(&spec.field("overhead").entry(name), &mut told);
     }
     for container in &containers {
+        let name = container.field("name").text();
+        old_seccomp(pod, container, &format!("container.seccomp.security.alpha.kubernetes.io/{name}"), &mut told);
+        old_armour(pod, container, &mut told);
         amounts(container, &mut told);
         hidden(container, &mut told);
     }
@@ -189,6 +194,29 @@ fn pod(pod: &At<'_>) -> Vec<String> {
     }
     neighbours(&spec.field("affinity"), &mut told);
     told
+}
+
+/// A profile that only an annotation names, where there is a field for it.
+fn old_seccomp(pod: &At<'_>, of: &At<'_>, key: &str, told: &mut Vec<String>) {
+    let annotation = pod.at("metadata.annotations").entry(key);
+    if annotation.is_set() && !of.at("securityContext.seccompProfile").is_set() {
+        let why = "non-functional in v1.27+; use the \"seccompProfile\" field instead";
+        told.push(format!("{}: {why}", annotation.path));
+    }
+}
+
+/// The same of AppArmor's, in templates: a pod's own have become fields before.
+fn old_armour(pod: &At<'_>, container: &At<'_>, told: &mut Vec<String>) {
+    let key = format!("{}{}", armour::PREFIX, container.field("name").text());
+    let annotation = pod.at("metadata.annotations").entry(&key);
+    let is_template = pod.path != Path::root();
+    if !is_template || !annotation.is_set() || container.at("securityContext.appArmorProfile").is_set() {
+        return;
+    }
+    let of_pod = pod.at("spec.securityContext.appArmorProfile");
+    if !of_pod.is_set() || armour::profile(annotation.text()).as_ref() != Some(of_pod.value) {
+        told.push(format!("{}: {}", annotation.path, armour::DEPRECATED));
+    }
 }
 
 /// Where a pod asks for the company of pods and names none.

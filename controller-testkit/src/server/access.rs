@@ -173,7 +173,7 @@ fn aggregates(role: &Value) -> bool {
 }
 
 /// Whether a change does no more than let an object go: its owners and finalizers.
-fn lets_go_only(old: &Value, new: &Value) -> bool {
+pub(super) fn lets_go_only(old: &Value, new: &Value) -> bool {
     let bare = |object: &Value| {
         let mut object = object.clone();
         let metadata = meta::of(&mut object);

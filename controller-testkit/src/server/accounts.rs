@@ -5,9 +5,10 @@
 
 use serde_json::{Value, json};
 
+use super::admit::refused;
 use super::scope::key;
 use super::{Server, meta};
-use crate::status::{ApiError, Subject};
+use crate::status::ApiError;
 
 /// Whether pods need the account that they name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,8 +59,7 @@ impl Server {
             None => {
                 let place = key(namespace, &name);
                 let why = format!("error looking up service account {place}: serviceaccount {name:?} not found");
-                let pods = Subject { group: "", resource: "pods" };
-                return Err(ApiError::forbidden(pods, meta::name(pod), &why));
+                return Err(refused(pod, &why));
             }
         };
         let wish = |of: Option<&Value>| of?.get("automountServiceAccountToken")?.as_bool();

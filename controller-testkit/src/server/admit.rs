@@ -1,36 +1,42 @@
-//! What the admission that every API server has adds to new objects of built-in kinds, for which it looks at others.
+//! The admission that every API server has beside policies and webhooks: what it adds to new objects of built-in kinds,
+//! and what it refuses. Each part has a room of its own; their order is here, which decides what a client is told first.
 
 use serde_json::{Value, json};
 
+use super::write::Cx;
 use super::{Server, meta};
+use crate::admission::Change;
 use crate::auth::User;
 use crate::catalog::Resource;
+use crate::kinds;
 use crate::status::{ApiError, Subject};
-use crate::store::Range;
-
-const PRIORITY_CLASSES: &str = "scheduling.k8s.io/priorityclasses";
 
 impl Server {
-    /// Completes a new object, or refuses it.
+    /// Completes a new object, or refuses it. What others make of it then is completed again: to do so twice is to do it
+    /// once.
     pub(super) fn admit_new(
         &self,
         resource: &Resource,
         namespace: Option<&str>,
         object: &mut Value,
-        user: &User,
         rng: &mut fastrand::Rng,
     ) -> Result<(), ApiError> {
         match (resource.group.as_str(), resource.kind.as_str()) {
             ("", "Pod") => {
+                self.fill_from_ranges(namespace, object);
                 self.run_as(namespace, object, rng)?;
                 self.rank(object)?;
-                self.run_by(object)
+                kinds::tolerate(meta::members(meta::entry(object, "spec")));
+                self.run_by(object)?;
+                self.place_like_node(object);
+                Ok(())
             }
             ("", "Node") => {
                 taint(object);
                 Ok(())
             }
             ("", "PersistentVolumeClaim") => {
+                self.classify_claim(object);
                 protect(object, "kubernetes.io/pvc-protection");
                 Ok(())
             }
@@ -42,83 +48,38 @@ impl Server {
                 protect(object, "kubernetes.io/pv-protection");
                 Ok(())
             }
-            ("scheduling.k8s.io", "PriorityClass") => self.one_default(object),
-            ("certificates.k8s.io", "CertificateSigningRequest") => {
-                sign(object, user);
+            ("networking.k8s.io", "Ingress") => {
+                self.classify_ingress(object);
                 Ok(())
             }
             _ => Ok(()),
         }
     }
 
-    /// One class of priority at most is that of pods which name none.
-    pub(super) fn one_default(&self, class: &Value) -> Result<(), ApiError> {
-        let is_default = |class: &Value| class.get("globalDefault") == Some(&Value::Bool(true));
-        if !is_default(class) {
-            return Ok(());
-        }
-        let mut others = self.store.scan(PRIORITY_CLASSES, Range { prefix: "", from: "" });
-        match others.find(|(name, other)| name.as_ref() != meta::name(class) && is_default(&other.value())) {
-            None => Ok(()),
-            Some((name, _)) => {
-                let why = format!("PriorityClass {name} is already marked as default. Only one default can exist");
-                let classes = Subject { group: "scheduling.k8s.io", resource: "priorityclasses" };
-                Err(ApiError::forbidden(classes, meta::name(class), &why))
-            }
-        }
-    }
-
-    /// Gives a pod the priority of its class.
-    fn rank(&self, pod: &mut Value) -> Result<(), ApiError> {
-        let class = pod.pointer("/spec/priorityClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let found = match class.as_str() {
-            "" => self
-                .store
-                .scan(PRIORITY_CLASSES, Range { prefix: "", from: "" })
-                .map(|(_, class)| class)
-                .find(|class| class.value().get("globalDefault") == Some(&Value::Bool(true))),
-            name => match self.store.get(PRIORITY_CLASSES, name) {
-                None => {
-                    let why = format!("no PriorityClass with name {name} was found");
-                    let pods = Subject { group: "", resource: "pods" };
-                    return Err(ApiError::forbidden(pods, meta::name(pod), &why));
-                }
-                found => found,
-            },
-        };
-        let found = found.map(|found| found.value());
-        let computed = |member: &str| found.as_ref().and_then(|found| found.get(member)).cloned();
-        let class = "must not be provided in pod spec; priority admission controller computed";
-        let refuse = |why: String| {
-            let why = format!("{why} from the given PriorityClass name");
-            Err(ApiError::forbidden(Subject { group: "", resource: "pods" }, meta::name(pod), &why))
-        };
-        let (value, policy) = (
-            computed("value").and_then(|value| value.as_i64()).unwrap_or(0),
-            computed("preemptionPolicy").and_then(|policy| policy.as_str().map(str::to_owned)),
-        );
-        let policy = policy.unwrap_or_else(|| "PreemptLowerPriority".to_owned());
-        if let Some(given) = pod.pointer("/spec/priority").and_then(Value::as_i64).filter(|given| *given != value) {
-            return refuse(format!("the integer value of priority ({given}) {class} {value}"));
-        }
-        let given = pod.pointer("/spec/preemptionPolicy").and_then(Value::as_str);
-        if let Some(given) = given.filter(|given| *given != policy) {
-            return refuse(format!("the string value of PreemptionPolicy ({given}) {class} {policy}"));
-        }
-        let Some(found) = found else { return Ok(()) };
-        let spec = meta::members(meta::entry(pod, "spec"));
-        spec.insert("priorityClassName".into(), meta::name(&found).into());
-        for (from, to) in [("value", "priority"), ("preemptionPolicy", "preemptionPolicy")] {
-            if let Some(value) = found.get(from) {
-                spec.entry(to).or_insert_with(|| value.clone());
-            }
-        }
-        Ok(())
+    /// Refuses a change of which everything is known that will be stored, in the order of a real server.
+    pub(super) fn admit(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
+        self.keep_to_ranges(change)?;
+        self.secure(change, &mut cx.warnings)?;
+        self.one_default(change)?;
+        self.may_grow(change)?;
+        self.costs_what_its_class_says(change)?;
+        self.vouch(change, &cx.user)?;
+        self.fits_node(change)
     }
 }
 
+/// Why a new pod is refused, which may have no name yet.
+pub(super) fn refused(pod: &Value, why: &str) -> ApiError {
+    let names = [meta::name(pod), meta::text(pod, "generateName"), "Unknown"];
+    let name = names.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+    ApiError::forbidden(Subject { group: "", resource: "pods" }, name, why)
+}
+
 /// Who asks for a certificate is known from the request, whatever is written in it.
-fn sign(request: &mut Value, user: &User) {
+pub(super) fn sign(resource: &Resource, request: &mut Value, user: &User) {
+    if (resource.group.as_str(), resource.kind.as_str()) != ("certificates.k8s.io", "CertificateSigningRequest") {
+        return;
+    }
     let spec = meta::members(meta::entry(request, "spec"));
     for member in ["username", "uid", "groups", "extra"] {
         spec.remove(member);

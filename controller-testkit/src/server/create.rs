@@ -9,8 +9,8 @@ use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::update::Part;
 use super::write::Cx;
-use super::{Server, etcd, meta, owners, rules, shape};
-use crate::admission::{Change as Reviewed, Operation};
+use super::{Server, admit, etcd, meta, owners, rules, shape};
+use crate::admission::{Change as Reviewed, Kind, Operation};
 use crate::apply::Operation as Written;
 use crate::catalog::Resource;
 use crate::crd::establish;
@@ -55,8 +55,6 @@ impl Server {
         if let Some(namespace) = namespace {
             self.open_namespace(resource, &asked, namespace)?;
         }
-        // Webhooks see whose fields they are; what they add is nobody's, unless they say whose it is.
-        managers.put(&mut object);
         let change = Reviewed {
             operation: Operation::Create,
             resource,
@@ -66,10 +64,22 @@ impl Server {
             new: None,
             old: None,
         };
-        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
+        let is_asked = self.asks(Kind::Mutating, &change, cx);
+        if is_asked {
+            // What is seen is what the kind and the server make of the object by themselves.
+            shape::complete(resource, &mut object);
+        }
+        self.admit_new(resource, namespace, &mut object, cx.rng)?;
+        // Webhooks see whose fields they are; what they add is nobody's, unless they say whose it is.
+        managers.put(&mut object);
+        if is_asked && let Some(mutated) = self.mutate(&Reviewed { new: Some(&object), ..change }, cx)? {
+            let is_changed = mutated != object;
             object = mutated;
             place(&mut object, namespace)?;
             owners::after_webhooks(&mut object, &managers, &mut cx.warnings);
+            if is_changed {
+                self.admit_new(resource, namespace, &mut object, cx.rng)?;
+            }
         }
         self.no_escalation(resource, namespace, &object, None, &cx.user)?;
         let metadata = meta::of(&mut object);
@@ -79,7 +89,7 @@ impl Server {
         if resource.manages_generation && resource.plural != "csidrivers" {
             metadata.insert("generation".into(), 1.into());
         }
-        self.admit_new(resource, namespace, &mut object, &cx.user, cx.rng)?;
+        admit::sign(resource, &mut object, &cx.user);
         let table = table(resource);
         let name = self.free_name(resource, &table, namespace, &object, cx)?;
         if !name.is_empty() {

@@ -78,7 +78,7 @@ pub(crate) fn kept<T>(object: &mut Value, f: impl FnOnce(&mut Value) -> T) -> T 
 }
 
 /// The object as its owners are judged by: with its kind's defaults, and before the server adds anything of its own.
-fn judged<'a>(resource: &Resource, object: &'a Value) -> Cow<'a, Value> {
+pub(super) fn judged<'a>(resource: &Resource, object: &'a Value) -> Cow<'a, Value> {
     match &resource.shape {
         Shape::Builtin(ty) => {
             let mut judged = object.clone();

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::accept::Media;
 use super::scope::key;
 use super::write::{Cx, Writing};
-use super::{Server, meta, reply};
+use super::{Server, meta, nodes, reply};
+use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
 
 const PODS: &str = "/pods";
@@ -29,7 +30,7 @@ pub(super) fn check_name(body: &Value, name: &str, kind: &str) -> Result<(), Api
 impl Server {
     /// Puts a pod on the node that a Binding names.
     pub(crate) fn bind(&mut self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
-        let binding = writing.parse(("v1", "Binding"), true)?.value;
+        let mut binding = writing.parse(("v1", "Binding"), true)?.value;
         let target = writing.target;
         let name = match target.subresource {
             Some(_) => target.name.clone().unwrap_or_default(),
@@ -37,9 +38,18 @@ impl Server {
         };
         let name = name.as_str();
         check_name(&binding, name, "Binding")?;
-        let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| binding.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (node, kind) = (text("/target/name"), text("/target/kind"));
+        if !matches!(kind, "" | "Node") {
+            let fault = FieldError::not_supported("target.kind", kind, ["Node", "<empty>"]);
+            return Err(ApiError::unforeseen(fault.to_string()));
+        }
         if node.is_empty() {
             return Err(ApiError::unforeseen("target.name: Required value"));
+        }
+        if kind == "Node" {
+            let labels = self.topology_of(node);
+            nodes::label(&mut binding, labels);
         }
         let binding = self.sent(writing, ("v1", "Binding"), binding, cx)?;
         let node = binding.pointer("/target/name").and_then(Value::as_str).unwrap_or_default();
@@ -62,7 +72,18 @@ impl Server {
         if !bound.is_empty() {
             return Err(conflict(format!("pod {name} is already assigned to node {bound:?}")));
         }
+        let gates = value.pointer("/spec/schedulingGates").and_then(Value::as_array);
+        if gates.is_some_and(|gates| !gates.is_empty()) {
+            return Err(conflict(format!("pod {name} has non-empty .spec.schedulingGates")));
+        }
         let mut changed = (*value).clone();
+        // What is said of the binding is said of the pod from then on.
+        for member in ["annotations", "labels"] {
+            if let Some(Value::Object(said)) = meta::member(&binding, member).filter(|said| *said != &json!({})) {
+                let own = meta::of(&mut changed).entry(member).or_insert_with(|| json!({}));
+                meta::members(own).extend(said.clone());
+            }
+        }
         meta::members(meta::entry(&mut changed, "spec")).insert("nodeName".into(), node.into());
         let conditions =
             meta::members(meta::entry(&mut changed, "status")).entry("conditions").or_insert_with(|| json!([]));

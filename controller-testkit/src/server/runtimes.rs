@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
+use super::admit::refused;
+use super::read::subject;
 use super::{Server, meta};
-use crate::kinds;
-use crate::status::{ApiError, Subject};
+use crate::admission::{Change, Operation};
+use crate::status::ApiError;
 
 const RUNTIME_CLASSES: &str = "node.k8s.io/runtimeclasses";
+const MISMATCH: &str = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
 impl Server {
     /// Puts into a pod what its class says. One that names a class that is not there, or says something else than its
     /// class, is refused.
     pub(super) fn run_by(&self, pod: &mut Value) -> Result<(), ApiError> {
         let name = pod.pointer("/spec/runtimeClassName").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let refuse = |why: &str| {
-            let pods = Subject { group: "", resource: "pods" };
-            Err(ApiError::forbidden(pods, meta::name(pod), why))
-        };
+        let refuse = |why: &str| Err(refused(pod, why));
         let own = pod.pointer("/spec/overhead").filter(|own| !own.is_null()).cloned();
         let class = match (name.as_str(), self.store.get(RUNTIME_CLASSES, &name)) {
             ("", _) => Value::Null,
@@ -25,15 +25,8 @@ impl Server {
         };
         let overhead = class.pointer("/overhead/podFixed").cloned();
         let told = own.as_ref().and_then(Value::as_object).is_some_and(|own| !own.is_empty());
-        match (&own, &overhead) {
-            (Some(own), Some(overhead)) if told && own != overhead => {
-                return refuse("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead");
-            }
-            (Some(_), None) => {
-                let why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead";
-                return refuse(why);
-            }
-            _ => {}
+        if told && overhead.is_some() && own != overhead {
+            return refuse(MISMATCH);
         }
         let selector = class.pointer("/scheduling/nodeSelector").and_then(Value::as_object).cloned();
         for (key, value) in selector.iter().flatten() {
@@ -57,8 +50,6 @@ impl Server {
         }
         let tolerations = class.pointer("/scheduling/tolerations").and_then(Value::as_array).cloned();
         if let Some(more) = tolerations {
-            // Those that every pod has come before it.
-            kinds::tolerate(spec);
             let Some(Value::Array(list)) = spec.get_mut("tolerations") else { return Ok(()) };
             for toleration in more {
                 if !list.contains(&toleration) {
@@ -67,5 +58,20 @@ impl Server {
             }
         }
         Ok(())
+    }
+    /// Refuses a new pod that says it costs something beside its containers, where its class does not say so.
+    pub(super) fn costs_what_its_class_says(&self, change: &Change<'_>) -> Result<(), ApiError> {
+        let is_pod = change.resource.group.is_empty() && change.resource.plural == "pods" && change.part.is_empty();
+        let Some(pod) = change.new.filter(|_| is_pod && change.operation == Operation::Create) else { return Ok(()) };
+        let own = pod.pointer("/spec/overhead").filter(|own| !own.is_null());
+        let name = pod.pointer("/spec/runtimeClassName").and_then(Value::as_str).unwrap_or_default();
+        let class = self.store.get(RUNTIME_CLASSES, name).map(|class| class.value());
+        let overhead = class.as_ref().and_then(|class| class.pointer("/overhead/podFixed"));
+        let why = match (own, overhead) {
+            (Some(_), None) => "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead",
+            (own, Some(_)) if own != overhead => MISMATCH,
+            _ => return Ok(()),
+        };
+        Err(ApiError::forbidden(subject(change.resource), change.name, why))
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::meta;
 use super::update::{Part, is_namespace};
+use super::{meta, owners};
 use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};
 use crate::field::{FieldError, name};
@@ -34,6 +34,15 @@ pub(crate) fn decode_applied(resource: &Resource, object: &mut Value) -> Result<
     }
 }
 
+/// Fills in what the kind has for those who say nothing, before anybody else sees the object.
+pub(crate) fn complete(resource: &Resource, object: &mut Value) {
+    *object = owners::judged(resource, object).into_owned();
+    if is_namespace(resource) {
+        let status = meta::members(meta::entry(object, "status"));
+        status.entry("phase").or_insert_with(|| "Active".into());
+    }
+}
+
 /// Makes a new object ready to be stored, and answers what is wrong with it.
 pub(crate) fn settle_new(
     resource: &Resource,
@@ -53,6 +62,9 @@ pub(crate) fn settle_new(
         return crd::check(object, None);
     }
     if let Shape::Builtin(ty) = &resource.shape {
+        if (resource.group.as_str(), resource.kind.as_str()) == ("", "Pod") {
+            warnings.extend(kinds::sync_armour(object));
+        }
         kinds::prepare_create(resource, ty, object);
         kinds::stamp(resource, object, None, &meta::time(now));
     }
@@ -63,7 +75,9 @@ pub(crate) fn settle_new(
     faults.extend(wrong_base(resource, object));
     let name = meta::name(object);
     if !name.is_empty() {
-        faults.extend(wrong_name(resource, name).iter().map(|fault| FieldError::invalid("metadata.name", name, fault)));
+        faults.extend(
+            wrong_name(resource, object, name).iter().map(|fault| FieldError::invalid("metadata.name", name, fault)),
+        );
     }
     if let Shape::Builtin(_) = &resource.shape {
         faults.extend(kinds::validate(resource, object, None));
@@ -86,7 +100,7 @@ fn wrong_base(resource: &Resource, object: &Value) -> Vec<FieldError> {
     }
     // What is appended to the base makes a dash at its end legal.
     let as_name = base.strip_suffix('-').map(|cut| format!("{cut}a"));
-    let wrong = wrong_name(resource, as_name.as_deref().unwrap_or(base));
+    let wrong = wrong_name(resource, object, as_name.as_deref().unwrap_or(base));
     wrong.into_iter().map(|fault| FieldError::invalid("metadata.generateName", base, fault)).collect()
 }
 
@@ -164,16 +178,31 @@ fn namespace_faults(namespace: &Value) -> Vec<FieldError> {
 }
 
 /// What is wrong with a name of this kind.
-fn wrong_name(resource: &Resource, name: &str) -> Vec<String> {
+fn wrong_name(resource: &Resource, object: &Value, name: &str) -> Vec<String> {
     match (resource.group.as_str(), resource.plural.as_str()) {
         ("", "namespaces") => name::dns1123_label(name),
         // Nobody looks at the names of budgets.
         ("policy", _) => Vec::new(),
         ("", "services") | ("apps", "statefulsets") => name::dns1123_label(name),
         ("rbac.authorization.k8s.io", _) | ("", "events") => name::path_segment(name),
+        ("certificates.k8s.io", "clustertrustbundles") => wrong_bundle_name(object, name),
         // Its kind judges it, by which it is an address.
         ("networking.k8s.io", "ipaddresses") => Vec::new(),
         _ => name::dns1123_subdomain(name),
+    }
+}
+
+/// A bundle's name begins with that of the signer who vouches for it, if there is one.
+fn wrong_bundle_name(bundle: &Value, name: &str) -> Vec<String> {
+    let signer = bundle.pointer("/spec/signerName").and_then(Value::as_str).unwrap_or_default();
+    let prefix = format!("{}:", signer.replace('/', ":"));
+    match name.strip_prefix(&prefix) {
+        _ if signer.is_empty() && name.contains(':') => {
+            vec!["ClusterTrustBundle without signer name must not have \":\" in its name".to_owned()]
+        }
+        _ if signer.is_empty() => name::dns1123_subdomain(name),
+        Some(rest) => name::dns1123_subdomain(rest),
+        None => vec![format!("ClusterTrustBundle for signerName {signer} must be named with prefix {prefix}")],
     }
 }
 

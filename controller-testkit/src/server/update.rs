@@ -122,7 +122,7 @@ impl Part {
 
 /// A pod with what the containers of another one need, if they are the same containers.
 fn resized(old: &Value, new: Value) -> Value {
-    let mut resized = old.clone();
+    let mut resized = with_members(old, &new, &[&["spec", "resources"]]);
     for list in ["containers", "initContainers"] {
         let pointer = format!("/spec/{list}");
         let wanted = new.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -247,6 +247,9 @@ impl Server {
         if managers.own_the_same(&before) {
             managers = before;
         }
+        if part == Part::Resize {
+            self.fill_from_ranges(namespace, &mut new);
+        }
         let seen = Reviewed { new: Some(&new), ..change };
         if self.asks(Kind::Mutating, &seen, cx) {
             if let Some(shown) = of_scale(&new)? {
@@ -255,6 +258,9 @@ impl Server {
                 }
             } else {
                 let mut shown = new.clone();
+                if part == Part::Main {
+                    shape::complete(resource, &mut shown);
+                }
                 managers.put(&mut shown);
                 if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
                     new = mutated;
@@ -264,9 +270,6 @@ impl Server {
             }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
-        if resource.plural == "priorityclasses" {
-            self.one_default(&new)?;
-        }
         rules::tidy(&mut new, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);

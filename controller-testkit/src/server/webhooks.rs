@@ -64,8 +64,9 @@ impl Server {
         Ok(object)
     }
 
-    /// Asks the validating policies and webhooks, any of which may refuse the change.
+    /// Asks what the server itself refuses, and the validating policies and webhooks, any of which may refuse the change.
     pub(super) fn approve(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
+        self.admit(change, cx)?;
         self.judge(change, cx)?;
         if !self.asks(Kind::Validating, change, cx) {
             return Ok(());

@@ -6,6 +6,7 @@
 //! `observed.jsonl` holds what a kube-apiserver v1.37.2 answered, and the tests hold these rules to it.
 
 mod address;
+mod annotations;
 mod at;
 mod backing;
 mod batch;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::annotations::of_pod;
 use super::at::{At, Faults};
 use super::selector::{annotations, labels};
 use super::texts::ip;
@@ -22,6 +23,9 @@ enum Within<'a> {
 
 pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
+    if old.is_none() {
+        of_pod(&new.at("metadata.annotations"), &spec, f);
+    }
     pod_spec(&spec, Within::Pod(new.at("metadata.name").text()), f);
     if spec.field("serviceAccountName").text().is_empty() {
         for source in spec.field("volumes").items().iter().flat_map(|volume| volume.at("projected.sources").items()) {
@@ -55,7 +59,9 @@ pub(super) fn template(template: &At<'_>, f: &mut Faults) {
 pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     let metadata = template.field("metadata");
     labels(&metadata.field("labels").told_as(template.field("labels").path), f);
-    annotations(&metadata.field("annotations").told_as(template.field("annotations").path), f);
+    let notes = metadata.field("annotations").told_as(template.field("annotations").path);
+    annotations(&notes, f);
+    of_pod(&notes, &template.field("spec"), f);
     pod_spec(&template.field("spec"), Within::Template(claims), f);
     let ephemeral = template.at("spec.ephemeralContainers");
     if !ephemeral.is_empty() {
