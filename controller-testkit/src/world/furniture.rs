@@ -14,7 +14,7 @@ pub(super) const AUTHORITY: &str = "kube-root-ca.crt";
 
 /// What the first namespaces have: the same as those that come later, which get it by requests.
 static NAMESPACES: &str = include_str!("namespaces.txt");
-/// The node, and the lease by which it shows that it lives.
+/// The node, the lease by which it shows that it lives, and the class of volumes for claims that name none.
 static NODES: &str = include_str!("node.txt");
 
 /// What the cluster's own controllers put into a fresh cluster, as lines of the form that `server/first.rs` tells of.

@@ -294,6 +294,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_class_makes_volumes_when_they_are_wanted() {
         let hand = Hand(Cluster::new().client());
+        let mut any = claim("any", "1Gi", "");
+        any["spec"]["storageClassName"].take();
+        assert_eq!(hand.create(CLAIMS, any).await["spec"]["storageClassName"], "standard", "for those who name none");
         let class = |name: &str, mode: &str| json!({"metadata": {"name": name}, "provisioner": "example.com/disk", "volumeBindingMode": mode});
         hand.create(CLASSES, class("soon", "Immediate")).await;
         hand.create(CLASSES, class("late", "WaitForFirstConsumer")).await;
