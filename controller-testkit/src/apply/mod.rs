@@ -82,6 +82,11 @@ impl Writer {
 /// Who owns what after `writer` replaced `old` by `new`, whatever others owned.
 pub(crate) fn updated(node: &Node<'_>, old: &Value, new: &Value, managers: Managers, writer: &Writer) -> Managers {
     let comparison = compare(node, old, new);
+    if comparison.has_nameless {
+        // A real server gives up here, and stores what there is without a word of it.
+        let is_new = old.pointer("/metadata/uid").is_none();
+        return if is_new { Managers::default() } else { managers };
+    }
     let mut managers = taken(&comparison, old, new, managers, writer);
     let owned = managers.0.entry(writer.manager.clone()).or_default();
     let mut set = owned.set.difference(&comparison.removed);

@@ -81,19 +81,20 @@ impl<'a> Node<'a> {
                 Form::Bool => Wanted::Bool,
                 Form::Int32 | Form::Int64 | Form::Double => Wanted::Number,
                 Form::Time | Form::MicroTime | Form::Quantity | Form::IntOrString => Wanted::Scalar,
-                Form::Struct(_) | Form::Map(_) => Wanted::Map,
+                Form::Struct(_) | Form::Map(_) | Form::Fields => Wanted::Map,
                 Form::List(_) | Form::Items(_) => Wanted::List,
-                Form::Fields
-                | Form::Raw
-                | Form::Json
-                | Form::SchemaOrBool
-                | Form::SchemaOrArray
-                | Form::SchemaOrStrings => Wanted::Anything,
+                Form::Raw | Form::Json | Form::SchemaOrBool | Form::SchemaOrArray | Form::SchemaOrStrings => {
+                    Wanted::Anything
+                }
             },
             Self::Schema(schema) => schema.kind.map_or(Wanted::Anything, |kind| match kind {
                 schema::Type::Object => Wanted::Map,
                 schema::Type::Array => Wanted::List,
                 schema::Type::Integer | schema::Type::Number => Wanted::Number,
+                // A text with a form may be written as something else in one of the real server's own types.
+                schema::Type::String if !matches!(schema.rules.format.as_deref(), None | Some("byte")) => {
+                    Wanted::Scalar
+                }
                 schema::Type::String => Wanted::Text,
                 schema::Type::Boolean => Wanted::Bool,
             }),

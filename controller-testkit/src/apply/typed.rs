@@ -14,6 +14,8 @@ pub(crate) struct Comparison {
     pub(crate) added: Set,
     pub(crate) modified: Set,
     pub(crate) removed: Set,
+    /// Something new stands in a list and can't be told from others there.
+    pub(crate) has_nameless: bool,
 }
 
 impl Comparison {
@@ -45,15 +47,10 @@ fn unnamable(relation: &Relation, item: &Value) -> Option<&'static str> {
     }
 }
 
-/// The items of a list that is told apart, each by its element; of an item that has none the rest is not looked at.
-fn items<'a>(
-    node: &Node<'_>,
-    relation: &Relation,
-    list: &'a [Value],
-    path: &[String],
-    misfits: &mut Vec<Misfit>,
-) -> Items<'a> {
-    let mut named: Items<'a> = Vec::with_capacity(list.len());
+/// Looks at the items of a list that is told apart, each by its element; of an item that has none the rest is not looked
+/// at.
+fn items(node: &Node<'_>, relation: &Relation, list: &[Value], path: &mut Vec<String>, misfits: &mut Vec<Misfit>) {
+    let mut seen: Vec<String> = Vec::with_capacity(list.len());
     for (index, item) in list.iter().enumerate() {
         let element = match unnamable(relation, item) {
             Some(why) => Err(why.to_owned()),
@@ -68,16 +65,18 @@ fn items<'a>(
             Ok(element) => element,
             Err(why) => {
                 misfits.push(Misfit { path: path.to_vec(), why: format!("element {index}: {why}") });
-                return named;
+                return;
             }
         };
-        if named.iter().any(|(other, _)| *other == element) {
+        if seen.contains(&element) {
             let why = format!("duplicate entries for key {}", super::set::print(std::slice::from_ref(&element)));
             misfits.push(Misfit { path: path.to_vec(), why });
         }
-        named.push((element, item));
+        path.push(element.clone());
+        check(&node.item(), item, path, misfits);
+        path.pop();
+        seen.push(element);
     }
-    named
 }
 
 /// The items of a stored list; one without keys is passed over.
@@ -121,14 +120,11 @@ pub(crate) fn check(node: &Node<'_>, value: &Value, path: &mut Vec<String>, misf
         }
         Value::Array(list) => {
             let relation = node.relation(value);
-            let named = match relation {
-                Relation::Atomic | Relation::Fields => {
-                    list.iter().enumerate().map(|(index, item)| (format!("i:{index}"), item)).collect()
-                }
-                Relation::Set | Relation::Items(_) => items(node, &relation, list, path, misfits),
-            };
-            for (element, inner) in named {
-                path.push(element);
+            if matches!(relation, Relation::Set | Relation::Items(_)) {
+                return items(node, &relation, list, path, misfits);
+            }
+            for (index, inner) in list.iter().enumerate() {
+                path.push(format!("i:{index}"));
                 check(&node.item(), inner, path, misfits);
                 path.pop();
             }
@@ -217,11 +213,10 @@ fn differ<'a>(
         }
         return;
     }
-    let groups = |value: Option<&'a Value>| {
-        let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        grouped(lenient(node, &relation, list))
-    };
-    let (old, new) = (groups(old), groups(new));
+    let list = |value: Option<&'a Value>| value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let items = lenient(node, &relation, list(new));
+    comparison.has_nameless |= items.len() < list(new).len();
+    let (old, new) = (grouped(lenient(node, &relation, list(old))), grouped(items));
     let gone = old.iter().filter(|(element, _)| under(&new, element).is_empty());
     for (element, _) in new.iter().chain(gone) {
         path.push(element.clone());

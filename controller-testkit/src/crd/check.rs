@@ -44,14 +44,19 @@ pub(crate) fn check(crd: &Value, old: Option<&Value>) -> Vec<FieldError> {
 }
 
 fn check_name(crd: &Value, errors: &mut Vec<FieldError>) {
-    let found = text(crd, "/metadata/name");
-    let wrong = name::dns1123_subdomain(found);
-    if !found.is_empty() {
-        errors.extend(wrong.iter().map(|detail| FieldError::invalid("metadata.name", found, detail)));
-    }
     let wanted = format!("{}.{}", text(crd, "/spec/names/plural"), text(crd, "/spec/group"));
-    if found != wanted && !found.is_empty() {
-        errors.push(FieldError::invalid("metadata.name", found, "must be spec.names.plural+\".\"+spec.group"));
+    for field in ["generateName", "name"] {
+        let (place, found) = (format!("metadata.{field}"), text(crd, &format!("/metadata/{field}")));
+        if found.is_empty() {
+            continue;
+        }
+        // What is appended to the beginning of a name makes a dash at its end legal.
+        let bare = found.strip_suffix('-').filter(|_| field == "generateName").map(|cut| format!("{cut}a"));
+        let wrong = name::dns1123_subdomain(bare.as_deref().unwrap_or(found));
+        errors.extend(wrong.iter().map(|detail| FieldError::invalid(&place, found, detail)));
+        if found != wanted {
+            errors.push(FieldError::invalid(&place, found, "must be spec.names.plural+\".\"+spec.group"));
+        }
     }
 }
 

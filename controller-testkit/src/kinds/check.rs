@@ -1,15 +1,34 @@
 //! Strict decoding: which fields of an object its Go type does not have, and whether a value is of a wrong type.
 
+use std::num::IntErrorKind;
+
 use serde_json::Value;
 
 use super::{Form, Type};
+use crate::field::echo;
 
 /// Checks an object of a built-in kind. The answer lists the unknown fields by their paths
 /// (`spec.containers[0].foo`); the error is the text with which Go refuses a value of a wrong type.
 pub(crate) fn check(ty: &Type, object: &Value) -> Result<Vec<String>, String> {
     let mut checker = Checker { unknown: Vec::new(), path: String::new(), plain: String::new() };
     checker.fields(ty, object)?;
+    match object.pointer("/metadata/annotations").and_then(|annotations| annotations.get(TEMPLATES)) {
+        Some(Value::String(count)) if ty.name == "io.k8s.api.apps.v1.DaemonSet" => whole_number(count)?,
+        _ => {}
+    }
     Ok(checker.unknown)
+}
+
+/// The annotation in which a daemon set counts its templates, a field of the real server's own form.
+pub(super) const TEMPLATES: &str = "deprecated.daemonset.template.generation";
+
+fn whole_number(text: &str) -> Result<(), String> {
+    let Err(fault) = text.parse::<i64>() else { return Ok(()) };
+    let why = match fault.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+        _ => "invalid syntax",
+    };
+    Err(format!("strconv.ParseInt: parsing {}: {why}", echo::quote(text)))
 }
 
 struct Checker {
@@ -20,8 +39,17 @@ struct Checker {
     plain: String,
 }
 
-/// Whose value is looked at, for the texts: `field TYPE.path of type …`.
-struct Owner<'a>(&'a Type);
+/// Whose value is looked at, for the texts: `field TYPE.path of type …`, and what Go calls the value's type.
+struct Owner<'a>(&'a Type, Option<&'a str>);
+
+impl<'a> Owner<'a> {
+    /// The same with the type of a list's items or a map's entries.
+    fn element(&self) -> Self {
+        let inner =
+            self.1.and_then(|name| Some(name.strip_prefix('[').or(name.strip_prefix("map["))?.split_once(']')?.1));
+        Owner(self.0, inner)
+    }
+}
 
 impl Checker {
     fn fields(&mut self, ty: &Type, object: &Value) -> Result<(), String> {
@@ -35,7 +63,10 @@ impl Checker {
                 text.push_str(name);
             }
             match ty.field(name) {
-                Some(field) => self.value(&Owner(ty), &field.form, value)?,
+                Some(field) => {
+                    self.plain.insert_str(self.plain.len() - name.len(), &field.within);
+                    self.value(&Owner(ty, field.go), &field.form, value)?;
+                }
                 None => self.unknown.push(self.path.clone()),
             }
             self.path.truncate(path);
@@ -72,7 +103,7 @@ impl Checker {
                 for (at, item) in items.iter().enumerate() {
                     let path = self.path.len();
                     self.path.push_str(&format!("[{at}]"));
-                    self.value(owner, element, item)?;
+                    self.value(&owner.element(), element, item)?;
                     self.path.truncate(path);
                 }
                 Ok(())
@@ -82,7 +113,7 @@ impl Checker {
                     let path = self.path.len();
                     self.path.push('.');
                     self.path.push_str(key);
-                    self.value(owner, element, item)?;
+                    self.value(&owner.element(), element, item)?;
                     self.path.truncate(path);
                 }
                 Ok(())
@@ -113,8 +144,9 @@ impl Checker {
             Value::Array(_) => "array".to_owned(),
             Value::Object(_) => "object".to_owned(),
         };
+        let wanted = owner.1.map_or_else(|| go_type(form), str::to_owned);
         let owner = owner.0.name.rsplit('.').next().unwrap_or_default();
-        format!("json: cannot unmarshal {what} into Go struct field {owner}.{} of type {}", self.plain, go_type(form))
+        format!("json: cannot unmarshal {what} into Go struct field {owner}.{} of type {wanted}", self.plain)
     }
 }
 
@@ -161,6 +193,10 @@ fn bad_base64(text: &str) -> Result<(), String> {
     use base64::Engine as _;
     // Go skips line breaks within the text.
     let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    if let Some(at) = text.bytes().position(|byte| !is_of_it(byte)) {
+        return Err(format!("illegal base64 data at input byte {at}"));
+    }
     match base64::engine::general_purpose::STANDARD.decode(&text) {
         Ok(_) => Ok(()),
         Err(error) => {

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Form, Type, image, normal};
+use super::check::TEMPLATES;
+use super::{Form, Type, image, normal, quantity};
 
 type Object = Map<String, Value>;
 
@@ -15,7 +16,12 @@ pub(crate) fn default(ty: &Type, object: &mut Value) {
     before(&ty.name, fields);
     for field in &ty.fields {
         match fields.get_mut(field.name) {
-            Some(value) if !value.is_null() => inner(&field.form, value),
+            Some(value) if !value.is_null() => {
+                inner(&field.form, value);
+                if ty.name.starts_with("io.k8s.api.core.") {
+                    round(&field.form, value);
+                }
+            }
             _ => {
                 let declared = field.default.and_then(|default| serde_json::from_str(default).ok());
                 if let Some(value) = declared.filter(|value| !field.is_omitted(value)) {
@@ -36,6 +42,19 @@ fn inner(form: &Form, value: &mut Value) {
     }
 }
 
+/// Amounts of resources are told in thousandths at least.
+fn round(form: &Form, value: &mut Value) {
+    let (Form::Map(element), Value::Object(entries)) = (form, value) else { return };
+    if **element != Form::Quantity {
+        return;
+    }
+    for amount in entries.values_mut() {
+        if let Some(rounded) = amount.as_str().and_then(quantity::in_thousandths) {
+            *amount = rounded.into();
+        }
+    }
+}
+
 /// Puts values where there are none.
 fn fill(object: &mut Object, defaults: &[(&str, Value)]) {
     for (name, value) in defaults {
@@ -43,9 +62,9 @@ fn fill(object: &mut Object, defaults: &[(&str, Value)]) {
     }
 }
 
+/// An empty text that is still there, in a normalized object, is meant.
 fn put(object: &mut Object, name: &str, value: impl FnOnce() -> Value) {
-    let is_absent = object.get(name).is_none_or(|value| value.is_null() || value.as_str() == Some(""));
-    if is_absent {
+    if object.get(name).is_none_or(Value::is_null) {
         object.insert(name.to_owned(), value());
     }
 }
@@ -166,6 +185,10 @@ fn core(ty: &str, object: &mut Object) {
             let policy = image::pull_policy(text(object, "reference"));
             put(object, "pullPolicy", || policy.into());
         }
+        "v1.AzureDiskVolumeSource" => {
+            fill(object, &[("cachingMode", "ReadWrite".into()), ("kind", "Shared".into())]);
+        }
+        "v1.PodStatus" => addresses(object),
         "v1.Probe" => fill(
             object,
             &[
@@ -207,6 +230,19 @@ fn phase(object: &mut Object, phase: &str) {
     }
 }
 
+/// A pod's one address is the first of all that it has.
+fn addresses(status: &mut Object) {
+    let (one, first) = (text(status, "podIP").to_owned(), status.get("podIPs").and_then(|all| all.get(0)).cloned());
+    let first = first.and_then(|first| Some(first.get("ip")?.as_str()?.to_owned()));
+    match first {
+        Some(first) if one.is_empty() => drop(status.insert("podIP".into(), first.into())),
+        first if !one.is_empty() && first.as_ref() != Some(&one) => {
+            status.insert("podIPs".into(), json!([{ "ip": one }]));
+        }
+        _ => {}
+    }
+}
+
 /// Numbers that are never 0.
 fn unless_zero(object: &mut Object, numbers: &[(&str, i64)]) {
     for (name, number) in numbers {
@@ -216,7 +252,6 @@ fn unless_zero(object: &mut Object, numbers: &[(&str, i64)]) {
     }
 }
 
-/// Images without a tag, or with `latest`, are pulled anew each time.
 /// In the node's network a container's ports are the node's.
 fn host_ports(spec: &mut Object) {
     for name in ["containers", "initContainers"] {
@@ -318,7 +353,8 @@ fn apps(ty: &str, object: &mut Object) {
         && let Some(metadata) = child(object, "metadata")
         && let Value::Object(annotations) = metadata.entry("annotations").or_insert_with(|| json!({}))
     {
-        put(annotations, "deprecated.daemonset.template.generation", || "1".into());
+        // How many there were is counted elsewhere.
+        put(annotations, TEMPLATES, || "0".into());
     }
     let Some(spec) = child(object, "spec") else { return };
     let strategy = |spec: &mut Object, name: &str, rolling: Value| {
@@ -432,7 +468,10 @@ fn other(group: &str, ty: &str, object: &mut Object) {
                 }
             }
         }
-        ("rbac", "v1.RoleRef") => put(object, "apiGroup", || RBAC.into()),
+        // It is written where it is empty, too.
+        ("rbac", "v1.RoleRef") if text(object, "apiGroup").is_empty() => {
+            object.insert("apiGroup".into(), RBAC.into());
+        }
         ("rbac", "v1.Subject") if matches!(text(object, "kind"), "User" | "Group") => {
             put(object, "apiGroup", || RBAC.into());
         }
@@ -501,6 +540,9 @@ fn other(group: &str, ty: &str, object: &mut Object) {
             unless_zero(object, &[("queues", 64), ("handSize", 8), ("queueLengthLimit", 50)]);
         }
         ("apiregistration", "v1.ServiceReference") => put(object, "port", || 443.into()),
+        ("flowcontrol", "v1.ExemptPriorityLevelConfiguration") => {
+            fill(object, &[("nominalConcurrencyShares", 0.into()), ("lendablePercent", 0.into())]);
+        }
         ("flowcontrol", "v1.LimitedPriorityLevelConfiguration") => {
             fill(object, &[("nominalConcurrencyShares", 30.into()), ("lendablePercent", 0.into())]);
         }

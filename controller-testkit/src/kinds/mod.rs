@@ -12,6 +12,7 @@ mod gates;
 mod image;
 mod inner;
 mod normal;
+mod overlap;
 mod quantity;
 mod ranges;
 mod restore;
@@ -22,6 +23,7 @@ mod table;
 mod tests;
 mod validate;
 mod warning;
+mod whole;
 
 pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use armour::sync_armour;
@@ -30,7 +32,7 @@ pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use quantity::{Amount, amount, nanos};
 pub(crate) use ranges::{beyond_of_claim, beyond_of_pod, fill, requests_of_pod};
-pub(crate) use restore::misfit;
+pub(crate) use restore::restore;
 pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
 #[cfg(test)]

@@ -86,10 +86,19 @@ pub(crate) fn stored(ty: &Type, object: &mut Value) {
         // Definitions are kept in JSON.
         return;
     }
+    if ty.name == "io.k8s.api.batch.v1.Job" {
+        // What is read gets defaults.
+        super::default(ty, object);
+    }
     let Value::Object(fields) = object else { return };
     for field in &ty.fields {
         match fields.get_mut(field.name) {
-            Some(value) if value.as_array().is_some_and(Vec::is_empty) => *value = Value::Null,
+            Some(value)
+                if matches!(field.form, Form::List(_) | Form::Items(_))
+                    && value.as_array().is_some_and(Vec::is_empty) =>
+            {
+                *value = Value::Null;
+            }
             Some(value) => stored_inner(&field.form, value),
             None => {}
         }

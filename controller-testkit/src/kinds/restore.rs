@@ -1,51 +1,68 @@
-//! What Go says of a value that does not fit the field of a type: the words of the converter that makes objects of
-//! strategic merge patches, which are not those of its JSON decoder.
+//! How Go fills a type with the values of a strategic merge patch: by a converter of its own, which takes numbers that
+//! its JSON decoder refuses, and says in other words what it does not take.
 
 use serde_json::Value;
 
 use super::{Form, Type};
 
-/// What is wrong with the first value that does not fit. Forms with a text of their own are left to the decoder.
-pub(crate) fn misfit(ty: &Type, object: &Value) -> Option<String> {
-    ty.fields.iter().find_map(|field| of_form(&field.form, object.get(field.name)?))
+/// Makes the numbers those that the fields hold, and says what is wrong with the first value that does not fit. Forms
+/// with a text of their own are left to the decoder.
+pub(crate) fn restore(ty: &Type, object: &mut Value) -> Result<(), String> {
+    ty.fields
+        .iter()
+        .try_for_each(|field| object.get_mut(field.name).map_or(Ok(()), |value| of_form(&field.form, value)))
 }
 
-fn of_form(form: &Form, value: &Value) -> Option<String> {
+fn of_form(form: &Form, value: &mut Value) -> Result<(), String> {
     let kind = match value {
-        Value::Null => return None,
+        Value::Null => return Ok(()),
         Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
+        Value::Number(number) if number.is_i64() => "int64",
+        Value::Number(_) => "float64",
         Value::String(_) => "string",
         Value::Array(_) => "slice",
         Value::Object(_) => "map",
     };
-    let whole = |value: &Value| value.as_f64().is_some_and(|number| number.fract() == 0.0);
-    match (form, value) {
-        (Form::String, Value::String(_))
-        | (Form::Bool, Value::Bool(_))
-        | (Form::Double | Form::Int32 | Form::Int64, Value::Number(_))
-            if kind != "float64" || matches!(form, Form::Double) || whole(value) =>
-        {
-            None
+    match (form, &mut *value) {
+        (Form::String, Value::String(_)) | (Form::Bool, Value::Bool(_)) | (Form::Double, Value::Number(_)) => Ok(()),
+        (Form::Int32 | Form::Int64, Value::Number(number)) => {
+            let whole = number.as_i64().or_else(|| number.as_f64().filter(|float| float.fract() == 0.0).map(cut));
+            match (whole, form) {
+                (Some(whole), Form::Int32) => *value = low_half(whole).into(),
+                (Some(whole), _) => *value = whole.into(),
+                (None, Form::Int32) => return Err("cannot convert float64 to int32".to_owned()),
+                (None, _) => return Err("cannot convert float64 to int64".to_owned()),
+            }
+            Ok(())
         }
         // Go could make a letter of a number, and refuses to.
-        (Form::String, _) if kind == "int64" => Some("cannot convert int64 to string".to_owned()),
-        (Form::Int32, _) if kind == "float64" => Some("cannot convert float64 to int32".to_owned()),
-        (Form::Int64, _) if kind == "float64" => Some("cannot convert float64 to int64".to_owned()),
-        (Form::String, _) => Some("unrecognized type: string".to_owned()),
-        (Form::Bool, _) => Some("unrecognized type: bool".to_owned()),
-        (Form::Int32, _) => Some("unrecognized type: int32".to_owned()),
-        (Form::Int64, _) => Some("unrecognized type: int64".to_owned()),
-        (Form::Double, _) => Some("unrecognized type: float64".to_owned()),
-        (Form::Struct(id), Value::Object(_)) => misfit(id.get(), value),
-        (Form::Struct(_), _) => Some(format!("cannot restore struct from: {kind}")),
+        (Form::String, _) if kind == "int64" => Err("cannot convert int64 to string".to_owned()),
+        (Form::String, _) => Err("unrecognized type: string".to_owned()),
+        (Form::Bool, _) => Err("unrecognized type: bool".to_owned()),
+        (Form::Int32, _) => Err("unrecognized type: int32".to_owned()),
+        (Form::Int64, _) => Err("unrecognized type: int64".to_owned()),
+        (Form::Double, _) => Err("unrecognized type: float64".to_owned()),
+        (Form::Struct(id), Value::Object(_)) => restore(id.get(), value),
+        (Form::Struct(_), _) => Err(format!("cannot restore struct from: {kind}")),
         (Form::List(element) | Form::Items(element), Value::Array(items)) => {
-            items.iter().find_map(|item| of_form(element, item))
+            items.iter_mut().try_for_each(|item| of_form(element, item))
         }
-        (Form::List(_) | Form::Items(_), _) => Some(format!("cannot restore slice from {kind}")),
-        (Form::Map(element), Value::Object(entries)) => entries.values().find_map(|entry| of_form(element, entry)),
-        (Form::Map(_), _) => Some(format!("cannot restore map from {kind}")),
-        _ => None,
+        (Form::List(_) | Form::Items(_), _) => Err(format!("cannot restore slice from {kind}")),
+        (Form::Map(element), Value::Object(entries)) => {
+            entries.values_mut().try_for_each(|entry| of_form(element, entry))
+        }
+        (Form::Map(_), _) => Err(format!("cannot restore map from {kind}")),
+        _ => Ok(()),
     }
+}
+
+/// A number without a fraction as Go's processor makes an integer of it: what is too large is the least of all.
+fn cut(float: f64) -> i64 {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if (-END..END).contains(&float) { float as i64 } else { i64::MIN }
+}
+
+/// The lower half of a number, which is all that a smaller field takes of it; nothing is said of what is lost.
+fn low_half(number: i64) -> i32 {
+    number as i32
 }

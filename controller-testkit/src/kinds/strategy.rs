@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::check::TEMPLATES;
 use super::defaults::{default, empty_status};
 use super::normal::normalize_kept;
-use super::ranges::of_containers;
+use super::whole::{self, quality};
 use super::{Type, allot};
 use crate::catalog::Resource;
 
@@ -27,6 +28,7 @@ pub(crate) fn prepare_create(resource: &Resource, ty: &Type, object: &mut Value)
         ("batch", "Job") => job(object, has_labels),
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
+        ("apps", "DaemonSet") => count_templates(object, None),
         ("discovery.k8s.io", "EndpointSlice") => drop_topology(object),
         ("", "ServiceAccount") => name_secrets(object),
         _ => {}
@@ -59,7 +61,7 @@ pub(crate) fn prepare_update(resource: &Resource, ty: &Type, object: &mut Value,
         ("", "Node") => member(object, "", "spec").map_or((), networks),
         ("", "PersistentVolumeClaim") => data_source(object),
         ("", "ServiceAccount") => name_secrets(object),
-        ("apps", "DaemonSet") => count_templates(object, old),
+        ("apps", "DaemonSet") => count_templates(object, Some(old)),
         ("certificates.k8s.io", "CertificateSigningRequest") => {
             if let (Some(fields), Some(spec)) = (object.as_object_mut(), old.get("spec")) {
                 fields.insert("spec".into(), spec.clone());
@@ -115,8 +117,9 @@ pub(super) fn member<'a>(object: &'a mut Value, parent: &str, name: &str) -> Opt
 }
 
 fn pod(object: &mut Value) {
+    look_for_own(object);
     if let Some(spec) = object.get_mut("spec") {
-        request_for_pod(spec);
+        whole::fill(spec);
     }
     let class = quality(object);
     if let Some(status) = member(object, "", "status") {
@@ -131,22 +134,40 @@ fn pod(object: &mut Value) {
     end_soon(spec);
 }
 
-/// A pod that limits what all of its containers have together requests what they request, else its limits.
-fn request_for_pod(spec: &mut Value) {
-    let of_pod = |member: &str| spec.get("resources")?.get(member)?.as_object().cloned();
-    let (mut requests, limits) = (of_pod("requests").unwrap_or_default(), of_pod("limits").unwrap_or_default());
-    if limits.is_empty() {
-        return;
+/// Who looks for pods with the same values of labels as its own, or with others, looks for these values.
+fn look_for_own(pod: &mut Value) {
+    let labels = pod.pointer("/metadata/labels").cloned().unwrap_or_default();
+    let mut terms: Vec<&mut Value> = Vec::new();
+    let Some(Value::Object(spec)) = pod.get_mut("spec") else { return };
+    for (name, value) in spec {
+        match name.as_str() {
+            "topologySpreadConstraints" => terms.extend(value.as_array_mut().into_iter().flatten()),
+            "affinity" => {
+                let kinds = value.as_object_mut().into_iter().flatten().filter(|(kind, _)| *kind != "nodeAffinity");
+                let rules = kinds.filter_map(|(_, rules)| rules.as_object_mut()).flatten();
+                let all = rules.filter_map(|(_, terms)| terms.as_array_mut()).flatten();
+                terms.extend(all.filter_map(|term| match term.get("podAffinityTerm").is_some() {
+                    true => term.get_mut("podAffinityTerm"),
+                    false => Some(term),
+                }));
+            }
+            _ => {}
+        }
     }
-    let own = of_containers(spec, "requests").into_iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory"));
-    let own = own.map(|(name, amount)| (name, amount.to_string().into()));
-    let limits = limits
-        .into_iter()
-        .filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory") || name.starts_with("hugepages-"));
-    for (name, amount) in own.chain(limits) {
-        requests.entry(name).or_insert(amount);
+    for term in terms {
+        let mut rules = Vec::new();
+        for (keys, operator) in [("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")] {
+            let keys = term.get(keys).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+            let found = keys.filter_map(|key| Some((key, labels.get(key)?)));
+            rules.extend(found.map(|(key, value)| json!({ "key": key, "operator": operator, "values": [value] })));
+        }
+        let Some(Value::Object(selector)) = term.get_mut("labelSelector").filter(|_| !rules.is_empty()) else {
+            continue;
+        };
+        if let Value::Array(known) = selector.entry("matchExpressions").or_insert_with(|| json!([])) {
+            known.extend(rules);
+        }
     }
-    spec["resources"]["requests"] = requests.into();
 }
 
 /// Who asks for less than no time gets a second.
@@ -163,44 +184,13 @@ pub(crate) fn tolerate(spec: &mut Map<String, Value>) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let is_tolerated = tolerations.iter().any(|toleration| {
             let text = |name: &str| toleration.get(name).and_then(Value::as_str).unwrap_or_default();
-            (text("key").is_empty() || text("key") == key) && matches!(text("effect"), "" | "NoExecute")
+            matches!(text("effect"), "" | "NoExecute") && (text("key").is_empty() || text("key") == key)
         });
         if !is_tolerated {
             let toleration =
                 json!({ "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300 });
             tolerations.push(toleration);
         }
-    }
-}
-
-/// The quality of service class: how firmly a Pod's containers hold their processors and memory.
-pub(super) fn quality(pod: &Value) -> &'static str {
-    // What is said of the whole pod says it for its containers.
-    let whole =
-        pod.get("spec").filter(|spec| ["limits", "requests"].iter().any(|kind| !spec["resources"][kind].is_null()));
-    let lists = ["/spec/containers", "/spec/initContainers"].iter();
-    let containers: Vec<&Value> = match whole {
-        Some(whole) => vec![whole],
-        None => lists.filter_map(|path| pod.pointer(path)?.as_array()).flatten().collect(),
-    };
-    let amount = |container: &Value, kind: &str, name: &str| {
-        let amount = container.get("resources")?.get(kind)?.get(name)?;
-        Some(amount.clone()).filter(|amount| *amount != json!("0"))
-    };
-    let both = ["cpu", "memory"];
-    let any = |container: &&Value| {
-        both.iter().any(|name| ["limits", "requests"].iter().any(|kind| amount(container, kind, name).is_some()))
-    };
-    let firm = |container: &&Value| {
-        both.iter().all(|name| {
-            let limit = amount(container, "limits", name);
-            limit.is_some() && limit == amount(container, "requests", name)
-        })
-    };
-    match () {
-        () if !containers.iter().any(any) => "BestEffort",
-        () if containers.iter().all(firm) => "Guaranteed",
-        () => "Burstable",
     }
 }
 
@@ -218,14 +208,20 @@ pub(super) fn networks(spec: &mut Map<String, Value>) {
     }
 }
 
-/// A daemon set counts its templates, which the first version of its kind said in a field.
-fn count_templates(set: &mut Value, old: &Value) {
-    const COUNT: &str = "/metadata/annotations/deprecated.daemonset.template.generation";
+/// A daemon set counts its templates, which the first version of its kind said in a field. A new one may have had some.
+fn count_templates(set: &mut Value, old: Option<&Value>) {
     let template = |set: &Value| set.pointer("/spec/template").cloned();
-    let before = old.pointer(COUNT).and_then(Value::as_str).and_then(|count| count.parse::<i64>().ok()).unwrap_or(0);
-    let count = if template(set) == template(old) { before } else { before.wrapping_add(1) };
+    let counted = |set: &Value| {
+        let count = set.pointer("/metadata/annotations")?.get(TEMPLATES)?.as_str()?;
+        count.parse::<i64>().ok()
+    };
+    let count = match old {
+        None => counted(set).unwrap_or(1).max(1),
+        Some(old) if template(set) == template(old) => counted(old).unwrap_or(0),
+        Some(old) => counted(old).unwrap_or(0).wrapping_add(1),
+    };
     if let Some(annotations) = member(set, "/metadata", "annotations") {
-        annotations.insert("deprecated.daemonset.template.generation".into(), count.to_string().into());
+        annotations.insert(TEMPLATES.into(), count.to_string().into());
     }
 }
 
@@ -288,8 +284,10 @@ fn job(object: &mut Value, has_labels: bool) {
         ("controller-uid", &uid),
         ("job-name", &name),
     ];
+    // Where the template has none, the Job gets them when it is read back.
+    let shares = !has_labels && object.pointer("/spec/template/metadata/labels").is_some();
     for parent in ["/spec/template/metadata", "/metadata"] {
-        if parent == "/metadata" && has_labels {
+        if parent == "/metadata" && !shares {
             continue;
         }
         if let Some(own) = member(object, parent, "labels") {

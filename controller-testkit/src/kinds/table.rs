@@ -6,7 +6,7 @@
 //!   replaces it as a whole;
 //! - ` NAME NUMBER FORM FLAGS FACTS…`: a field of it. `~` is an embedded struct, whose fields stand in JSON beside the
 //!   others but in protobuf within a message of their own. NUMBER is protobuf's, 0 where there is none. FLAGS: `p` a
-//!   pointer, `o` omitempty, `z` omitzero, `r` required.
+//!   pointer, `o` omitempty, `z` omitzero, `r` required. Of the facts, `go` is what Go calls a type that has a name.
 //!
 //! A process meets few of the types, and a cluster is to be there at once: where the types stand is read with the first
 //! question, each of them when somebody asks for it.
@@ -66,6 +66,8 @@ pub(crate) struct Field {
     pub(crate) granular: bool,
     /// A strategic merge patch merges this list, rather than replacing it.
     pub(crate) merges: bool,
+    /// A strategic merge patch replaces this object as a whole.
+    pub(crate) replaces: bool,
     /// A strategic merge patch may prune this object with `$retainKeys`.
     pub(crate) retains_keys: bool,
     /// The key by which a strategic merge patch finds the entries of a list of objects.
@@ -74,6 +76,10 @@ pub(crate) struct Field {
     pub(crate) default: Option<&'static str>,
     /// The server takes it and does not keep it.
     pub(crate) off: bool,
+    /// The embedded structs that it is a field of, with a dot behind each.
+    pub(crate) within: String,
+    /// What Go calls its type, where that does not follow from the form.
+    pub(crate) go: Option<&'static str>,
 }
 
 /// How server-side apply sees a list.
@@ -242,7 +248,11 @@ impl Type {
             field.off = gates::is_off(package.name, place.name, field.name);
             match field.form {
                 Form::Struct(inner) if field.name == "~" => {
-                    ty.fields.extend_from_slice(&inner.get().fields);
+                    let name = inner.get().name.rsplit('.').next().unwrap_or_default();
+                    ty.fields.extend(inner.get().fields.iter().cloned().map(|mut field| {
+                        field.within.insert_str(0, &format!("{name}."));
+                        field
+                    }));
                     ty.wire.insert(number, Wire::Embedded(inner));
                 }
                 _ => {
@@ -282,10 +292,13 @@ fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
         atomic: false,
         granular: false,
         merges: false,
+        replaces: false,
         retains_keys: false,
         merge_key: None,
         default: None,
         off: false,
+        within: String::new(),
+        go: None,
     };
     for fact in words {
         match fact.split_once('=')? {
@@ -297,10 +310,12 @@ fn parse_field(package: &str, line: &'static str) -> Option<(u32, Field)> {
             ("map", "granular") => field.granular = true,
             ("patch", strategy) => {
                 field.merges = strategy.split(',').any(|word| word == "merge");
+                field.replaces = strategy.split(',').any(|word| word == "replace");
                 field.retains_keys = strategy.split(',').any(|word| word == "retainKeys");
             }
             ("merge", key) => field.merge_key = Some(key),
             ("default", value) => field.default = Some(value),
+            ("go", name) => field.go = Some(name),
             _ => {}
         }
     }

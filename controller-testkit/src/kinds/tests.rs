@@ -182,6 +182,7 @@ fn new_objects_are_filled_in_as_the_real_server_does() {
         if resource.kind == "Service" {
             assert_eq!(families(&mut object, None), []);
         }
+        super::normal::stored(ty, &mut object);
         let mut again = object.clone();
         default(ty, &mut again);
         assert_eq!(again, object, "filling in twice changes nothing");

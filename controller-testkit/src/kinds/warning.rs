@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::armour;
+use super::overlap::overlaps;
+use super::quantity;
 use super::validate::At;
 use crate::catalog::Resource;
 use crate::field::{Path, name};
@@ -94,6 +96,7 @@ pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>)
         ("", "Node") if !new.at("spec.externalID").is_empty() => {
             vec!["spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned()]
         }
+        ("", "ResourceQuota") if old.is_none() => quota(&new),
         ("storage.k8s.io", "CSIDriver") => driver(&new),
         ("networking.k8s.io", "Ingress") if old.is_none() => ingress(&new),
         ("", "PersistentVolumeClaim") => claim(&new),
@@ -160,6 +163,7 @@ fn pod(pod: &At<'_>) -> Vec<String> {
             }
         }
     }
+    overlaps(&spec.field("volumes"), &mut told);
     repeated(&spec.field("hostAliases"), "ip", &mut told);
     repeated(&spec.field("imagePullSecrets"), "name", &mut told);
     for secret in spec.field("imagePullSecrets").items() {
@@ -173,6 +177,9 @@ fn pod(pod: &At<'_>) -> Vec<String> {
         .iter()
         .flat_map(|list| spec.field(list).items())
         .collect();
+    for name in ["memory", "ephemeral-storage"] {
+        fraction(&spec.field("overhead").entry(name), &mut told);
+    }
     for container in &containers {
         let name = container.field("name").text();
         old_seccomp(pod, container, &format!("container.seccomp.security.alpha.kubernetes.io/{name}"), &mut told);
@@ -237,9 +244,15 @@ fn labels(spec: &At<'_>, told: &mut Vec<String>) {
     let required = affinity.at("requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms").items();
     let preferred = affinity.field("preferredDuringSchedulingIgnoredDuringExecution").items();
     for term in required.into_iter().chain(preferred.iter().map(|one| one.field("preference"))) {
+        let is_preferred = term.path.to_string().ends_with(".preference");
         for rule in term.field("matchExpressions").items() {
             let key = rule.field("key");
             told.extend(old(key.text()).map(|why| format!("{}: {} is {why}", key.path, key.text())));
+            // Where it is required, it is refused.
+            for value in rule.field("values").items().iter().filter(|_| is_preferred) {
+                let wrong = name::label_value(value.text()).into_iter();
+                told.extend(wrong.map(|wrong| format!("{}: {} is invalid, {wrong}", value.path, value.text())));
+            }
         }
     }
     for spread in spec.field("topologySpreadConstraints").items() {
@@ -373,6 +386,28 @@ fn service(service: &At<'_>) -> Vec<String> {
     tell(!is_name && named, "spec.externalName is ignored when spec.type is not \"ExternalName\"");
     let close = spec.field("trafficDistribution").text() == "PreferClose";
     tell(close, "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"");
+    told
+}
+
+/// Where more may be asked for than there may be.
+fn quota(quota: &At<'_>) -> Vec<String> {
+    let hard = quota.at("spec.hard");
+    let amount = |name: &str| Some(hard.entry(name)).filter(At::is_set);
+    let mut told = Vec::new();
+    for resource in ["cpu", "memory", "storage", "ephemeral-storage"] {
+        let (asked, most) = (format!("requests.{resource}"), format!("limits.{resource}"));
+        let bare = amount(resource).filter(|_| matches!(resource, "cpu" | "memory"));
+        let (name, request) = match amount(&asked) {
+            Some(request) => (asked.as_str(), Some(request)),
+            None => (resource, bare),
+        };
+        if let (Some(request), Some(limit)) = (request, amount(&most))
+            && quantity::nanos(request.text()) > quantity::nanos(limit.text())
+        {
+            let (request, limit) = (request.text(), limit.text());
+            told.push(format!("ResourceQuota {name} ({request}) should be less than {most} ({limit})"));
+        }
+    }
     told
 }
 

@@ -113,13 +113,19 @@ fn merge_maps(
         }
         let facts = schema.facts(name);
         let merged = match (original.remove(name), value) {
+            // What takes the place of a whole is not looked at.
+            (Some(Value::Object(_)), Value::Object(_)) if facts.field.is_some_and(|field| field.replaces) => {
+                value.clone()
+            }
+            (Some(Value::Array(_)), Value::Array(_)) if !facts.merges() => value.clone(),
             (Some(Value::Object(old)), Value::Object(new)) => {
                 Value::Object(merge_maps(old, new, Schema::of_form(facts.form))?)
             }
-            (Some(Value::Array(old)), Value::Array(new)) if facts.merges() => {
-                Value::Array(merge_lists(old, new, facts)?)
-            }
-            (_, new) => plain(new, facts)?,
+            (Some(Value::Array(old)), Value::Array(new)) => Value::Array(merge_lists(old, new, facts)?),
+            (_, new) => match plain(new) {
+                Some(new) => new,
+                None => continue,
+            },
         };
         original.insert(name.clone(), merged);
     }
@@ -151,29 +157,17 @@ fn delete_primitives(original: &mut Map<String, Value>, list: &str, values: &Val
     Ok(())
 }
 
-/// A value of the patch where the object has none to merge with: without nulls and directives.
-fn plain(value: &Value, facts: Facts<'_>) -> Result<Value, Error> {
+/// A value of the patch where the object has none to merge with: without nulls, and without what has a directive.
+fn plain(value: &Value) -> Option<Value> {
     match value {
-        Value::Object(fields)
-            if fields
-                .get(DIRECTIVE)
-                .is_some_and(|directive| directive != "delete" && directive != "replace" && directive != "merge") =>
-        {
-            Err(bad_directive(&fields[DIRECTIVE], fields))
-        }
+        Value::Object(fields) if fields.contains_key(DIRECTIVE) => None,
         Value::Object(fields) => {
-            if fields.get(DIRECTIVE) == Some(&Value::from("delete")) {
-                return Ok(Value::Object(Map::new()));
-            }
-            merge_maps(Map::new(), &without_directive(fields), Schema::of_form(facts.form)).map(Value::Object)
+            let kept = fields.iter().filter(|(_, value)| !value.is_null());
+            Some(Value::Object(kept.filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect()))
         }
-        Value::Array(items) if facts.merges() => merge_lists(Vec::new(), items, facts).map(Value::Array),
-        other => Ok(other.clone()),
+        Value::Array(items) => Some(items.iter().filter_map(plain).collect()),
+        other => Some(other.clone()),
     }
-}
-
-fn without_directive(fields: &Map<String, Value>) -> Map<String, Value> {
-    fields.iter().filter(|(name, _)| *name != DIRECTIVE).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn plain_map(patch: &Map<String, Value>) -> Map<String, Value> {
@@ -205,8 +199,13 @@ fn merge_items(
     patch: &[Value],
     facts: Facts<'_>,
 ) -> Result<(Vec<Value>, Option<Vec<Value>>), Error> {
-    let objects = patch.iter().chain(&original).any(Value::is_object);
-    if !objects {
+    let mut all = original.iter().chain(patch);
+    let first = all.next().map(go_kind);
+    if all.any(|item| Some(go_kind(item)) != first) {
+        let (original, patch) = (go_list(&original), go_list(patch));
+        return Err(Error::Unforeseen(format!("list element types are not identical: [{original} {patch}]")));
+    }
+    if first != Some("map") {
         for value in patch {
             if !original.contains(value) {
                 original.push(value.clone());
@@ -220,9 +219,7 @@ fn merge_items(
     let mut replaces = false;
     let mut plain_entries = Vec::new();
     for entry in patch {
-        let Value::Object(fields) = entry else {
-            return Err(Error::Unforeseen(format!("an entry of a list that merges by {key:?} is no object: {entry}")));
-        };
+        let Value::Object(fields) = entry else { continue };
         match fields.get(DIRECTIVE).map(|directive| (directive, directive.as_str())) {
             None => plain_entries.push(fields),
             Some((_, Some("replace"))) => replaces = true,
@@ -245,14 +242,9 @@ fn merge_items(
         let value = fields.get(key).ok_or_else(|| no_key(fields, key))?;
         named.push(Value::Object(fields.clone()));
         let at = original.iter().position(|item| item.get(key) == Some(value));
-        let old = match at.and_then(|at| original.get_mut(at)) {
-            Some(Value::Object(old)) => std::mem::take(old),
-            _ => Map::new(),
-        };
-        let merged = Value::Object(merge_maps(old, fields, facts.element())?);
         match at.and_then(|at| original.get_mut(at)) {
-            Some(item) => *item = merged,
-            None => original.push(merged),
+            Some(Value::Object(old)) => *old = merge_maps(std::mem::take(old), fields, facts.element())?,
+            _ => original.push(Value::Object(fields.clone())),
         }
     }
     Ok((original, Some(named)))
@@ -343,6 +335,19 @@ fn no_key(entry: &Map<String, Value>, key: &str) -> Error {
 
 fn bad_directive(directive: &Value, entry: &Map<String, Value>) -> Error {
     Error::Unforeseen(format!("unknown patch type: {} in map: {}", go(directive), go_map(entry)))
+}
+
+/// What of Go's types a value has.
+fn go_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nil",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_i64() => "int64",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+    }
 }
 
 /// A value as Go's `%v` prints it, in which the real server words its errors.

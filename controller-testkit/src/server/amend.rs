@@ -171,8 +171,12 @@ pub(super) fn apply_to(
     if writer.manager.name == "kubectl" {
         apply::keep_last_applied(&mut new, wanted);
     }
-    shape::decode_applied(resource, &mut new).map_err(|fault| {
-        let fault = inner_fault(&fault);
+    let restored = match &resource.shape {
+        Shape::Builtin(ty) => kinds::restore(ty, &mut new),
+        Shape::Custom(_) => Ok(()),
+    };
+    let read = restored.and_then(|()| shape::decode_applied(resource, &mut new).map_err(|fault| inner_fault(&fault)));
+    read.map_err(|fault| {
         ApiError::unforeseen(format!(
             "failed to convert new object ({object}) to proper version: unable to convert unstructured object to \
              {kind}: {fault}"
@@ -202,13 +206,13 @@ impl Server {
         force: bool,
         cx: &mut Cx<'_>,
     ) -> Result<Value, ApiError> {
+        let (mut new, managers) = apply_to(resource, Part::Main, &owners::nothing(resource), wanted, force, cx)?;
         let uid = meta::text(wanted, "uid");
         if !uid.is_empty() {
             let why =
                 format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
             return Err(ApiError::conflict(subject(resource), name, &why));
         }
-        let (mut new, managers) = apply_to(resource, Part::Main, &owners::nothing(resource), wanted, force, cx)?;
         check_name(&new, name)?;
         meta::of(&mut new).remove("resourceVersion");
         cx.owners = Some(managers);
@@ -297,13 +301,13 @@ fn read_patched(
         return Err(unreadable(&new, fault));
     }
     let whole = new.clone();
+    if let (Patch::Strategic(_), Shape::Builtin(ty)) = (patch, &resource.shape) {
+        kinds::restore(ty, &mut new).map_err(|fault| unreadable(&whole, fault))?;
+    }
     let unknown = owners::kept(&mut new, |new| shape::decode(resource, new));
-    let unknown = unknown.map_err(|fault| {
-        let fault = match (patch, &resource.shape) {
-            (Patch::Strategic(_), Shape::Builtin(ty)) => kinds::misfit(ty, &whole).unwrap_or(fault),
-            _ => fault,
-        };
-        unreadable(&whole, fault)
+    let unknown = unknown.map_err(|fault| match patch {
+        Patch::Strategic(_) if fault.starts_with("illegal base64") => unreadable(&whole, inner_fault(&fault)),
+        _ => unreadable(&whole, fault),
     })?;
     // What is wrong with the patch itself was found first.
     let json = if matches!(patch, Patch::Json(_)) { "json patch " } else { "" };

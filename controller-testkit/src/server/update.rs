@@ -175,11 +175,11 @@ impl Server {
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
                 Change::Apply { wanted, force } if part == Part::Main => {
+                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     let given = meta::text(&wanted, "resourceVersion");
                     if !given.is_empty() && given.parse::<u64>().is_err() {
                         return Err(no_version(given));
                     }
-                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
                     self.may_create((resource, namespace, name), &cx.user)?;
                     Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
                 }
@@ -400,8 +400,10 @@ fn check_version(
     must_be_given: bool,
 ) -> Result<(), ApiError> {
     let given = meta::text(new, "resourceVersion");
+    // A patch that gives none is of whatever version is there.
+    let is_missing = given == "0" || given.is_empty() && must_be_given;
     match given {
-        "" | "0" if must_be_given && !resource.unconditional_update => {
+        _ if is_missing && !resource.unconditional_update => {
             let fault = FieldError::invalid("metadata.resourceVersion", &0, "must be specified for an update");
             let subject = Subject { group: &resource.group, resource: &resource.plural };
             Err(ApiError::invalid(subject, name, &[fault]))

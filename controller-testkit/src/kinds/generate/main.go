@@ -221,7 +221,37 @@ func writeField(out *bufio.Writer, path string, t reflect.Type, field reflect.St
 	if value := marker(comment, "default"); value != nil && !strings.ContainsAny(value[0], " ") {
 		fmt.Fprintf(out, " default=%s", value[0])
 	}
+	if own := goName(field.Type); own != plainName(field.Type) {
+		fmt.Fprintf(out, " go=%s", own)
+	}
 	fmt.Fprintln(out)
+}
+
+// The name that Go has for a type in the errors of its JSON decoder.
+func goName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.String()
+}
+
+// The same as it follows from the form, where no type in it has a name of its own.
+func plainName(t reflect.Type) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if special[t.PkgPath()+"."+t.Name()] != "" {
+		return t.String()
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "[]" + plainName(t.Elem())
+	case reflect.Map:
+		return "map[string]" + plainName(t.Elem())
+	case reflect.Struct:
+		return t.String()
+	}
+	return t.Kind().String()
 }
 
 func typeName(path string, t reflect.Type) string {

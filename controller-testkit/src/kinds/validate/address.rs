@@ -66,7 +66,10 @@ fn endpoint(endpoint: &At<'_>, kind: &str, f: &mut Faults) {
         }
     }
     f.follows_if_set(&endpoint.field("hostname"), name::dns1123_label);
-    f.follows_if_set(&endpoint.field("nodeName"), name::dns1123_subdomain);
+    let node = endpoint.field("nodeName");
+    if node.is_set() {
+        f.follows(&node, name::dns1123_subdomain);
+    }
     let hints = endpoint.field("hints");
     for (list, grammar) in [("forZones", None), ("forNodes", Some(name::dns1123_subdomain as fn(&str) -> Vec<String>))]
     {
@@ -101,7 +104,10 @@ pub(super) fn endpoints(new: &At<'_>, f: &mut Faults) {
                 wrong.into_iter().for_each(|wrong| f.invalid(&text, wrong));
             }
             f.follows_if_set(&address.field("hostname"), name::dns1123_label);
-            f.follows_if_set(&address.field("nodeName"), name::dns1123_subdomain);
+            let node = address.field("nodeName");
+            if node.is_set() {
+                f.follows(&node, name::dns1123_subdomain);
+            }
             elsewhere(&text, f);
         }
         let ports = subset.field("ports").items();

@@ -291,15 +291,15 @@ fn job_change(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
             _ => f.unchanged(&count, &before),
         }
     }
-    let fixed =
-        ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
-    fixed.iter().for_each(|field| f.unchanged(&new.field(field), &old.field(field)));
+    f.unchanged(&new.field("selector"), &old.field("selector"));
     let (template, before) = (new.field("template"), old.field("template"));
     if !old.field("suspend").is_true() {
         f.unchanged(&template, &before);
     } else if settled(template.value) != settled(before.value) {
         f.unchanged(&template.field("spec"), &before.field("spec"));
     }
+    let fixed = ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"];
+    fixed.iter().for_each(|field| f.unchanged(&new.field(field), &old.field(field)));
 }
 
 /// A template without what may change while its Job is suspended.

@@ -9,7 +9,9 @@ use crate::kinds::quantity;
 pub(super) fn storage_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     provisioner(&new.field("provisioner"), f);
     parameters(&new.field("parameters"), false, f);
-    f.one_of_if_set(&new.field("reclaimPolicy"), &["Delete", "Retain"]);
+    if !new.field("reclaimPolicy").is_empty() {
+        f.one_of(&new.field("reclaimPolicy"), &["Delete", "Retain"]);
+    }
     f.one_of_if_set(&new.field("volumeBindingMode"), &["Immediate", "WaitForFirstConsumer"]);
     topologies(&new.field("allowedTopologies"), f);
     if let Some(old) = old {

@@ -2,9 +2,8 @@
 
 use super::at::{At, Faults};
 use super::selector::labels;
-use super::{container, placement};
+use super::{placement, resources};
 use crate::field::name;
-use crate::kinds::quantity;
 
 /// The highest priority that a class of a user's own may have.
 const HIGHEST: i64 = 1_000_000_000;
@@ -22,7 +21,7 @@ pub(super) fn priority_class(new: &At<'_>, f: &mut Faults) {
     } else if value.number() > HIGHEST {
         f.forbidden(&value, format!("maximum allowed value of a user defined priority is {HIGHEST}"));
     }
-    f.one_of_if_set(&new.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
+    f.needs_one_of(&new.field("preemptionPolicy"), &["PreemptLowerPriority", "Never"]);
 }
 
 pub(super) fn runtime_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
@@ -35,13 +34,7 @@ pub(super) fn runtime_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) 
     }
     let overhead = new.field("overhead");
     // The real server reads what a pod takes as the limits of a container.
-    let fixed = overhead.field("podFixed").told_as(overhead.field("limits").path);
-    for (resource, amount) in fixed.entries() {
-        container::resource_name(resource, &amount, f);
-        if quantity::nanos(amount.text()).is_some_and(|amount| amount < 0) {
-            f.invalid(&amount, "must be greater than or equal to 0");
-        }
-    }
+    resources::overhead(&overhead.field("podFixed").told_as(overhead.path), f);
     let scheduling = new.field("scheduling");
     labels(&scheduling.field("nodeSelector"), f);
     let mut seen = Vec::new();

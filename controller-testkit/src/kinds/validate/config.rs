@@ -12,6 +12,9 @@ use crate::field::name;
 const LARGEST: usize = 1024 * 1024;
 
 pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
+    if let Some(old) = old {
+        sealed(new, old, &["data", "binaryData"], f);
+    }
     let (data, binary) = (new.field("data"), new.field("binaryData"));
     for (key, value) in data.entries() {
         keys(key, &value, f);
@@ -24,9 +27,6 @@ pub(super) fn config_map(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     if size > LARGEST {
         // The place is the real server's word for the object itself, which has no name there.
         f.too_long(&new.entry(""), LARGEST.try_into().unwrap_or(i64::MAX));
-    }
-    if let Some(old) = old {
-        sealed(new, old, &["data", "binaryData"], f);
     }
 }
 
@@ -158,7 +158,7 @@ fn is_request(text: &str) -> bool {
 }
 
 /// Who is to sign: a domain, and a path of it.
-fn signer(signer: &At<'_>, f: &mut Faults) {
+pub(super) fn signer(signer: &At<'_>, f: &mut Faults) {
     if !f.needs(signer) {
         return;
     }
@@ -168,19 +168,18 @@ fn signer(signer: &At<'_>, f: &mut Faults) {
         return f.invalid(signer, why);
     };
     let labels: Vec<&str> = domain.split('.').collect();
-    for label in &labels {
-        for wrong in name::dns1123_label(label) {
-            f.invalid_as(signer, domain, format!("validating label {label:?}: {wrong}"));
+    // What is wrong is told of the first label where something is.
+    let tell = |part: &str, labels: &[&str], grammar: fn(&str) -> Vec<String>, f: &mut Faults| {
+        let wrong = labels.iter().map(|label| (label, grammar(label))).find(|(_, wrong)| !wrong.is_empty());
+        for (label, wrong) in wrong.iter().flat_map(|(label, wrong)| wrong.iter().map(move |wrong| (label, wrong))) {
+            f.invalid_as(signer, part, format!("validating label {label:?}: {wrong}"));
         }
-    }
+    };
+    tell(domain, &labels, name::dns1123_label, f);
     if labels.len() < 2 {
         f.invalid_as(signer, domain, "should be a domain with at least two segments separated by dots");
     }
-    for label in path.split('.') {
-        for wrong in name::dns1123_subdomain(label) {
-            f.invalid_as(signer, path, format!("validating label {label:?}: {wrong}"));
-        }
-    }
+    tell(path, &path.split('.').collect::<Vec<_>>(), name::dns1123_subdomain, f);
 }
 
 /// What a certificate may be used for.

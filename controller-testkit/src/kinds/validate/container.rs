@@ -1,70 +1,166 @@
-//! Containers: the main ones and those that run before them.
+//! Containers: the main ones, those that run before them, and those that are added later.
 
 use super::at::{At, Faults};
-use super::texts::{self, config_key, inner_path, port_name};
+use super::projection::{self, Reader};
+use super::texts::{self, config_key, no_back_steps, port_name};
 use super::volume::{self, Volumes};
-use super::{handler, limits};
+use super::{handler, resources, security};
 use crate::field::name;
-use crate::kinds::quantity;
 
-/// Which list of a Pod a container stands in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Main,
-    Init,
+/// The containers that a Pod is for.
+pub(super) fn main(spec: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) {
+    let all = spec.field("containers");
+    if !f.needs(&all) {
+        return;
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for container in all.items() {
+        common(&container, spec, volumes, f);
+        only(&container.field("name"), &mut names, f);
+        hooks(&container, spec, f);
+        restarts(&container, f);
+    }
+    let mut taken = Vec::new();
+    all.items().iter().for_each(|container| host_ports(&container.field("ports"), &mut taken, f));
 }
 
-pub(super) fn containers(spec: &At<'_>, role: Role, volumes: &Volumes<'_>, f: &mut Faults) {
+/// Those that run before them, one after the other, or beside all that come after.
+pub(super) fn init(spec: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) {
+    let all = spec.field("initContainers");
     let main = spec.field("containers").items();
-    let (list, mut names) = match role {
-        Role::Main => (main, Vec::new()),
-        Role::Init => {
-            (spec.field("initContainers").items(), main.iter().map(|main| main.field("name").text()).collect())
+    let mut names: Vec<&str> = main.iter().map(|main| main.field("name").text()).collect();
+    for container in all.items() {
+        common(&container, spec, volumes, f);
+        let (policy, rules) = (container.field("restartPolicy"), container.field("restartPolicyRules"));
+        match policy.is_set() {
+            true => restarts(&container, f),
+            false if !rules.is_empty() => f.required(&policy, RULES),
+            false => {}
         }
-    };
-    let mut taken = Vec::new();
-    for container in list {
-        let own = container.field("name");
-        if f.needs(&own) {
-            f.follows(&own, name::dns1123_label);
-            if names.contains(&own.text()) {
-                f.duplicate(&own, own.text());
+        if !container.field("name").is_empty() {
+            only(&container.field("name"), &mut names, f);
+        }
+        // They clash with none but their own, and are told as of the first.
+        let ports = container.field("ports");
+        host_ports(&ports.told_as(all.path.index(0).child("ports")), &mut Vec::new(), f);
+        // One that runs beside the main ones may be asked and told as they are.
+        if container.field("restartPolicy").text() == "Always" {
+            hooks(&container, spec, f);
+            continue;
+        }
+        for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
+            if container.field(field).is_set() {
+                f.forbidden(&container.field(field), "may not be set for init containers without restartPolicy=Always");
             }
         }
-        names.push(own.text());
-        image(&container.field("image"), f);
-        f.one_of_if_set(&container.field("terminationMessagePolicy"), &["File", "FallbackToLogsOnError"]);
-        let on_host = role == Role::Main && spec.field("hostNetwork").is_true();
-        ports(&container.field("ports"), on_host, &mut taken, f);
-        environment(&container, f);
-        volume::mounts(&container, volumes, f);
-        f.one_of_if_set(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
-        resources(&container.field("resources"), spec, f);
         for policy in container.field("resizePolicy").items() {
-            let place = |field: &str| policy.field(field).told_as(container.field("resizePolicy").path);
-            f.needs_one_of(&place("resourceName"), &["cpu", "memory"]);
-            let way = place("restartPolicy");
-            f.needs_one_of(&way, &["NotRequired", "RestartContainer"]);
-            if spec.field("restartPolicy").text() == "Never" && way.text() != "NotRequired" {
-                f.invalid_as(&way, way.text(), "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+            let way = policy.field("restartPolicy");
+            if way.text() == "RestartContainer" {
+                f.invalid(&way, "must not be set to 'RestartContainer' for non-sidecar initContainers");
             }
-        }
-        context(&container.field("securityContext"), spec, f);
-        hooks(&container, role, spec.field("terminationGracePeriodSeconds").number(), f);
-        restarts(&container, f);
-        if role == Role::Init {
-            // Ports of containers that run one after the other do not clash.
-            taken.clear();
         }
     }
 }
+
+/// What an ephemeral container may not have.
+const STRANGE: [&str; 9] = [
+    "ports",
+    "resources",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+];
+
+/// Those that somebody adds to a Pod that runs.
+pub(super) fn ephemeral(spec: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) {
+    const WHY: &str = "cannot be set for an Ephemeral Container";
+    let others = || ["containers", "initContainers"].into_iter().flat_map(|list| spec.field(list).items());
+    let mut names: Vec<&str> = others().map(|other| other.field("name").text()).collect();
+    let targets = names.clone();
+    for container in spec.field("ephemeralContainers").items() {
+        common(&container, spec, volumes, f);
+        bare_image(&container, f);
+        only(&container.field("name"), &mut names, f);
+        let target = container.field("targetContainerName");
+        if !target.is_empty() && !targets.contains(&target.text()) {
+            f.not_found(&target, target.text(), "");
+        }
+        for field in STRANGE.map(|name| container.field(name)).iter().filter(|field| !field.is_empty()) {
+            f.forbidden(field, WHY);
+        }
+        for mount in container.field("volumeMounts").items() {
+            for path in ["subPath", "subPathExpr"].map(|name| mount.field(name)) {
+                if !path.is_empty() {
+                    f.forbidden(&path, WHY);
+                }
+            }
+        }
+    }
+}
+
+/// What all containers have.
+fn common(container: &At<'_>, spec: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) {
+    let own = container.field("name");
+    if f.needs(&own) {
+        f.follows(&own, name::dns1123_label);
+    }
+    f.needs(&container.field("image"));
+    f.needs_one_of(&container.field("terminationMessagePolicy"), &["File", "FallbackToLogsOnError"]);
+    ports(&container.field("ports"), f);
+    environment(container, f);
+    volume::mounts(container, volumes, f);
+    f.needs_one_of(&container.field("imagePullPolicy"), &["Always", "IfNotPresent", "Never"]);
+    resources::of_container(&container.field("resources"), spec, f);
+    resizes(&container.field("resizePolicy"), spec, f);
+    security::of_container(&container.field("securityContext"), spec, f);
+}
+
+/// A name that no other container has.
+fn only<'a>(name: &At<'a>, names: &mut Vec<&'a str>, f: &mut Faults) {
+    match names.contains(&name.text()) {
+        true => f.duplicate(name, name.text()),
+        false => names.push(name.text()),
+    }
+}
+
+/// What becomes of a container when it gets more of something, or less.
+fn resizes(policies: &At<'_>, spec: &At<'_>, f: &mut Faults) {
+    let mut seen: Vec<&str> = Vec::new();
+    for policy in policies.items() {
+        let place = |field: &str| policy.field(field).told_as(policies.path.clone());
+        let (resource, way) = (place("resourceName"), place("restartPolicy"));
+        if seen.contains(&resource.text()) {
+            f.duplicate(&policy, resource.text());
+        }
+        seen.push(resource.text());
+        f.needs_one_of(&resource, &["cpu", "memory"]);
+        f.needs_one_of(&way, &["NotRequired", "RestartContainer"]);
+        if spec.field("restartPolicy").text() == "Never" && way.text() != "NotRequired" {
+            f.invalid_as(&way, way.text(), "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
+        }
+    }
+}
+
+/// An image without space around it, which a template may have and a Pod may not.
+pub(super) fn bare_image(container: &At<'_>, f: &mut Faults) {
+    let image = container.field("image");
+    if image.text().trim() != image.text() {
+        f.invalid(&image, "must not have leading or trailing whitespace");
+    }
+}
+
+const RULES: &str = "must specify restartPolicy when restart rules are used";
 
 /// When a container is started again, and what else may follow from how it ended.
 fn restarts(container: &At<'_>, f: &mut Faults) {
     let (policy, rules) = (container.field("restartPolicy"), container.field("restartPolicyRules"));
     f.one_of_if_set(&policy, &["Always", "Never", "OnFailure"]);
     if !policy.is_set() && !rules.is_empty() {
-        f.required(&policy, "must specify restartPolicy when restart rules are used");
+        f.required(&policy, RULES);
     }
     f.at_most(&rules, 20);
     for rule in rules.items() {
@@ -80,40 +176,52 @@ fn restarts(container: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn image(image: &At<'_>, f: &mut Faults) {
-    if f.needs(image) && image.text().trim() != image.text() {
-        f.invalid(image, "must not have leading or trailing whitespace");
-    }
-}
-
-fn ports<'a>(list: &At<'a>, on_host: bool, taken: &mut Vec<String>, f: &mut Faults) {
+fn ports<'a>(list: &At<'a>, f: &mut Faults) {
     let mut names: Vec<&'a str> = Vec::new();
     for port in list.items() {
         let (name, inner, outer) = (port.field("name"), port.field("containerPort"), port.field("hostPort"));
         if !name.is_empty() {
             let before = f.len();
             f.follows(&name, port_name);
-            if f.len() == before && names.contains(&name.text()) {
-                f.duplicate(&name, name.text());
+            if f.len() == before {
+                only(&name, &mut names, f);
             }
-            names.push(name.text());
         }
         match inner.number() {
             0 => f.required(&inner, ""),
             _ => f.port(&inner),
         }
-        let protocol = port.field("protocol");
-        f.needs_one_of(&protocol, &["SCTP", "TCP", "UDP"]);
         if outer.number() != 0 {
             f.port(&outer);
-            if on_host && outer.number() != inner.number() {
-                f.invalid(&outer, "must match `containerPort` when `hostNetwork` is true");
-            }
-            let place = format!("{}/{}/{}", protocol.text(), port.field("hostIP").text(), outer.number());
-            if taken.contains(&place) {
-                f.duplicate(&outer, &place);
-            }
-            taken.push(place);
+        }
+        f.needs_one_of(&port.field("protocol"), &["SCTP", "TCP", "UDP"]);
+    }
+}
+
+/// Ports of the node, which one container has.
+fn host_ports(list: &At<'_>, taken: &mut Vec<String>, f: &mut Faults) {
+    for port in list.items() {
+        let (protocol, ip, outer) = (port.field("protocol"), port.field("hostIP"), port.field("hostPort"));
+        if outer.number() == 0 {
+            continue;
+        }
+        let place = format!("{}/{}/{}", protocol.text(), ip.text(), outer.number());
+        match taken.contains(&place) {
+            true => f.duplicate(&outer, &place),
+            false => taken.push(place),
+        }
+    }
+}
+
+/// In the node's network a container's ports are the node's; a template need not say so.
+pub(super) fn ports_of_node(spec: &At<'_>, must_say: bool, f: &mut Faults) {
+    if !spec.field("hostNetwork").is_true() {
+        return;
+    }
+    for port in spec.field("containers").items().iter().flat_map(|container| container.field("ports").items()) {
+        let (inner, outer) = (port.field("containerPort"), port.field("hostPort"));
+        if outer.number() != inner.number() && (must_say || outer.number() != 0) {
+            f.invalid_as(&outer, &outer.number(), "must match `containerPort` when `hostNetwork` is true");
         }
     }
 }
@@ -134,15 +242,15 @@ fn environment(container: &At<'_>, f: &mut Faults) {
     for source in all.items() {
         f.follows_if_set(&source.field("prefix"), texts::variable);
         let given: Vec<At<'_>> = ["configMapRef", "secretRef"].map(|kind| source.field(kind)).into();
-        match given.iter().filter(|kind| kind.is_set()).count() {
-            0 => f.invalid_as(&all, "", "must specify one of: `configMapRef` or `secretRef`"),
-            2 => f.invalid_as(&all, "", "may not have more than one field specified at a time"),
-            _ => {}
-        }
         for kind in given.iter().filter(|kind| kind.is_set()) {
             if f.needs(&kind.field("name")) {
                 f.follows(&kind.field("name"), name::dns1123_subdomain);
             }
+        }
+        match given.iter().filter(|kind| kind.is_set()).count() {
+            0 => f.invalid_as(&all, "", "must specify one of: `configMapRef` or `secretRef`"),
+            2 => f.invalid_as(&all, "", "may not have more than one field specified at a time"),
+            _ => {}
         }
     }
 }
@@ -150,11 +258,11 @@ fn environment(container: &At<'_>, f: &mut Faults) {
 fn value_source(source: &At<'_>, has_value: bool, f: &mut Faults) {
     let field = source.field("fieldRef");
     if field.is_set() {
-        volume::pod_field(&field, volume::Reader::Variable, f);
+        projection::pod_field(&field, Reader::Variable, f);
     }
     let resource = source.field("resourceFieldRef");
     if resource.is_set() {
-        volume::resource_field(&resource, f);
+        projection::resource_field(&resource, Reader::Variable, f);
     }
     for kind in ["configMapKeyRef", "secretKeyRef"] {
         let reference = source.field(kind);
@@ -163,6 +271,18 @@ fn value_source(source: &At<'_>, has_value: bool, f: &mut Faults) {
             if f.needs(&reference.field("key")) {
                 f.follows(&reference.field("key"), config_key);
             }
+        }
+    }
+    let file = source.field("fileKeyRef");
+    if file.is_set() {
+        let (key, volume, path) = (file.field("key"), file.field("volumeName"), file.field("path"));
+        for (field, grammar) in [(&key, texts::variable as fn(&str) -> Vec<String>), (&volume, name::dns1123_label)] {
+            if f.needs(field) {
+                f.follows(field, grammar);
+            }
+        }
+        if f.needs(&path) {
+            f.follows(&path, no_back_steps);
         }
     }
     match SOURCES.iter().filter(|kind| source.field(kind).is_set()).count() {
@@ -177,125 +297,27 @@ fn value_source(source: &At<'_>, has_value: bool, f: &mut Faults) {
     }
 }
 
-/// Whether Kubernetes itself knows a resource of containers.
-fn is_standard(resource: &str) -> bool {
-    matches!(resource, "cpu" | "memory" | "ephemeral-storage") || resource.starts_with("hugepages-")
-}
-
-fn is_native(resource: &str) -> bool {
-    !resource.contains('/') || resource.split('/').next().is_some_and(|prefix| prefix.ends_with("kubernetes.io"))
-}
-
-fn resources(resources: &At<'_>, spec: &At<'_>, f: &mut Faults) {
-    let (limits, requests) = (resources.field("limits"), resources.field("requests"));
-    let (mut huge, mut plain) = (false, false);
-    for (resource, amount) in limits.entries().into_iter().chain(requests.entries()) {
-        huge |= resource.starts_with("hugepages-");
-        plain |= matches!(resource, "cpu" | "memory");
-        resource_name(resource, &amount, f);
-        match quantity::nanos(amount.text()) {
-            Some(..0) => f.invalid(&amount, "must be greater than or equal to 0"),
-            Some(nanos) if !is_standard(resource) && resource.contains('/') && nanos % 1_000_000_000 != 0 => {
-                f.invalid(&amount, "must be an integer");
+/// Files that variables are read from are in volumes that start empty.
+pub(super) fn files_of_variables(spec: &At<'_>, f: &mut Faults) {
+    let volumes = spec.field("volumes").items();
+    for variable in security::containers(spec).flat_map(|container| container.field("env").items()) {
+        let file = variable.at("valueFrom.fileKeyRef");
+        if !file.is_set() {
+            continue;
+        }
+        let name = file.field("volumeName");
+        match volumes.iter().rfind(|volume| volume.field("name").text() == name.text()) {
+            None => f.not_found(&name, name.text(), ""),
+            Some(volume) if !volume.field("emptyDir").is_set() => {
+                f.invalid_as(&name, name.text(), "referenced volume must be of type emptyDir");
             }
-            _ => {}
-        }
-    }
-    for (resource, request) in requests.entries() {
-        let limit = limits.field(resource);
-        let may_exceed = matches!(resource, "cpu" | "memory" | "ephemeral-storage") || is_native(resource);
-        match (quantity::nanos(request.text()), quantity::nanos(limit.text())) {
-            (Some(asked), Some(most)) if (!may_exceed || resource.starts_with("hugepages-")) && asked != most => {
-                f.invalid_as(
-                    &requests,
-                    request.text(),
-                    format!("must be equal to {resource} limit of {}", limit.text()),
-                );
-            }
-            (Some(asked), Some(most)) if asked > most => {
-                let why = format!("must be less than or equal to {resource} limit of {}", limit.text());
-                f.invalid_as(&requests, request.text(), why);
-            }
-            (Some(_), None) if !may_exceed => {
-                f.required(&limits, "Limit must be set for non overcommitable resources");
-            }
-            _ => {}
-        }
-    }
-    if huge && !plain {
-        f.forbidden(resources, "HugePages require cpu or memory");
-    }
-    let claims = spec.field("resourceClaims").items();
-    for claim in resources.field("claims").items() {
-        let name = claim.field("name").text();
-        if !claims.iter().any(|known| known.field("name").text() == name) {
-            let known = if claims.is_empty() { " which is empty" } else { "" };
-            f.not_found(&claim, name, &format!("must be one of the names in pod.spec.resourceClaims{known}"));
+            Some(_) => {}
         }
     }
 }
 
-/// The name of a resource that a container may ask for.
-pub(super) fn resource_name(resource: &str, at: &At<'_>, f: &mut Faults) {
-    limits::resource(resource, at, f);
-    if !resource.contains('/') && !is_standard(resource) {
-        f.invalid_as(at, resource, "must be a standard resource for containers");
-    }
-}
-
-/// The number of a user or a group.
-pub(super) fn account(id: &At<'_>, f: &mut Faults) {
-    if id.is_set() {
-        f.between(id, 0, i64::from(i32::MAX));
-    }
-}
-
-pub(super) fn seccomp(profile: &At<'_>, f: &mut Faults) {
-    if !profile.is_set() {
-        return;
-    }
-    let (kind, local) = (profile.field("type"), profile.field("localhostProfile"));
-    match kind.text() {
-        "" => f.required(&kind, "type is required when seccompProfile is set"),
-        "Localhost" if !local.is_set() => f.required(&local, "must be set when seccomp type is Localhost"),
-        "Localhost" => f.follows(&local, inner_path),
-        "RuntimeDefault" | "Unconfined" if local.is_set() => {
-            f.invalid(&profile.told_as(local.path), "can only be set when seccomp type is Localhost");
-        }
-        "RuntimeDefault" | "Unconfined" => {}
-        _ => {
-            f.one_of(&kind, &["Localhost", "RuntimeDefault", "Unconfined"]);
-        }
-    }
-}
-
-fn context(context: &At<'_>, spec: &At<'_>, f: &mut Faults) {
-    account(&context.field("runAsUser"), f);
-    account(&context.field("runAsGroup"), f);
-    seccomp(&context.field("seccompProfile"), f);
-    let mount = context.field("procMount");
-    f.one_of_if_set(&mount, &["Default", "Unmasked"]);
-    let has_own_users = spec.field("hostUsers").value == &serde_json::Value::Bool(false);
-    if mount.text() == "Unmasked" && !has_own_users {
-        f.invalid(&mount, "`hostUsers` must be false to use `Unmasked`");
-    }
-    let may_gain = context.field("allowPrivilegeEscalation");
-    if may_gain.value == &serde_json::Value::Bool(false) && context.field("privileged").is_true() {
-        f.invalid(context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
-    }
-}
-
-fn hooks(container: &At<'_>, role: Role, grace: i64, f: &mut Faults) {
-    // A container that runs beside the main ones may be asked and told as they are.
-    let stays = role == Role::Main || container.field("restartPolicy").text() == "Always";
-    if !stays {
-        for field in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] {
-            if container.field(field).is_set() {
-                f.forbidden(&container.field(field), "may not be set for init containers without restartPolicy=Always");
-            }
-        }
-        return;
-    }
+fn hooks(container: &At<'_>, spec: &At<'_>, f: &mut Faults) {
+    let grace = spec.field("terminationGracePeriodSeconds").number();
     for moment in ["postStart", "preStop"] {
         let hook = container.field("lifecycle").field(moment);
         if hook.is_set() {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::at::{At, Faults};
 use super::classes::caseless_name;
+use super::storage::template_metadata;
 use super::texts::c_identifier;
 use crate::cel::{self, Expression, Wanted};
 use crate::field::{Cause, name};
@@ -89,15 +90,7 @@ pub(super) fn claim(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
 }
 
 pub(super) fn template(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
-    let metadata = new.at("spec.metadata");
-    for (member, value) in metadata.entries() {
-        match member {
-            "labels" => super::selector::labels(&metadata.field("labels"), f),
-            "annotations" => super::selector::annotations(&metadata.field("annotations"), f),
-            _ if value.is_empty() => {}
-            _ => f.forbidden(&metadata.field(member), "cannot be set"),
-        }
-    }
+    template_metadata(&new.at("spec.metadata"), f);
     claim_spec(&new.at("spec.spec"), f);
     if let Some(old) = old {
         f.unchanged(&new.field("spec"), &old.field("spec"));
@@ -185,6 +178,10 @@ fn request(request: &At<'_>, f: &mut Faults) {
         (true, false) => {
             let why = "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set";
             f.shown(Cause::Invalid, request, "null", why);
+            // The class is one of the newer rules, which are looked at in any case.
+            for part in first.items() {
+                f.needs(&part.field("deviceClassName"));
+            }
         }
         (true, true) => device_request(&exactly, f),
         (false, false) => {

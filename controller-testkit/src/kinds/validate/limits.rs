@@ -1,7 +1,7 @@
 //! LimitRanges and ResourceQuotas.
 
 use super::at::{At, Faults};
-use super::container;
+use super::resources;
 use crate::field::name;
 use crate::kinds::quantity;
 
@@ -52,7 +52,7 @@ fn limit(limit: &At<'_>, kind: &str, f: &mut Faults) {
 
 fn limited(resource: &str, amount: &At<'_>, kind: &str, f: &mut Faults) {
     match kind {
-        "Pod" | "Container" => container::resource_name(resource, amount, f),
+        "Pod" | "Container" => resources::resource_name(resource, amount, f),
         _ => self::resource(resource, amount, f),
     }
 }

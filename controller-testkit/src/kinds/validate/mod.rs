@@ -8,6 +8,7 @@
 mod address;
 mod annotations;
 mod at;
+mod backing;
 mod batch;
 mod classes;
 mod cluster;
@@ -22,9 +23,13 @@ mod node;
 mod placement;
 mod pod;
 mod policy;
+mod projection;
 mod rbac;
 mod records;
+mod resources;
+mod running;
 mod scaling;
+mod security;
 mod selector;
 mod service;
 mod slice;
@@ -40,7 +45,7 @@ use serde_json::Value;
 
 pub(super) use self::at::At;
 use self::at::Faults;
-use super::strategy::quality;
+use super::whole::quality;
 use crate::catalog::{Resource, Shape};
 use crate::field::FieldError;
 
@@ -55,12 +60,13 @@ fn typed<'a>(resource: &Resource, object: &'a Value) -> At<'a> {
 /// What is wrong with the status of an object that is otherwise as it was.
 pub(crate) fn validate_status(resource: &Resource, object: &Value, old: &Value) -> Vec<FieldError> {
     let mut faults = Faults::default();
-    let (new, f) = (typed(resource, object), &mut faults);
+    let (new, old, f) = (typed(resource, object), At::root(old), &mut faults);
     match (resource.group.as_str(), resource.kind.as_str()) {
-        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, f),
-        ("apps", "DaemonSet") => workload::daemons(&new, f),
-        ("batch", "Job") => batch::counts(&new, &At::root(old), f),
-        ("", "ReplicationController") => workload::replicas(&new, f),
+        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => workload::replicas(&new, &old, f),
+        ("apps", "DaemonSet") => workload::daemons(&new, &old, f),
+        ("batch", "Job") => batch::counts(&new, &old, f),
+        ("", "ReplicationController") => workload::replicas(&new, &old, f),
+        ("", "Pod") => running::status(&new, &old, f),
         ("", "ResourceQuota") => limits::quota_status(&new, f),
         ("", "Node") => node::status(&new, false, f),
         ("", "Service") => service::status(&new, f),

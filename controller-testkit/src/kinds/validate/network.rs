@@ -50,7 +50,6 @@ fn host(host: &At<'_>, f: &mut Faults) {
     }
     if host.text().parse::<IpAddr>().is_ok() {
         f.invalid(host, "must be a DNS name, not an IP address");
-        return;
     }
     dns_name(host, f);
 }
@@ -165,6 +164,10 @@ fn peer(peer: &At<'_>, f: &mut Faults) {
     let (pods, namespaces, block) = (peer.field("podSelector"), peer.field("namespaceSelector"), peer.field("ipBlock"));
     selector(&pods, f);
     selector(&namespaces, f);
+    let whole = block.field("cidr");
+    if !whole.is_empty() {
+        ip_block(&block, f);
+    }
     let is_selector = pods.is_set() || namespaces.is_set();
     match (is_selector, block.is_set()) {
         (false, false) => f.required(peer, "must specify a peer"),
@@ -172,14 +175,11 @@ fn peer(peer: &At<'_>, f: &mut Faults) {
         _ => {}
     }
     if block.is_set() {
-        ip_block(&block, f);
+        f.needs(&whole);
     }
 }
 
 fn ip_block(block: &At<'_>, f: &mut Faults) {
-    if !f.needs(&block.field("cidr")) {
-        return;
-    }
     f.follows(&block.field("cidr"), cidr);
     let Some(whole) = network(block.field("cidr").text()) else { return };
     for part in block.field("except").items() {

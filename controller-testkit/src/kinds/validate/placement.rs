@@ -52,7 +52,7 @@ fn node_affinity(affinity: &At<'_>, f: &mut Faults) {
     }
     for preferred in affinity.field("preferredDuringSchedulingIgnoredDuringExecution").items() {
         weight(&preferred.field("weight"), f);
-        node_term(&preferred.field("preference"), f);
+        node_term(&preferred.field("preference"), Firm::Preferred, f);
     }
 }
 
@@ -62,7 +62,15 @@ pub(super) fn node_selector(selector: &At<'_>, f: &mut Faults) {
     if terms.is_empty() {
         f.required(&terms, "must have at least one node selector term");
     }
-    terms.items().iter().for_each(|term| node_term(term, f));
+    terms.items().iter().for_each(|term| node_term(term, Firm::Required, f));
+}
+
+/// How much depends on a term.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Firm {
+    Required,
+    /// Values that no label can have are let pass.
+    Preferred,
 }
 
 fn weight(weight: &At<'_>, f: &mut Faults) {
@@ -71,7 +79,7 @@ fn weight(weight: &At<'_>, f: &mut Faults) {
     }
 }
 
-fn node_term(term: &At<'_>, f: &mut Faults) {
+fn node_term(term: &At<'_>, firm: Firm, f: &mut Faults) {
     for rule in term.field("matchExpressions").items() {
         let (operator, values) = (rule.field("operator"), rule.field("values"));
         match operator.text() {
@@ -88,6 +96,24 @@ fn node_term(term: &At<'_>, f: &mut Faults) {
             other => f.invalid_as(&operator, other, "not a valid selector operator"),
         }
         f.follows(&rule.field("key"), name::qualified);
+        if firm == Firm::Required {
+            values.items().iter().for_each(|value| f.follows(value, name::label_value));
+        }
+    }
+    for rule in term.field("matchFields").items() {
+        let (key, operator, values) = (rule.field("key"), rule.field("operator"), rule.field("values"));
+        match operator.text() {
+            "In" | "NotIn" if values.items().len() == 1 => {}
+            "In" | "NotIn" => {
+                let why = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+                f.required(&values, why);
+            }
+            other => f.invalid_as(&operator, other, "not a valid selector operator"),
+        }
+        match key.text() {
+            "metadata.name" => values.items().iter().for_each(|value| f.follows(value, name::dns1123_subdomain)),
+            other => f.invalid_as(&key, other, "not a valid field selector key"),
+        }
     }
 }
 
@@ -95,8 +121,9 @@ fn pod_term(term: &At<'_>, f: &mut Faults) {
     selector(&term.field("labelSelector"), f);
     selector(&term.field("namespaceSelector"), f);
     for namespace in term.field("namespaces").items() {
-        f.follows(&namespace, name::dns1123_label);
+        f.follows(&namespace.told_as(term.field("namespace").path), name::dns1123_label);
     }
+    label_keys(term, f);
     let key = term.field("topologyKey");
     if key.is_empty() {
         f.required(&key, "can not be empty");
@@ -104,9 +131,40 @@ fn pod_term(term: &At<'_>, f: &mut Faults) {
     f.follows(&key, name::qualified);
 }
 
+/// Labels whose values pods have in common with those that they look for, or have not.
+fn label_keys(term: &At<'_>, f: &mut Faults) {
+    let selector = term.field("labelSelector");
+    let (same, other) = (term.field("matchLabelKeys"), term.field("mismatchLabelKeys"));
+    for keys in [&same, &other].into_iter().filter(|keys| !keys.is_empty()) {
+        match selector.is_set() {
+            true => keys.items().iter().for_each(|key| f.follows(key, name::qualified)),
+            false => f.forbidden(keys, "must not be specified when labelSelector is not set"),
+        }
+    }
+    // They have been put into the selector; what is there twice was there before.
+    let mut known: Vec<&str> = selector.field("matchLabels").entries().iter().map(|(key, _)| *key).collect();
+    for rule in selector.field("matchExpressions").items() {
+        let key = rule.field("key").text();
+        let at = same.items().iter().rposition(|same| same.text() == key);
+        if let Some(at) = at.filter(|_| known.contains(&key)) {
+            f.invalid_as(&term.told_as(term.path.index(at)), key, "exists in both matchLabelKeys and labelSelector");
+        }
+        known.push(key);
+    }
+    for key in same.items() {
+        if other.items().iter().any(|other| other.text() == key.text()) {
+            f.invalid_as(&key, key.text(), "exists in both matchLabelKeys and mismatchLabelKeys");
+        }
+    }
+}
+
 pub(super) fn spread(constraints: &At<'_>, f: &mut Faults) {
-    let mut seen = Vec::new();
-    for constraint in constraints.items() {
+    let pair = |constraint: &At<'_>| {
+        let text = |field: &str| constraint.field(field).text().to_owned();
+        (text("topologyKey"), text("whenUnsatisfiable"))
+    };
+    let pairs: Vec<_> = constraints.items().iter().map(pair).collect();
+    for (at, constraint) in constraints.items().iter().enumerate() {
         let (skew, key) = (constraint.field("maxSkew"), constraint.field("topologyKey"));
         let otherwise = constraint.field("whenUnsatisfiable");
         if skew.number() <= 0 {
@@ -114,23 +172,27 @@ pub(super) fn spread(constraints: &At<'_>, f: &mut Faults) {
         }
         if key.is_empty() {
             f.required(&key, "can not be empty");
-        } else {
-            f.follows(&key, name::qualified);
         }
         f.one_of(&otherwise, &["DoNotSchedule", "ScheduleAnyway"]);
-        let pair = (key.text(), otherwise.text());
-        if let Some(first) = seen.iter().position(|known| *known == pair) {
-            let place = constraints.path.index(first).child("{topologyKey, whenUnsatisfiable}");
-            f.duplicate(&constraint.told_as(place), &format!("{{{}, {}}}", pair.0, pair.1));
+        if pairs[at + 1..].contains(&pairs[at]) {
+            let place = constraint.path.child("{topologyKey, whenUnsatisfiable}");
+            f.duplicate(&constraint.told_as(place), &format!("{{{}, {}}}", pairs[at].0, pairs[at].1));
         }
-        seen.push(pair);
-        selector(&constraint.field("labelSelector"), f);
         let domains = constraint.field("minDomains");
-        if domains.is_set() && domains.number() <= 0 {
-            f.invalid(&domains, "must be greater than zero");
+        if domains.is_set() {
+            if domains.number() <= 0 {
+                f.invalid(&domains, "must be greater than zero");
+            }
+            if otherwise.text() != "DoNotSchedule" {
+                let text = otherwise.text();
+                let why = format!("can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {text}");
+                f.invalid(&domains, why);
+            }
         }
         for policy in ["nodeAffinityPolicy", "nodeTaintsPolicy"] {
             f.one_of_if_set(&constraint.field(policy), &["Honor", "Ignore"]);
         }
+        label_keys(constraint, f);
+        selector(&constraint.field("labelSelector"), f);
     }
 }

@@ -4,46 +4,51 @@ use serde_json::Value;
 
 use super::annotations::{self, of_pod};
 use super::at::{At, Faults};
-use super::container::{self, Role};
-use super::placement;
 use super::selector::{self, labels};
 use super::texts::ip;
-use super::volume;
+use super::{container, placement, resources, security, volume};
 use crate::field::name;
 use crate::kinds::inner;
 
 const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 
+/// What a specification stands in.
+#[derive(Clone, Copy)]
+enum Within<'a> {
+    /// A Pod of this name.
+    Pod(&'a str),
+    /// A template, whose Pods have a volume of each of these claims too.
+    Template(&'a [At<'a>]),
+}
+
 pub(super) fn pod(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     let spec = new.field("spec");
     let notes = new.at("metadata.annotations");
     of_pod(&notes, &spec, f);
-    pod_spec(&spec, &[], f);
-    if old.is_none() && spec.field("serviceAccountName").text().is_empty() {
-        for volume in spec.field("volumes").items() {
-            for source in volume.at("projected.sources").items() {
-                let token = source.field("serviceAccountToken");
-                if token.is_set() {
-                    f.forbidden(&token, "must not be specified when serviceAccountName is not set");
-                }
+    pod_spec(&spec, Within::Pod(new.at("metadata.name").text()), f);
+    if spec.field("serviceAccountName").text().is_empty() {
+        for source in spec.field("volumes").items().iter().flat_map(|volume| volume.at("projected.sources").items()) {
+            let token = source.field("serviceAccountToken");
+            if token.is_set() {
+                f.forbidden(&token, "must not be specified when serviceAccountName is not set");
             }
         }
     }
-    match old {
-        Some(old) => {
-            annotations::changes(&notes, &old.at("metadata.annotations"), f);
-            change(&spec, &old.field("spec"), f);
-        }
-        None => {
-            if spec.field("ephemeralContainers").is_set() {
-                f.forbidden(&spec.field("ephemeralContainers"), "cannot be set on create");
-            }
-            if !spec.field("nodeName").is_empty() && !spec.field("schedulingGates").is_empty() {
-                f.forbidden(&spec.field("nodeName"), "cannot be set until all schedulingGates have been cleared");
-            }
-            annotations::like_fields(&notes, &spec, f);
-        }
+    for list in ["containers", "initContainers"] {
+        spec.field(list).items().iter().for_each(|container| container::bare_image(container, f));
     }
+    if let Some(old) = old {
+        annotations::changes(&notes, &old.at("metadata.annotations"), f);
+        return change(&spec, &old.field("spec"), f);
+    }
+    let (ephemeral, node) = (spec.field("ephemeralContainers"), spec.field("nodeName"));
+    if !ephemeral.is_empty() {
+        f.forbidden(&ephemeral, "cannot be set on create");
+    }
+    if !node.is_empty() && !spec.field("schedulingGates").is_empty() {
+        f.forbidden(&node, "cannot be set until all schedulingGates have been cleared");
+    }
+    annotations::like_fields(&notes, &spec, f);
 }
 
 /// A template: its labels and annotations are told without `metadata`.
@@ -59,27 +64,31 @@ pub(super) fn template_with_claims(template: &At<'_>, claims: &[At<'_>], f: &mut
         (metadata.field("annotations").told_as(template.field("annotations").path), template.field("spec"));
     selector::annotations(&notes, f);
     of_pod(&notes, &spec, f);
-    pod_spec(&spec, claims, f);
+    pod_spec(&spec, Within::Template(claims), f);
     annotations::like_fields(&notes, &spec, f);
     let ephemeral = template.at("spec.ephemeralContainers");
-    if ephemeral.is_set() {
+    if !ephemeral.is_empty() {
         f.forbidden(&ephemeral, "ephemeral containers not allowed in pod template");
     }
 }
 
-fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
-    let volumes = volume::volumes(&spec.field("volumes"), claims, f);
+fn pod_spec(spec: &At<'_>, within: Within<'_>, f: &mut Faults) {
+    let (pod, claims, is_pod) = match within {
+        Within::Pod(name) => (name, [].as_slice(), true),
+        Within::Template(claims) => ("", claims, false),
+    };
+    let volumes = volume::volumes(&spec.field("volumes"), claims, pod, f);
     claims_of_devices(&spec.field("resourceClaims"), f);
-    let containers = spec.field("containers");
-    if f.needs(&containers) {
-        container::containers(spec, Role::Main, &volumes, f);
-    }
-    container::containers(spec, Role::Init, &volumes, f);
+    container::main(spec, &volumes, f);
+    container::init(spec, &volumes, f);
+    container::ephemeral(spec, &volumes, f);
+    resources::of_pod(spec, f);
+    container::ports_of_node(spec, is_pod, f);
     f.needs_one_of(&spec.field("restartPolicy"), &POLICIES);
     let dns = spec.field("dnsPolicy");
     f.needs_one_of(&dns, &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"]);
     labels(&spec.field("nodeSelector"), f);
-    security(&spec.field("securityContext"), f);
+    security::of_pod(spec, f);
     let shared = spec.field("shareProcessNamespace");
     if shared.is_true() && spec.field("hostPID").is_true() {
         f.invalid(&shared, "ShareProcessNamespace and HostPID cannot both be enabled");
@@ -89,12 +98,18 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
     for gate in spec.field("readinessGates").items() {
         f.follows(&gate.field("conditionType"), name::qualified);
     }
+    let mut gates: Vec<&str> = Vec::new();
     for gate in spec.field("schedulingGates").items() {
-        for wrong in name::qualified(gate.field("name").text()) {
-            f.invalid_as(&gate, gate.field("name").text(), wrong);
+        let name = gate.field("name").text();
+        name::qualified(name).into_iter().for_each(|wrong| f.invalid_as(&gate, name, wrong));
+        if gates.contains(&name) {
+            f.duplicate(&gate, name);
         }
+        gates.push(name);
     }
     placement::spread(&spec.field("topologySpreadConstraints"), f);
+    security::host_processes(spec, f);
+    security::own_users(spec, f);
     names(spec, f);
     spec.field("tolerations").items().iter().for_each(|toleration| placement::toleration(toleration, f));
     for alias in spec.field("hostAliases").items() {
@@ -102,15 +117,17 @@ fn pod_spec(spec: &At<'_>, claims: &[At<'_>], f: &mut Faults) {
         alias.field("hostnames").items().iter().for_each(|host| f.follows(host, name::dns1123_subdomain));
     }
     f.follows_if_set(&spec.field("priorityClassName"), name::dns1123_subdomain);
-    f.follows_if_set(&spec.field("runtimeClassName"), name::dns1123_subdomain);
+    let runtime = spec.field("runtimeClassName");
+    if runtime.is_set() {
+        f.follows(&runtime, name::dns1123_subdomain);
+    }
     let preemption = spec.field("preemptionPolicy");
     if preemption.is_set() {
         f.needs_one_of(&preemption, &["PreemptLowerPriority", "Never"]);
     }
-    let (os, system) = (spec.field("os"), spec.at("os.name"));
-    if os.is_set() && f.needs(&system) {
-        f.one_of(&system.told_as(os.path), &["linux", "windows"]);
-    }
+    resources::overhead(&spec.field("overhead"), f);
+    security::system(spec, f);
+    container::files_of_variables(spec, f);
 }
 
 /// The claims to devices that a pod's containers may use.
@@ -188,31 +205,6 @@ fn dns_config(config: &At<'_>, policy: &str, f: &mut Faults) {
             f.required(&option, "must not be empty");
         }
     }
-}
-
-fn security(context: &At<'_>, f: &mut Faults) {
-    for field in ["runAsUser", "runAsGroup", "fsGroup"] {
-        container::account(&context.field(field), f);
-    }
-    context.field("supplementalGroups").items().iter().for_each(|group| container::account(group, f));
-    f.one_of_if_set(&context.field("fsGroupChangePolicy"), &["Always", "OnRootMismatch"]);
-    container::seccomp(&context.field("seccompProfile"), f);
-    for sysctl in context.field("sysctls").items() {
-        let name = sysctl.field("name");
-        if f.needs(&name) && !is_sysctl(name.text()) {
-            let why = "must have at most 253 characters and match regex \
-                       ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$";
-            f.invalid(&name, why);
-        }
-    }
-}
-
-fn is_sysctl(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let is_part = |part: &str| {
-        part.starts_with(plain) && part.ends_with(plain) && part.chars().all(|c| plain(c) || matches!(c, '-' | '_'))
-    };
-    name.len() <= 253 && name.split(['.', '/']).all(is_part)
 }
 
 const FIXED: &str = "pod updates may not change fields other than \

@@ -91,11 +91,11 @@ fn source(kind: &str, source: &At<'_>, f: &mut Faults) {
     let target = source.field("target");
     match kind {
         "Resource" | "ContainerResource" => {
-            if kind == "ContainerResource" && source.field("container").is_empty() {
-                f.required(&source.field("container"), "must specify a container");
-            }
             if source.field("name").is_empty() {
                 f.required(&source.field("name"), "must specify a resource name");
+            }
+            if kind == "ContainerResource" && source.field("container").is_empty() {
+                f.required(&source.field("container"), "must specify a container");
             }
             self::target(&target, f);
             let (share, raw) = (target.field("averageUtilization"), target.field("averageValue"));
@@ -181,6 +181,10 @@ fn behavior(rules: &At<'_>, f: &mut Faults) {
             1801.. => f.invalid(&period, "must be less than or equal to 1800"),
             _ => {}
         }
+    }
+    let tolerance = rules.field("tolerance");
+    if quantity::nanos(tolerance.text()).is_some_and(|amount| amount < 0) {
+        f.invalid(&tolerance, "must be greater than or equal to 0");
     }
 }
 

@@ -33,10 +33,17 @@ pub(super) fn labels(at: &At<'_>, f: &mut Faults) {
     }
 }
 
+/// How large all annotations may be together.
+const LARGEST: usize = 256 * 1024;
+
 /// The keys of annotations; the path is that of the whole map.
 pub(super) fn annotations(at: &At<'_>, f: &mut Faults) {
+    let size: usize = at.entries().iter().map(|(key, value)| key.len() + value.text().len()).sum();
     for (key, _) in at.entries() {
         name::qualified(&key.to_lowercase()).into_iter().for_each(|wrong| f.invalid_as(at, key, wrong));
+    }
+    if size > LARGEST {
+        f.too_long(at, i64::try_from(LARGEST).unwrap_or(i64::MAX));
     }
 }
 

@@ -1,6 +1,7 @@
 //! PersistentVolumes, and what they are made of.
 
 use super::at::{At, Faults};
+use super::backing::{self, Owner};
 use super::classes::driver_name;
 use super::placement;
 use super::texts::no_back_steps;
@@ -96,17 +97,19 @@ pub(super) fn volume_spec(spec: &At<'_>, is_inline: bool, f: &mut Faults) {
     }
     let affinity = spec.field("nodeAffinity");
     let required = affinity.field("required");
-    if affinity.is_set() {
-        match required.is_set() {
-            true => placement::node_selector(&required, f),
-            false => f.required(&required, "must specify required node constraints"),
-        }
+    match (affinity.is_set(), required.is_set()) {
+        (true, _) if is_inline => f.forbidden(&affinity, INLINE),
+        (true, true) => placement::node_selector(&required, f),
+        (true, false) => f.required(&required, "must specify required node constraints"),
+        (false, _) => {}
     }
-    let given: Vec<At<'_>> = SOURCES.iter().map(|name| spec.field(name)).filter(At::is_set).collect();
-    for (at, source) in given.iter().enumerate() {
-        match at {
-            0 => self::source(source, spec, f),
-            _ => f.forbidden(source, "may not specify more than 1 volume type"),
+    let given: Vec<&str> = SOURCES.into_iter().filter(|kind| spec.field(kind).is_set()).collect();
+    for (at, kind) in given.iter().enumerate() {
+        match (at, *kind) {
+            (0, _) | (_, "flexVolume") => self::source(&spec.field(kind), kind, spec, f),
+            // It has another name here.
+            (_, "cephfs") => f.forbidden(&spec.field("cephFS"), "may not specify more than 1 volume type"),
+            _ => f.forbidden(&spec.field(kind), "may not specify more than 1 volume type"),
         }
     }
     if given.is_empty() {
@@ -120,7 +123,14 @@ pub(super) fn volume_spec(spec: &At<'_>, is_inline: bool, f: &mut Faults) {
         true => f.forbidden(&class, INLINE),
         false => f.follows_if_set(&class, name::dns1123_subdomain),
     }
-    f.one_of_if_set(&spec.field("volumeMode"), &["Block", "Filesystem"]);
+    let mode = spec.field("volumeMode");
+    match is_inline && mode.is_set() && mode.text() != "Filesystem" {
+        true => {
+            let why = "may not specify volumeMode other than Filesystem in the context of inline volumes";
+            f.forbidden(&mode, why);
+        }
+        false => f.one_of_if_set(&mode, &["Block", "Filesystem"]),
+    }
     let attributes = spec.field("volumeAttributesClassName");
     if attributes.is_set() {
         match attributes.is_empty() {
@@ -150,84 +160,15 @@ fn capacity(capacity: &At<'_>, f: &mut Faults) {
     }
 }
 
-/// Members that a source must have, and no more to say.
-const NEEDED: [(&str, &[&str]); 12] = [
-    ("awsElasticBlockStore", &["volumeID"]),
-    ("glusterfs", &["endpoints", "path"]),
-    ("rbd", &["monitors", "image"]),
-    ("cephfs", &["monitors"]),
-    ("cinder", &["volumeID"]),
-    ("flexVolume", &["driver"]),
-    ("vsphereVolume", &["volumePath"]),
-    ("photonPersistentDisk", &["pdID"]),
-    ("portworxVolume", &["volumeID"]),
-    ("scaleIO", &["gateway", "system", "volumeName"]),
-    ("storageos", &["volumeName"]),
-    ("azureFile", &["secretName", "shareName"]),
-];
-
-fn source(source: &At<'_>, spec: &At<'_>, f: &mut Faults) {
-    let text = source.path.to_string();
-    let kind = text.rsplit('.').next().unwrap_or_default();
-    if let Some((_, needed)) = NEEDED.iter().find(|(known, _)| *known == kind) {
-        for name in *needed {
-            f.needs(&source.field(name));
-        }
-        return;
-    }
+fn source(source: &At<'_>, kind: &str, spec: &At<'_>, f: &mut Faults) {
     match kind {
-        "hostPath" => {
-            if f.needs(&source.field("path")) {
-                f.follows(&source.field("path"), no_back_steps);
-            }
-            f.one_of_if_set(&source.field("type"), &super::volume::HOST_PATHS);
-        }
-        "gcePersistentDisk" => {
-            // It has another name there.
-            f.needs(&source.told_as(spec.field("persistentDisk").path).field("pdName"));
-        }
-        "nfs" => {
-            f.needs(&source.field("server"));
-            f.needs(&source.field("path"));
-            if !source.field("path").text().starts_with('/') {
-                f.invalid_as(&source.field("path"), source.field("path").text(), "must be an absolute path");
-            }
-        }
-        "flocker" if source.field("datasetName").is_empty() && source.field("datasetUUID").is_empty() => {
-            f.required(source, "one of datasetName and datasetUUID is required");
-        }
-        "quobyte" => {
-            let registry = source.field("registry");
-            if registry.is_empty() {
-                f.required(&registry, "must be a host:port pair or multiple pairs separated by commas");
-            }
-            f.needs(&source.field("volume"));
-        }
-        "iscsi" => iscsi(source, f),
-        "fc" => {
-            let (names, ids, lun) = (source.field("targetWWNs"), source.field("wwids"), source.field("lun"));
-            const ONE: &str = "must specify either targetWWNs or wwids, but not both";
-            match (names.is_empty(), ids.is_empty()) {
-                (true, true) => f.required(&names, ONE),
-                (false, false) => f.invalid(&names, ONE),
-                (false, true) if !lun.is_set() => f.required(&lun, "lun is required if targetWWNs is specified"),
-                (false, true) => f.between(&lun, 0, 255),
-                (true, false) => {}
-            }
-        }
-        "azureDisk" => {
-            f.needs(&source.field("diskName"));
-            let uri = source.field("diskURI");
-            if f.needs(&uri) && source.field("kind").text() != "Managed" && !uri.text().contains("blob") {
-                f.unsupported(&uri, &["https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"]);
-            }
-        }
         "local" => {
-            if f.needs(&source.field("path")) {
-                f.follows(&source.field("path"), no_back_steps);
+            let (path, affinity) = (source.field("path"), spec.field("nodeAffinity"));
+            if f.needs(&path) {
+                f.follows(&path, no_back_steps);
             }
-            if !spec.field("nodeAffinity").is_set() {
-                f.required(&spec.field("nodeAffinity"), "Local volume requires node affinity");
+            if !affinity.is_set() {
+                f.required(&affinity, "Local volume requires node affinity");
             }
         }
         "csi" => {
@@ -239,35 +180,20 @@ fn source(source: &At<'_>, spec: &At<'_>, f: &mut Faults) {
                 "nodePublishSecretRef",
                 "nodeExpandSecretRef",
             ];
-            for secret in secrets.map(|name| source.field(name)) {
-                if secret.is_set() {
-                    f.needs(&secret.field("name"));
-                    f.needs(&secret.field("namespace"));
+            for secret in secrets.map(|name| source.field(name)).iter().filter(|secret| secret.is_set()) {
+                let (name, space) = (secret.field("name"), secret.field("namespace"));
+                if f.needs(&name) {
+                    f.follows(&name, name::dns1123_subdomain);
+                }
+                if f.needs(&space) {
+                    f.follows(&space, name::dns1123_label);
                 }
             }
         }
-        _ => {}
-    }
-}
-
-fn iscsi(source: &At<'_>, f: &mut Faults) {
-    f.needs(&source.field("targetPortal"));
-    let name = source.field("iqn");
-    if f.needs(&name) {
-        let text = name.text();
-        match ["iqn", "eui", "naa"].iter().find(|known| text.starts_with(**known)) {
-            None => f.invalid(&name, "must be valid format"),
-            Some(&"iqn") => {
-                let is_dated = text.split('.').nth(1).is_some_and(|date| {
-                    date.len() == 7
-                        && date.chars().enumerate().all(|(at, c)| if at == 4 { c == '-' } else { c.is_ascii_digit() })
-                });
-                if !is_dated {
-                    f.invalid(&name, "must be valid format");
-                }
-            }
-            Some(_) => {}
+        // It has another name there.
+        "gcePersistentDisk" => {
+            backing::source(&source.told_as(spec.field("persistentDisk").path), kind, Owner::Cluster, f);
         }
+        kind => backing::source(source, kind, Owner::Cluster, f),
     }
-    f.between(&source.field("lun"), 0, 255);
 }

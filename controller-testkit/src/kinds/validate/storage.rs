@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::at::{At, Faults};
-use super::selector::selector;
+use super::selector::{annotations, labels, selector};
 use crate::field::{Cause, name};
 use crate::kinds::{inner, quantity};
 
@@ -16,6 +16,22 @@ pub(super) fn claim(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     }
 }
 
+/// A template of claims, which have nothing of their own but labels and annotations.
+pub(super) fn claim_template(template: &At<'_>, f: &mut Faults) {
+    template_metadata(&template.field("metadata"), f);
+    claim_spec(&template.field("spec"), f);
+}
+
+/// What the metadata of a template may say.
+pub(super) fn template_metadata(metadata: &At<'_>, f: &mut Faults) {
+    annotations(&metadata.field("annotations"), f);
+    labels(&metadata.field("labels"), f);
+    let others = metadata.entries().into_iter().filter(|(name, _)| !matches!(*name, "annotations" | "labels"));
+    for (name, _) in others.filter(|(_, value)| !value.is_empty()) {
+        f.forbidden(&metadata.field(name), "cannot be set");
+    }
+}
+
 pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
     let modes = spec.field("accessModes");
     if modes.is_empty() {
@@ -25,7 +41,8 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
     for mode in modes.items() {
         f.one_of(&mode.told_as(modes.path.clone()), &MODES);
     }
-    if modes.items().len() > 1 && modes.items().iter().any(|mode| mode.text() == "ReadWriteOncePod") {
+    let known: Vec<&str> = modes.items().iter().map(At::text).filter(|mode| MODES.contains(mode)).collect();
+    if known.contains(&"ReadWriteOncePod") && known.iter().any(|mode| *mode != "ReadWriteOncePod") {
         f.forbidden(&modes, "may not use ReadWriteOncePod with other access modes");
     }
     let place = spec.field("resources").entry("storage");
@@ -37,29 +54,31 @@ pub(super) fn claim_spec(spec: &At<'_>, f: &mut Faults) {
     }
     f.follows_if_set(&spec.field("storageClassName"), name::dns1123_subdomain);
     f.one_of_if_set(&spec.field("volumeMode"), &["Block", "Filesystem"]);
-    f.follows_if_set(&spec.field("volumeAttributesClassName"), name::dns1123_subdomain);
-    for field in ["dataSource", "dataSourceRef"] {
-        let source = spec.field(field);
-        if source.is_set() {
-            f.needs(&source.field("name"));
-            f.needs(&source.field("kind"));
-            if source.field("apiGroup").is_empty() {
-                let kind = source.field("kind");
-                if kind.text() != "PersistentVolumeClaim" {
-                    let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
-                    f.invalid_as(&kind.told_as(source.path.clone()), kind.text(), why);
-                }
-            }
-        }
-    }
     let (source, reference) = (spec.field("dataSource"), spec.field("dataSourceRef"));
-    if source.is_set()
-        && reference.is_set()
-        && !reference.field("namespace").is_set()
-        && source.value != reference.value
-    {
-        f.shown(Cause::Invalid, spec, "{}", "must match dataSourceRef");
+    let space = reference.field("namespace");
+    [&source, &reference].into_iter().filter(|source| source.is_set()).for_each(|source| data_source(source, f));
+    f.follows_if_set(&space, name::dns1123_label);
+    let why = match space.is_empty() {
+        true if source.value != reference.value => "must match dataSourceRef",
+        true => "",
+        false => "may not be specified when dataSourceRef.namespace is specified",
+    };
+    if source.is_set() && reference.is_set() && !why.is_empty() {
+        f.shown(Cause::Invalid, spec, "{}", why);
     }
+    f.follows_if_set(&spec.field("volumeAttributesClassName"), name::dns1123_subdomain);
+}
+
+/// What a claim's volume is to be made of.
+fn data_source(source: &At<'_>, f: &mut Faults) {
+    let (kind, group) = (source.field("kind"), source.field("apiGroup"));
+    f.needs(&source.field("name"));
+    f.needs(&kind);
+    if group.is_empty() && kind.text() != "PersistentVolumeClaim" {
+        let why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+        f.invalid_as(source, kind.text(), why);
+    }
+    f.follows_if_set(&group, name::dns1123_subdomain);
 }
 
 /// A claim's size and its class of attributes may change once it is bound, and it is bound to a volume once.

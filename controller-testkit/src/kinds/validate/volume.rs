@@ -1,17 +1,31 @@
 //! Volumes of Pods, and where containers mount them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::at::{At, Faults};
-use super::texts::{file_path, inner_path, no_back_steps};
+use super::backing::{self, Owner};
+use super::classes::driver_name;
+use super::projection;
+use super::storage::claim_template;
+use super::texts::inner_path;
 use crate::field::name;
 use crate::kinds::quantity;
 
-/// The names of a Pod's volumes.
-pub(super) type Volumes<'a> = BTreeSet<&'a str>;
+/// What a Pod's volumes are, by their names.
+pub(super) type Volumes<'a> = BTreeMap<&'a str, Source>;
+
+/// What a volume is, as far as it matters to who mounts it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A claim, whose volume may be had as a device too.
+    Claim,
+    Files,
+}
 
 /// Looks at the volumes. Those of claims come first, and take the place of volumes of the same name.
-pub(super) fn volumes<'a>(list: &At<'a>, claims: &[At<'a>], f: &mut Faults) -> Volumes<'a> {
+///
+/// The claims that are made for a Pod have its name and that of the volume; a template's are not known.
+pub(super) fn volumes<'a>(list: &At<'a>, claims: &[At<'a>], pod: &str, f: &mut Faults) -> Volumes<'a> {
     let mut known = Volumes::new();
     let names: Vec<At<'a>> = claims.iter().map(|claim| claim.at("metadata.name")).collect();
     for (index, name) in names.iter().enumerate() {
@@ -21,22 +35,31 @@ pub(super) fn volumes<'a>(list: &At<'a>, claims: &[At<'a>], f: &mut Faults) -> V
         if f.needs(&name) {
             f.follows(&name, name::dns1123_label);
         }
-        known.insert(name.text());
+        known.insert(name.text(), Source::Claim);
     }
-    let own = list.items().into_iter().filter(|own| names.iter().all(|name| name.text() != own.field("name").text()));
+    let all = list.items();
+    let made = all.iter().filter(|volume| !pod.is_empty() && volume.field("ephemeral").is_set());
+    let made: Vec<String> = made.map(|volume| format!("{pod}-{}", volume.field("name").text())).collect();
+    let own = all.into_iter().filter(|own| names.iter().all(|name| name.text() != own.field("name").text()));
     for (index, volume) in own.enumerate() {
         let volume = volume.told_as(list.path.index(names.len() + index));
         let own = volume.field("name");
         let before = f.len();
-        source(&volume, f);
+        source(&volume, pod, f);
         if f.needs(&own) {
             f.follows(&own, name::dns1123_label);
         }
-        if known.contains(own.text()) {
+        if known.contains_key(own.text()) {
             f.duplicate(&own, own.text());
         }
         if f.len() == before {
-            known.insert(own.text());
+            let is = |kind: &str| volume.field(kind).is_set();
+            let is_claim = is("persistentVolumeClaim") || is("ephemeral");
+            known.insert(own.text(), if is_claim { Source::Claim } else { Source::Files });
+        }
+        let claim = volume.at("persistentVolumeClaim.claimName");
+        if made.iter().any(|made| made == claim.text()) {
+            f.invalid(&claim, "must not reference a PVC that gets created for an ephemeral volume");
         }
     }
     known
@@ -61,6 +84,7 @@ const KINDS: [&str; 30] = [
     "quobyte",
     "downwardAPI",
     "fc",
+    "flexVolume",
     "configMap",
     "azureFile",
     "vsphereVolume",
@@ -73,196 +97,85 @@ const KINDS: [&str; 30] = [
     "csi",
     "ephemeral",
     "image",
-    "flexVolume",
 ];
 
-/// What a path of the host may be.
-pub(super) const HOST_PATHS: [&str; 8] =
-    ["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
-
 /// Looks at what a volume is made of: one thing.
-fn source(volume: &At<'_>, f: &mut Faults) {
+fn source(volume: &At<'_>, pod: &str, f: &mut Faults) {
     let mut is_given = false;
-    for known in KINDS {
-        let source = volume.field(known);
+    for kind in KINDS {
+        let source = volume.field(kind);
         if !source.is_set() {
             continue;
         }
         if is_given {
-            f.forbidden(&source, "may not specify more than 1 volume type");
-            continue;
+            // Two of them have other names here.
+            let name = match kind {
+                "cephfs" => "cephFS",
+                "downwardAPI" => "downwarAPI",
+                kind => kind,
+            };
+            f.forbidden(&volume.field(name), "may not specify more than 1 volume type");
+        } else {
+            of_kind(&source, kind, volume, f);
         }
         is_given = true;
-        match known {
-            "emptyDir" if quantity::nanos(source.field("sizeLimit").text()).is_some_and(|size| size < 0) => {
-                f.forbidden(&source.field("sizeLimit"), "SizeLimit field must be a valid resource quantity");
+        let own = volume.field("name");
+        if kind == "iscsi" && source.field("initiatorName").is_set() {
+            let whole = own.text().len() + ":".len() + source.field("targetPortal").text().len();
+            if whole > 64 {
+                let why = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if \
+                           iscsi.initiatorName is specified.";
+                f.invalid_as(&own, own.text(), why);
             }
-            "hostPath" => {
-                if f.needs(&source.field("path")) {
-                    f.follows(&source.field("path"), no_back_steps);
-                }
-                f.one_of_if_set(&source.field("type"), &HOST_PATHS);
+        }
+        if kind == "ephemeral" && !pod.is_empty() && !own.is_empty() {
+            let claim = format!("{pod}-{}", own.text());
+            for wrong in name::dns1123_subdomain(&claim) {
+                f.invalid(&own, format!("PVC name {claim:?}: {wrong}"));
             }
-            "secret" => files(&source, "secretName", f),
-            "configMap" => files(&source, "name", f),
-            "persistentVolumeClaim" => {
-                f.needs(&source.field("claimName"));
-            }
-            "image" => {
-                f.needs(&source.field("reference"));
-                f.one_of_if_set(&source.field("pullPolicy"), &["Always", "IfNotPresent", "Never"]);
-            }
-            "nfs" => {
-                f.needs(&source.field("server"));
-                f.needs(&source.field("path"));
-                if !source.field("path").text().starts_with('/') {
-                    f.invalid_as(&source.field("path"), source.field("path").text(), "must be an absolute path");
-                }
-            }
-            "downwardAPI" => {
-                mode(&source.field("defaultMode"), f);
-                source.field("items").items().iter().for_each(|item| downward(item, &source, f));
-            }
-            "projected" => {
-                mode(&source.field("defaultMode"), f);
-                source.field("sources").items().iter().for_each(|part| projection(part, &source, f));
-            }
-            "csi" => {
-                f.needs(&source.field("driver"));
-            }
-            _ => {}
         }
     }
 }
 
-/// A source of files: a ConfigMap or a Secret.
-fn files(source: &At<'_>, named: &str, f: &mut Faults) {
-    f.needs(&source.field(named));
-    mode(&source.field("defaultMode"), f);
-    source.field("items").items().iter().for_each(|item| file(item, f));
-}
-
-fn file(item: &At<'_>, f: &mut Faults) {
-    f.needs(&item.field("key"));
-    if f.needs(&item.field("path")) {
-        f.follows(&item.field("path"), file_path);
-    }
-    mode(&item.field("mode"), f);
-}
-
-fn mode(mode: &At<'_>, f: &mut Faults) {
-    if mode.is_set() && !(0..=0o777).contains(&mode.number()) {
-        f.invalid(mode, "must be a number between 0 and 0777 (octal), both inclusive");
-    }
-}
-
-fn projection(part: &At<'_>, whole: &At<'_>, f: &mut Faults) {
-    for (kind, named) in [("secret", "name"), ("configMap", "name")] {
-        let source = part.field(kind);
-        if source.is_set() {
-            f.needs(&source.field(named));
-            source.field("items").items().iter().for_each(|item| file(item, f));
-        }
-    }
-    let downward_api = part.field("downwardAPI");
-    downward_api.field("items").items().iter().for_each(|item| downward(item, &downward_api, f));
-    let token = part.field("serviceAccountToken");
-    if token.is_set() {
-        f.needs(&token.field("path").told_as(whole.field("path").path));
-        let lifetime = token.field("expirationSeconds");
-        if lifetime.is_set() && lifetime.number() < 600 {
-            f.invalid(&lifetime, "may not specify a duration less than 10 minutes");
-        }
-    }
-}
-
-/// A file that tells something of the Pod; what is wrong is told of the whole volume.
-fn downward(item: &At<'_>, whole: &At<'_>, f: &mut Faults) {
-    let path = item.field("path").told_as(whole.field("path").path);
-    if f.needs(&path) {
-        f.follows(&path, file_path);
-    }
-    let place = |name: &str| item.field(name).told_as(whole.field(name).path);
-    let (field, resource) = (place("fieldRef"), place("resourceFieldRef"));
-    match (field.is_set(), resource.is_set()) {
-        (true, true) => f.invalid_as(whole, "", "fieldRef and resourceFieldRef can not be specified simultaneously"),
-        (true, false) => pod_field(&field, Reader::File, f),
-        (false, true) => resource_field(&resource, f),
-        (false, false) => f.required(whole, "one of fieldRef and resourceFieldRef is required"),
-    }
-    mode(&place("mode"), f);
-}
-
-/// Who reads a field of the Pod that it stands in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
-    Variable,
-    File,
-}
-
-/// A reference to a field of the Pod.
-pub(super) fn pod_field(reference: &At<'_>, reader: Reader, f: &mut Faults) {
-    let path = &reference.field("fieldPath");
-    if !f.needs(path) {
-        return;
-    }
-    const BOTH: [&str; 3] = ["metadata.name", "metadata.namespace", "metadata.uid"];
-    const VARIABLES: [&str; 6] = [
-        "spec.nodeName",
-        "spec.serviceAccountName",
-        "status.hostIP",
-        "status.hostIPs",
-        "status.podIP",
-        "status.podIPs",
-    ];
-    const FILES: [&str; 2] = ["metadata.labels", "metadata.annotations"];
-    let (text, whole) = (path.text(), reference.path.clone());
-    let subscript = text.strip_suffix(']').and_then(|text| text.split_once("['"));
-    if let Some((field, key)) = subscript {
-        match (FILES.contains(&field), key.strip_suffix('\'')) {
-            (true, Some(key)) => {
-                let whole = path.told_as(whole);
-                name::qualified(&key.to_lowercase()).into_iter().for_each(|wrong| f.invalid_as(&whole, key, wrong));
-            }
-            _ => {
-                f.invalid(path, format!("error converting fieldPath: field label does not support subscript: {text}"));
+fn of_kind(source: &At<'_>, kind: &str, volume: &At<'_>, f: &mut Faults) {
+    match kind {
+        "emptyDir" => {
+            let size = source.field("sizeLimit");
+            if quantity::nanos(size.text()).is_some_and(|size| size < 0) {
+                f.forbidden(&size, "SizeLimit field must be a valid resource quantity");
             }
         }
-        return;
-    }
-    if BOTH.contains(&text) {
-        return;
-    }
-    let (known, others): (&[&str], &[&str]) = match reader {
-        Reader::Variable => (&VARIABLES, &FILES),
-        Reader::File => (&FILES, &VARIABLES),
-    };
-    if known.contains(&text) {
-        return;
-    }
-    if !others.contains(&text) {
-        f.invalid(path, format!("error converting fieldPath: field label not supported: {text}"));
-        return;
-    }
-    let mut fitting: Vec<&str> = BOTH.iter().chain(known).copied().collect();
-    fitting.sort_unstable();
-    f.not_supported(path, text, &fitting);
-}
-
-/// A resource of a container.
-pub(super) fn resource_field(reference: &At<'_>, f: &mut Faults) {
-    let resource = reference.field("resource");
-    let is_huge = ["limits.hugepages-", "requests.hugepages-"].iter().any(|known| resource.text().starts_with(known));
-    if f.needs(&resource) && !is_huge {
-        let known = [
-            "limits.cpu",
-            "limits.ephemeral-storage",
-            "limits.memory",
-            "requests.cpu",
-            "requests.ephemeral-storage",
-            "requests.memory",
-        ];
-        f.one_of(&resource, &known);
+        "secret" => projection::files(source, "secretName", f),
+        "configMap" => projection::files(source, "name", f),
+        "persistentVolumeClaim" => drop(f.needs(&source.field("claimName"))),
+        "downwardAPI" => {
+            projection::mode(&source.field("defaultMode"), f);
+            source.field("items").items().iter().for_each(|item| projection::told(item, source, f));
+        }
+        "projected" => projection::projected(source, f),
+        "csi" => {
+            driver_name(&source.field("driver"), f);
+            let secret = source.field("nodePublishSecretRef");
+            if secret.is_set() && f.needs(&secret.field("name")) {
+                f.follows(&secret.field("name").told_as(source.field("name").path), name::dns1123_subdomain);
+            }
+        }
+        "ephemeral" => {
+            let template = source.field("volumeClaimTemplate");
+            match template.is_set() {
+                true => claim_template(&template, f),
+                false => f.required(&template, ""),
+            }
+        }
+        "image" => {
+            f.needs(&source.field("reference"));
+            f.needs_one_of(&source.field("pullPolicy"), &["Always", "IfNotPresent", "Never"]);
+        }
+        // It has another name there.
+        "gcePersistentDisk" => {
+            backing::source(&source.told_as(volume.field("persistentDisk").path), kind, Owner::Pod, f);
+        }
+        kind => backing::source(source, kind, Owner::Pod, f),
     }
 }
 
@@ -300,6 +213,16 @@ pub(super) fn mounts(container: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) 
         if spread.text() == "Bidirectional" && !container.at("securityContext.privileged").is_true() {
             f.forbidden(&spread, "Bidirectional mount propagation is available only to privileged containers");
         }
+        let sealed = mount.field("recursiveReadOnly").told_as(all.field("recursiveReadOnly").path);
+        f.one_of_if_set(&sealed, &["Disabled", "Enabled", "IfPossible"]);
+        if matches!(sealed.text(), "Enabled" | "IfPossible") {
+            if !mount.field("readOnly").is_true() {
+                f.forbidden(&sealed, "may only be specified when readOnly is true");
+            }
+            if spread.is_set() && spread.text() != "None" {
+                f.forbidden(&sealed, "may only be specified when mountPropagation is None or not specified");
+            }
+        }
     }
     let mounts = all.items();
     let (mut names, mut paths) = (Vec::new(), Vec::new());
@@ -308,6 +231,10 @@ pub(super) fn mounts(container: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) 
         f.needs(&name);
         if names.contains(&name.text()) {
             f.invalid(&name, "must be unique");
+        }
+        if volumes.get(name.text()) == Some(&Source::Files) {
+            let why = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
+            f.invalid_as(&name, name.text(), why);
         }
         known_volume(&name, volumes, f);
         f.needs(&place);
@@ -331,7 +258,7 @@ pub(super) fn mounts(container: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) 
 }
 
 fn known_volume(name: &At<'_>, volumes: &Volumes<'_>, f: &mut Faults) {
-    if !volumes.contains(name.text()) {
+    if !volumes.contains_key(name.text()) {
         f.not_found(name, name.value.as_str().unwrap_or_default(), "");
     }
 }

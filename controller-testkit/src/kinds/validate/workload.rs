@@ -105,7 +105,9 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         f.not_negative(&spec.field(field));
     }
     f.not_negative(&spec.at("ordinals.start"));
-    f.follows_if_set(&spec.field("serviceName"), name::dns1123_label);
+    if old.is_none() {
+        f.follows_if_set(&spec.field("serviceName"), name::dns1123_label);
+    }
     template(&spec, &STATEFUL_SET, f);
     let claims = spec.field("volumeClaimTemplates");
     match old.map(|old| old.field("spec")) {
@@ -181,20 +183,52 @@ pub(super) fn controller(new: &At<'_>, f: &mut Faults) {
 }
 
 /// The counts of a status: none is negative, and none of a part is more than the whole.
-pub(super) fn replicas(new: &At<'_>, f: &mut Faults) {
+pub(super) fn replicas(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     let status = new.field("status");
-    let parts = ["updatedReplicas", "readyReplicas", "availableReplicas", "currentReplicas", "fullyLabeledReplicas"];
-    for field in ["observedGeneration", "replicas", "unavailableReplicas", "collisionCount"].iter().chain(&parts) {
-        f.not_negative(&status.field(field));
-    }
-    let whole = status.field("replicas").number();
-    let (of_kind, ready_word): (&[&str], _) = match new.field("kind").text() {
-        "Deployment" => (&parts[..3], "readyReplicas"),
-        "StatefulSet" => (&parts[..4], "status.readyReplicas"),
-        _ => (&["fullyLabeledReplicas", "readyReplicas", "availableReplicas"], "readyReplicas"),
+    let (counts, parts, ready_word): (&[&str], &[&str], _) = match new.field("kind").text() {
+        "Deployment" => (
+            &[
+                "observedGeneration",
+                "replicas",
+                "updatedReplicas",
+                "readyReplicas",
+                "availableReplicas",
+                "unavailableReplicas",
+                "terminatingReplicas",
+                "collisionCount",
+            ],
+            &["updatedReplicas", "readyReplicas", "availableReplicas"],
+            "readyReplicas",
+        ),
+        "StatefulSet" => (
+            &[
+                "replicas",
+                "readyReplicas",
+                "currentReplicas",
+                "updatedReplicas",
+                "availableReplicas",
+                "observedGeneration",
+                "collisionCount",
+            ],
+            &["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"],
+            "status.readyReplicas",
+        ),
+        _ => (
+            &[
+                "replicas",
+                "fullyLabeledReplicas",
+                "readyReplicas",
+                "availableReplicas",
+                "observedGeneration",
+                "terminatingReplicas",
+            ],
+            &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+            "readyReplicas",
+        ),
     };
-    for field in of_kind {
-        let part = status.field(field);
+    counts.iter().for_each(|count| f.not_negative(&status.field(count)));
+    let whole = status.field("replicas").number();
+    for part in parts.iter().map(|part| status.field(part)) {
         if part.number() > whole {
             f.invalid_as(&part, &part.number(), "cannot be greater than status.replicas");
         }
@@ -203,10 +237,19 @@ pub(super) fn replicas(new: &At<'_>, f: &mut Faults) {
     if available.number() > ready.number() {
         f.invalid_as(&available, &available.number(), format!("cannot be greater than {ready_word}"));
     }
+    collisions(&status, old, f);
+}
+
+/// Collisions stay counted.
+fn collisions(status: &At<'_>, old: &At<'_>, f: &mut Faults) {
+    let (count, before) = (status.field("collisionCount"), old.at("status.collisionCount"));
+    if before.is_set() && count.number() < before.number() {
+        f.invalid_as(&count, &count.number(), "cannot be decremented");
+    }
 }
 
 /// The counts of a DaemonSet's status.
-pub(super) fn daemons(new: &At<'_>, f: &mut Faults) {
+pub(super) fn daemons(new: &At<'_>, old: &At<'_>, f: &mut Faults) {
     let status = new.field("status");
     for field in [
         "currentNumberScheduled",
@@ -221,6 +264,7 @@ pub(super) fn daemons(new: &At<'_>, f: &mut Faults) {
     ] {
         f.not_negative(&status.field(field));
     }
+    collisions(&status, old, f);
 }
 
 fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
@@ -229,7 +273,6 @@ fn kept_selector(spec: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     }
 }
 
-/// The selector and the template that it has to pick.
 /// A template without the names that its pods do not get from it.
 fn without_names(template: &Value) -> Value {
     let mut template = template.clone();
@@ -239,6 +282,7 @@ fn without_names(template: &Value) -> Value {
     template
 }
 
+/// The selector and the template that it has to pick.
 fn template(spec: &At<'_>, words: &Words, f: &mut Faults) {
     let own = spec.field("selector");
     let before = f.len();

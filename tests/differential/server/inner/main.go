@@ -31,6 +31,8 @@ func main() {
 		reflect.TypeFor[core.ServicePort](),
 		reflect.TypeFor[core.Taint](),
 		reflect.TypeFor[core.NodeAddress](),
+		reflect.TypeFor[core.PodIP](),
+		reflect.TypeFor[core.HostIP](),
 		reflect.TypeFor[apps.DeploymentStrategy](),
 		reflect.TypeFor[apps.DaemonSetUpdateStrategy](),
 		reflect.TypeFor[apps.StatefulSetUpdateStrategy](),
