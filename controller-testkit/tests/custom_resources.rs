@@ -216,7 +216,7 @@ async fn a_watch_tells_of_every_change_once() {
             other => format!("{other:?}"),
         })
         .collect();
-    assert_eq!(story, ["added 1", "modified 1 Some(1)", "modified 2 Some(1)", "deleted 2"]);
+    assert_eq!(story, ["added 1", "modified 1 Some(1)", "modified 2 Some(1)", "deleted 2", "Bookmark event"]);
 }
 
 #[tokio::test(start_paused = true)]
