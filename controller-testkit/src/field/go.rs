@@ -1,19 +1,27 @@
 //! Values as Go's `fmt` prints them, which some messages of the real server do.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// As `%v` prints it.
 pub(crate) fn printed(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => format!("[{}]", items.iter().map(printed).collect::<Vec<_>>().join(" ")),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| format!("{name}:{}", printed(value)));
-            format!("map[{}]", members.collect::<Vec<_>>().join(" "))
-        }
+        Value::Array(items) => printed_list(items),
+        Value::Object(members) => printed_map(members),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// A list as `%v` prints it.
+pub(crate) fn printed_list(items: &[Value]) -> String {
+    format!("[{}]", items.iter().map(printed).collect::<Vec<_>>().join(" "))
+}
+
+/// A map as `%v` prints it.
+pub(crate) fn printed_map(members: &Map<String, Value>) -> String {
+    let members = members.iter().map(|(name, value)| format!("{name}:{}", printed(value)));
+    format!("map[{}]", members.collect::<Vec<_>>().join(" "))
 }
 
 /// As `%#v` prints it.
@@ -28,6 +36,19 @@ pub(crate) fn quoted(value: &Value) -> String {
             format!("{}{{{}}}", type_name(value), members.collect::<Vec<_>>().join(", "))
         }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+/// What kind of value it is, by the names of Go's `reflect`.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nil",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_i64() => "int64",
+        Value::Number(_) => "float64",
+        Value::String(_) => "string",
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Form, Type};
+use crate::field::go;
 
 /// Makes the numbers those that the fields hold, and says what is wrong with the first value that does not fit. Forms
 /// with a text of their own are left to the decoder.
@@ -14,15 +15,10 @@ pub(crate) fn restore(ty: &Type, object: &mut Value) -> Result<(), String> {
 }
 
 fn of_form(form: &Form, value: &mut Value) -> Result<(), String> {
-    let kind = match value {
-        Value::Null => return Ok(()),
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_i64() => "int64",
-        Value::Number(_) => "float64",
-        Value::String(_) => "string",
-        Value::Array(_) => "slice",
-        Value::Object(_) => "map",
-    };
+    let kind = go::kind(value);
+    if value.is_null() {
+        return Ok(());
+    }
     match (form, &mut *value) {
         (Form::String, Value::String(_)) | (Form::Bool, Value::Bool(_)) | (Form::Double, Value::Number(_)) => Ok(()),
         (Form::Int32 | Form::Int64, Value::Number(number)) => {

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::Error;
+use crate::field::go;
 use crate::kinds::{Field, Form, Type};
 
 #[cfg(test)]
@@ -200,9 +201,9 @@ fn merge_items(
     facts: Facts<'_>,
 ) -> Result<(Vec<Value>, Option<Vec<Value>>), Error> {
     let mut all = original.iter().chain(patch);
-    let first = all.next().map(go_kind);
-    if all.any(|item| Some(go_kind(item)) != first) {
-        let (original, patch) = (go_list(&original), go_list(patch));
+    let first = all.next().map(go::kind);
+    if all.any(|item| Some(go::kind(item)) != first) {
+        let (original, patch) = (go::printed_list(&original), go::printed_list(patch));
         return Err(Error::Unforeseen(format!("list element types are not identical: [{original} {patch}]")));
     }
     if first != Some("map") {
@@ -290,7 +291,7 @@ fn check_order(entries: &[Value], order: &[Value], name: &str, key: Option<&str>
     let mut rest = order.iter();
     for entry in entries.iter().filter(|entry| entry.get(DIRECTIVE).is_none()) {
         if !rest.any(|ordered| same(ordered, entry, key)) {
-            let (entries, order) = (go_list(entries), go_list(order));
+            let (entries, order) = (go::printed_list(entries), go::printed_list(order));
             return Err(Error::Malformed(format!(
                 "The order in patch list:\n{entries}\n doesn't match {SET_ORDER}{name} list:\n{order}\n"
             )));
@@ -330,43 +331,9 @@ fn same(one: &Value, other: &Value, key: Option<&str>) -> bool {
 }
 
 fn no_key(entry: &Map<String, Value>, key: &str) -> Error {
-    Error::Unforeseen(format!("map: {} does not contain declared merge key: {key}", go_map(entry)))
+    Error::Unforeseen(format!("map: {} does not contain declared merge key: {key}", go::printed_map(entry)))
 }
 
 fn bad_directive(directive: &Value, entry: &Map<String, Value>) -> Error {
-    Error::Unforeseen(format!("unknown patch type: {} in map: {}", go(directive), go_map(entry)))
-}
-
-/// What of Go's types a value has.
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nil",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_i64() => "int64",
-        Value::Number(_) => "float64",
-        Value::String(_) => "string",
-        Value::Array(_) => "slice",
-        Value::Object(_) => "map",
-    }
-}
-
-/// A value as Go's `%v` prints it, in which the real server words its errors.
-fn go(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => go_list(items),
-        Value::Object(fields) => go_map(fields),
-        other => other.to_string(),
-    }
-}
-
-fn go_list(items: &[Value]) -> String {
-    let words: Vec<String> = items.iter().map(go).collect();
-    format!("[{}]", words.join(" "))
-}
-
-fn go_map(fields: &Map<String, Value>) -> String {
-    let words: Vec<String> = fields.iter().map(|(name, value)| format!("{name}:{}", go(value))).collect();
-    format!("map[{}]", words.join(" "))
+    Error::Unforeseen(format!("unknown patch type: {} in map: {}", go::printed(directive), go::printed_map(entry)))
 }

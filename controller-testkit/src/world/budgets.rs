@@ -11,7 +11,7 @@ use super::hand::{Hand, Seen, kind};
 use super::object;
 use super::queue::{Place, Work};
 use super::rollout::{Rounding, difference, selects, share, wanted};
-use crate::store::{Change, Range};
+use crate::store::Change;
 
 /// An eviction that has been granted is believed in for so long, until the pod is seen to go.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(120);
@@ -133,11 +133,7 @@ fn pods(budget: &Value, namespace: &str, hand: &Hand<'_>) -> Vec<Seen> {
         return Vec::new();
     };
     let is_empty = selector.as_object().is_some_and(Map::is_empty);
-    let prefix = format!("{namespace}/");
-    let table = kind::PODS.table();
-    let keys: Vec<_> =
-        hand.server().store().scan(&table, Range { prefix: &prefix, from: "" }).map(|(key, _)| key.clone()).collect();
-    let places = keys.into_iter().map(|key| Place { table: table.clone(), key });
+    let places = hand.places_of(&kind::PODS, namespace).into_iter();
     places.filter_map(|place| hand.get(&place)).filter(|pod| is_empty || selects(selector, pod)).collect()
 }
 

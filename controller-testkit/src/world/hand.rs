@@ -181,6 +181,11 @@ impl<'a> Hand<'a> {
         self.scan(&format!("{group}/{plural}"), "")
     }
 
+    /// The places of all objects of a kind in a namespace.
+    pub(super) fn places_of(&self, kind: &Kind, namespace: &str) -> Vec<Place> {
+        self.scan(&kind.table(), &format!("{namespace}/"))
+    }
+
     /// The places of all objects in a namespace, of whatever kind.
     pub(super) fn places_in(&self, namespace: &str) -> Vec<Place> {
         let prefix = format!("{namespace}/");
