@@ -71,7 +71,7 @@ pub(super) fn map(name: &str) -> Value {
 #[test]
 fn objects_that_have_waited_have_uids_of_their_own() {
     let mut rig = Rig::new();
-    configure(&mut rig, "Validating", "t", json!([hook("t.example.com", json!({}))]));
+    configure(&mut rig, "Mutating", "t", json!([hook("t.example.com", json!({}))]));
     let mut uids = Vec::new();
     for name in ["a", "b", "c"] {
         let made = send(&mut rig, "POST", MAPS, map(name), yes).is(201);
