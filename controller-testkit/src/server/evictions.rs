@@ -137,29 +137,36 @@ fn after(budget: &Value, pod: &str, is_ready: bool, now: &str) -> Result<Option<
         return Err(refused(&why, 0));
     }
     let mut spent = budget.clone();
-    let generation = count("/metadata/generation");
     let status = meta::members(meta::entry(&mut spent, "status"));
     status.insert("disruptionsAllowed".to_owned(), left.into());
     meta::members(status.entry("disruptedPods").or_insert_with(|| Map::new().into()))
         .insert(pod.to_owned(), now.into());
-    if left == 0
-        && let Value::Array(conditions) = status.entry("conditions").or_insert_with(|| json!([]))
-    {
-        let mut short = json!({
-            "type": ALLOWED, "status": "False", "observedGeneration": generation, "lastTransitionTime": now,
-            "reason": "InsufficientPods", "message": "",
-        });
-        match conditions.iter_mut().find(|condition| condition["type"] == ALLOWED) {
-            Some(before) => {
-                if before["status"] == "False" {
-                    short["lastTransitionTime"] = before["lastTransitionTime"].clone();
-                }
-                *before = short;
-            }
-            None => conditions.push(short),
-        }
+    if left == 0 {
+        let told = disruption_told(budget, "False", "InsufficientPods", "", now);
+        status.insert("conditions".to_owned(), told);
     }
     Ok(Some(spent))
+}
+
+/// The conditions of a budget once it is told whether its pods may be evicted.
+pub(crate) fn disruption_told(budget: &Value, status: &str, reason: &str, message: &str, now: &str) -> Value {
+    let mut conditions = budget.pointer("/status/conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let before = conditions.iter().position(|condition| condition["type"] == ALLOWED);
+    let since = before.map(|at| &conditions[at]).filter(|condition| condition["status"] == status);
+    let since = since.map_or_else(|| json!(now), |condition| condition["lastTransitionTime"].clone());
+    let condition = json!({
+        "type": ALLOWED,
+        "status": status,
+        "observedGeneration": budget.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
+        "lastTransitionTime": since,
+        "reason": reason,
+        "message": message,
+    });
+    match before {
+        Some(at) => conditions[at] = condition,
+        None => conditions.push(condition),
+    }
+    conditions.into()
 }
 
 fn refused(why: &str, retry_after: u32) -> ApiError {

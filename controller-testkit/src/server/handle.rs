@@ -105,11 +105,9 @@ impl Server {
             return Answer::Call { call: Box::new(call), request: Request::from_parts(head, body) };
         }
         // Whoever waits has the chance to itself that it had: nobody else draws the same meanwhile.
-        let is_done = !matches!(done, Ok(Done::Call(_)));
-        match is_new {
-            true if is_done => *shared = rng.clone(),
-            true => *shared = start.clone().fork(),
-            false => {}
+        if is_new {
+            let waits = matches!(done, Ok(Done::Call(_)));
+            *shared = if waits { start.clone().fork() } else { rng.clone() };
         }
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,

@@ -73,6 +73,7 @@ use crate::store::{Event, Store};
 
 use accounts::Accounts;
 pub(crate) use definitions::DEFINITIONS;
+pub(crate) use evictions::disruption_told;
 pub(crate) use first::objects as first_objects;
 pub(crate) use handle::answered;
 pub(crate) use meta::uid as new_uid;

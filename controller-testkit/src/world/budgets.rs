@@ -9,13 +9,13 @@ use super::Clockwork;
 use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object;
-use super::queue::{Place, Work};
+use super::queue::{Place, Work, within};
 use super::rollout::{Rounding, difference, selects, share, wanted};
+use crate::server::disruption_told;
 use crate::store::Change;
 
 /// An eviction that has been granted is believed in for so long, until the pod is seen to go.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(120);
-const ALLOWED: &str = "DisruptionAllowed";
 
 /// The kinds of what pods belong to that say how many there are to be.
 const OWNERS: [&str; 4] = ["ReplicaSet", "ReplicationController", "StatefulSet", "Deployment"];
@@ -38,7 +38,7 @@ impl Clockwork {
         }
         let namespace = place.namespace().unwrap_or_default();
         let soon = now.checked_add(self.pace).unwrap_or(Timestamp::MAX);
-        for budget in self.budgets.iter().filter(|budget| budget.namespace() == Some(namespace)) {
+        for budget in within(&self.budgets, &kind::BUDGETS.table(), namespace) {
             self.queue.add(Work::Budget(budget.clone()), soon);
         }
     }
@@ -69,7 +69,7 @@ impl Clockwork {
             ("currentHealthy".to_owned(), json!(healthy)),
             ("desiredHealthy".to_owned(), json!(count.desired)),
             ("expectedPods".to_owned(), json!(count.expected)),
-            ("conditions".to_owned(), condition(&budget, verdict, reason, "", hand.now())),
+            ("conditions".to_owned(), disruption_told(&budget, verdict, reason, "", &object::time(hand.now()))),
         ]);
         if let Some(patch) = difference(&budget, status) {
             hand.patch_status(place, &patch);
@@ -154,31 +154,11 @@ fn patch_of(old: &Map<String, Value>, new: Map<String, Value>) -> Value {
     if patch.is_empty() { Value::Null } else { patch.into() }
 }
 
-fn condition(budget: &Value, status: &str, reason: &str, message: &str, now: Timestamp) -> Value {
-    let mut conditions = object::items(budget, "/status/conditions").to_vec();
-    let before = conditions.iter().position(|condition| condition["type"] == ALLOWED);
-    let since = before.map(|at| &conditions[at]).filter(|condition| condition["status"] == status);
-    let since = since.map_or_else(|| json!(object::time(now)), |condition| condition["lastTransitionTime"].clone());
-    let condition = json!({
-        "type": ALLOWED,
-        "status": status,
-        "observedGeneration": object::generation(budget),
-        "lastTransitionTime": since,
-        "reason": reason,
-        "message": message,
-    });
-    match before {
-        Some(at) => conditions[at] = condition,
-        None => conditions.push(condition),
-    }
-    conditions.into()
-}
-
 /// Nothing may be evicted while nobody can say how much.
 fn fail_safe(budget: &Value, place: &Place, why: &str, hand: &mut Hand<'_>) {
     let status = Map::from_iter([
         ("disruptionsAllowed".to_owned(), json!(0)),
-        ("conditions".to_owned(), condition(budget, "False", "SyncFailed", why, hand.now())),
+        ("conditions".to_owned(), disruption_told(budget, "False", "SyncFailed", why, &object::time(hand.now()))),
     ]);
     if let Some(patch) = difference(budget, status) {
         hand.patch_status(place, &patch);

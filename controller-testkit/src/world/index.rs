@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::object;
-use super::queue::Place;
+use super::queue::{Place, within};
 use crate::store::Object;
 
 /// What the world remembers of an object.
@@ -103,9 +103,7 @@ impl Index {
 
     /// The objects of a table and a namespace that nobody owns.
     pub(super) fn strays(&self, table: &str, namespace: &str) -> Vec<Place> {
-        let from = Place { table: table.into(), key: format!("{namespace}/").into() };
-        let within = |place: &&Place| *place.table == *table && place.namespace() == Some(namespace);
-        self.strays.range(from..).take_while(within).cloned().collect()
+        within(&self.strays, table, namespace).cloned().collect()
     }
 
     /// Whether an owner that a dependent names exists where it could own it: in the dependent's namespace or in none.

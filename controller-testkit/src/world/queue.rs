@@ -23,6 +23,16 @@ impl Place {
     }
 }
 
+/// Of these places those in one table and namespace.
+pub(super) fn within<'a>(
+    places: &'a BTreeSet<Place>,
+    table: &'a str,
+    namespace: &'a str,
+) -> impl Iterator<Item = &'a Place> {
+    let from = Place { table: table.into(), key: format!("{namespace}/").into() };
+    places.range(from..).take_while(move |place| *place.table == *table && place.namespace() == Some(namespace))
+}
+
 /// One thing to do. Each looks at the present state when its time comes, so doing one twice does no harm.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Work {

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Clockwork;
-use super::event::telling;
+use super::event::{Telling, telling};
 use super::furniture::NODE;
 use super::hand::{Hand, Seen, kind};
 use super::object;
-use super::queue::{Place, Work};
+use super::queue::{Place, Work, within};
 use super::rollout::selects;
 use crate::kinds::nanos;
 use crate::store::{Change, Object, Range};
@@ -18,7 +18,8 @@ use crate::store::{Change, Object, Range};
 const BOUND_HERE: &str = "pv.kubernetes.io/bound-by-controller";
 const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 const MADE_BY: &str = "pv.kubernetes.io/provisioned-by";
-const TO_BE_MADE_BY: &str = "volume.kubernetes.io/storage-provisioner";
+const TO_BE_MADE_BY: [&str; 2] =
+    ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// The provisioner of classes whose volumes somebody makes by hand.
 const NOBODY: &str = "kubernetes.io/no-provisioner";
@@ -43,11 +44,13 @@ impl Clockwork {
         if is_volume {
             self.queue.add(Work::Volume(place.clone()), now);
         }
-        if is_volume || kind::STORAGE_CLASSES.is(place) || kind::PODS.is(place) {
-            let namespace = place.namespace();
-            let concerned = self.unbound.iter().filter(|claim| namespace.is_none() || claim.namespace() == namespace);
-            concerned.for_each(|claim| self.queue.add(Work::Claim(claim.clone()), now));
-        }
+        let claims = kind::CLAIMS.table();
+        let concerned: Vec<&Place> = match place.namespace() {
+            Some(namespace) if kind::PODS.is(place) => within(&self.unbound, &claims, namespace).collect(),
+            _ if is_volume || kind::STORAGE_CLASSES.is(place) => self.unbound.iter().collect(),
+            _ => return,
+        };
+        concerned.into_iter().for_each(|claim| self.queue.add(Work::Claim(claim.clone()), now));
     }
 
     /// Binds a claim, as soon as there is something to bind it to.
@@ -100,7 +103,7 @@ impl Clockwork {
 }
 
 /// The volume for a claim, which is made if need be; or what is told of why there is none yet.
-fn find(claim: &Value, place: &Place, hand: &mut Hand<'_>) -> Result<Seen, Option<&'static super::event::Telling>> {
+fn find(claim: &Value, place: &Place, hand: &mut Hand<'_>) -> Result<Seen, Option<&'static Telling>> {
     let named = object::text(claim, "/spec/volumeName");
     if !named.is_empty() {
         let volume = hand.get(&kind::VOLUMES.place("", named)).filter(|volume| is_free_for(volume, claim));
@@ -120,9 +123,9 @@ fn find(claim: &Value, place: &Place, hand: &mut Hand<'_>) -> Result<Seen, Optio
     if let Some(volume) = best {
         return Ok(volume);
     }
-    match class.as_ref().map(|class| object::text(class, "/provisioner")) {
-        Some(provisioner) if provisioner != NOBODY => make(claim, place, class.as_deref(), hand).ok_or(None),
-        _ => Err(Some(&telling::CLAIM_HAS_NO_VOLUME)),
+    match class.filter(|class| object::text(class, "/provisioner") != NOBODY) {
+        Some(class) => make(claim, place, &class, hand).ok_or(None),
+        None => Err(Some(&telling::CLAIM_HAS_NO_VOLUME)),
     }
 }
 
@@ -165,8 +168,7 @@ fn capacity(volume: &Value) -> i128 {
 }
 
 /// Makes the volume of a claim.
-fn make(claim: &Value, place: &Place, class: Option<&Value>, hand: &mut Hand<'_>) -> Option<Seen> {
-    let class = class?;
+fn make(claim: &Value, place: &Place, class: &Value, hand: &mut Hand<'_>) -> Option<Seen> {
     let provisioner = object::text(class, "/provisioner");
     let name = format!("pvc-{}", object::uid(claim));
     let hostname = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [NODE]});
@@ -184,10 +186,9 @@ fn make(claim: &Value, place: &Place, class: Option<&Value>, hand: &mut Hand<'_>
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [hostname]}]}},
         },
     });
-    let mut annotations =
-        json!({TO_BE_MADE_BY: provisioner, format!("volume.beta.{}", &TO_BE_MADE_BY[7..]): provisioner});
+    let mut annotations = Map::from_iter(TO_BE_MADE_BY.map(|name| (name.to_owned(), json!(provisioner))));
     if object::text(class, "/volumeBindingMode") == "WaitForFirstConsumer" {
-        annotations[SELECTED_NODE] = json!(NODE);
+        annotations.insert(SELECTED_NODE.to_owned(), json!(NODE));
     }
     hand.patch(place, &json!({"metadata": {"annotations": annotations}}));
     let made = hand.create(&kind::VOLUMES, "", &volume)?;
