@@ -84,16 +84,6 @@ pub(super) fn in_thousandths(text: &str) -> Option<String> {
     canonical(&format!("{}m", nanos.checked_add(MILLI - 1)?.div_euclid(MILLI)))
 }
 
-/// An amount of billionths in the system of another text.
-pub(super) fn like(nanos: i128, other: &str) -> String {
-    const KIB: i128 = 1024 * NANO;
-    let text = match other.ends_with('i') && nanos % KIB == 0 {
-        true => format!("{}Ki", nanos / KIB),
-        false => format!("{nanos}n"),
-    };
-    canonical(&text).unwrap_or(text)
-}
-
 /// A decimal number in billionths, rounded up.
 fn nano(number: &str) -> Option<i128> {
     let (negative, number) = match number.strip_prefix('-') {

@@ -130,7 +130,7 @@ fn of_pod(pod: &Value, member: &str) -> Amounts {
 }
 
 /// What all of its containers have at most at one time.
-fn of_containers(spec: &Value, member: &str) -> Amounts {
+pub(super) fn of_containers(spec: &Value, member: &str) -> Amounts {
     let containers = |list: &str| spec.get(list).and_then(Value::as_array).into_iter().flatten();
     let mut total = Amounts::new();
     for container in containers("containers") {

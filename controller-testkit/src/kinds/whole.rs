@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::quantity;
+use super::quantity::{self, Amount};
+use super::ranges::of_containers;
 
 /// What a Pod can ask for as a whole.
 fn is_shared(resource: &str) -> bool {
@@ -25,19 +26,7 @@ fn list<'a>(spec: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 
 /// What all containers together have of a resource when most of it is had; none where none has any.
 pub(super) fn together(spec: &Value, kind: &str, resource: &str) -> Option<String> {
-    let of = |container: &Value| amount(container, kind, resource).and_then(quantity::nanos).unwrap_or(0);
-    let all = list(spec, "containers").chain(list(spec, "initContainers"));
-    let first = all.into_iter().find_map(|container| amount(container, kind, resource))?;
-    let main: i128 = list(spec, "containers").map(of).sum();
-    let (mut beside, mut most) = (0, 0);
-    for first in list(spec, "initContainers") {
-        match first.get("restartPolicy").and_then(Value::as_str) {
-            Some("Always") => beside += of(first),
-            _ => most = most.max(beside + of(first)),
-        }
-    }
-    let sum = most.max(main + beside);
-    Some(if quantity::nanos(first) == Some(sum) { first.to_owned() } else { quantity::like(sum, first) })
+    of_containers(spec, kind).get(resource).map(Amount::to_string)
 }
 
 /// All resources that a container has an amount of.
