@@ -31,6 +31,7 @@ mod admit;
 mod ranges;
 mod accounts;
 mod security;
+mod quotas;
 mod priorities;
 mod etcd;
 mod runtimes;
