@@ -27,7 +27,7 @@ mod whole;
 
 pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use armour::sync_armour;
-pub(crate) use check::check;
+pub(crate) use check::{check, check_time};
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use quantity::{Amount, amount, nanos};

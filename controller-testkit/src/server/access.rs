@@ -155,7 +155,7 @@ impl Server {
 }
 
 /// What a request asks to do.
-fn asked(head: &Parts) -> Ask {
+pub(super) fn asked(head: &Parts) -> Ask {
     // Read as the route reads it: what is asked about is what is done.
     let path = decode(head.uri.path(), false);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

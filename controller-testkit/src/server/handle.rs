@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::connect::Way;
 use super::open_api::{bare, open_api};
 use super::present::Look;
 use super::query::Query;
@@ -161,6 +162,9 @@ impl Server {
             && target.resource.subresource(part).is_none()
         {
             return Err(ApiError::not_found(subject(&target.resource), name));
+        }
+        if let Some(way) = Way::of(target) {
+            return self.connect(way, head, target, &query).map(Done::from);
         }
         let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
         let served = match &target.subresource {

@@ -47,6 +47,7 @@ mod delete;
 mod subresource;
 mod scale;
 mod pods;
+mod connect;
 mod evictions;
 mod review;
 mod deadline;

@@ -131,6 +131,11 @@ impl ApiError {
             .with(Details::default())
     }
 
+    /// What is asked for is there, and can't be reached now.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message)
+    }
+
     pub(crate) fn already_exists(subject: Subject<'_>, name: &str) -> Self {
         Self::new(409, "AlreadyExists", format!("{subject} {} already exists", quote(name))).with(subject.details(name))
     }
