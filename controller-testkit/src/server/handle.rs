@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::components::is_of_components;
 use super::connect::Way;
 use super::open_api::{bare, open_api};
 use super::present::Look;
@@ -110,6 +111,7 @@ impl Server {
             let waits = matches!(done, Ok(Done::Call(_)));
             *shared = if waits { start.clone().fork() } else { rng.clone() };
         }
+        let is_unrouted = matches!(&done, Err(error) if error.is_unrouted());
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
@@ -119,7 +121,7 @@ impl Server {
             Err(error) => Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
         if let Route::Resource(target) = &route
-            && let Some(warning) = shape::deprecation(&target.resource)
+            && let Some(warning) = shape::deprecation(&target.resource).filter(|_| !is_unrouted)
         {
             reply::warn_first(answer.headers_mut(), warning);
         }
@@ -189,6 +191,11 @@ impl Server {
             let name = target.name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
             let key = format!("/{}/{namespace}{name}", target.resource.plural);
             return Err(ApiError::unforeseen(format!("invalid key: {}", echo::quote(&key))));
+        }
+        if is_of_components(&target.resource) {
+            let accepted = negotiate(&head.headers, false, builtin)?;
+            let look = Look { form: accepted.form, ..look };
+            return self.read_components(target, &query, (accepted, look), now).map(Done::from);
         }
         match (verb, &target.name) {
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {

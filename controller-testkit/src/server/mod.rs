@@ -16,6 +16,7 @@ mod accept;
 mod scope;
 mod fields;
 mod read;
+mod components;
 mod page;
 mod watch;
 mod present;

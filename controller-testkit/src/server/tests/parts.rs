@@ -183,6 +183,19 @@ fn pods_are_bound_evicted_and_end_in_their_own_time() {
 }
 
 #[test]
+fn who_leads_a_cluster_is_well() {
+    let mut rig = Rig::new();
+    let healthy = |rig: &mut Rig| {
+        let list = rig.get("/api/v1/componentstatuses").is(200).body;
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items.iter().map(|item| text(&item["conditions"][0]["status"]).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(healthy(&mut rig), ["False", "True", "False"]);
+    rig.server.ask_for_accounts();
+    assert_eq!(healthy(&mut rig), ["True", "True", "True"]);
+}
+
+#[test]
 fn what_would_need_a_kubelet_is_named() {
     let mut rig = Rig::new();
     let node =
