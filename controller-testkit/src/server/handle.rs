@@ -1,5 +1,7 @@
 //! From a request to the verb that it means, and from what the verb did to an answer.
 
+use std::cell::LazyCell;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
 use http::request::Parts;
@@ -8,8 +10,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::access::asked;
 use super::components::is_of_components;
 use super::connect::Way;
+use super::flows::Marks;
 use super::open_api::{bare, open_api};
 use super::present::Look;
 use super::query::Query;
@@ -20,7 +24,7 @@ use super::watch::PATIENCE;
 use super::write::{Writing, Written};
 use super::{Answer, Server, deadline, meta, reply, shape, site};
 use crate::admission::{Call, Calls, Pending, Reply};
-use crate::auth::Caller;
+use crate::auth::{Caller, User};
 use crate::discovery::{self, Root};
 use crate::field::{echo, name};
 use crate::openapi;
@@ -57,28 +61,41 @@ impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         let wants_head = request.method() == Method::HEAD;
-        match self.answer(request, now, rng) {
+        let mut marks = self.marks(request.headers(), rng);
+        let mut answer = self.answer(request, &mut marks, now, rng);
+        marks.put(&mut answer);
+        match answer {
             Answer::Whole(response) if wants_head => Answer::Whole(response.map(|_| Bytes::new())),
             answer => answer,
         }
     }
 
-    fn answer(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
+    fn answer(
+        &mut self,
+        request: Request<Bytes>,
+        marks: &mut Marks,
+        now: Timestamp,
+        rng: &mut fastrand::Rng,
+    ) -> Answer {
         self.age(now);
         let (mut head, body) = request.into_parts();
         if let Err(error) = deadline::check(&head) {
             return Answer::Whole(reply::error(&error, preferred(&head.headers)));
         }
-        match self.enter(&head, now) {
-            Ok(user) => head.extensions.insert(user),
+        let user = match self.enter(&head, now) {
+            Ok(user) => user,
             Err(error) => return Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
+        let route = Route::find(&self.catalog, head.uri.path());
+        if let Err(error) = self.admit_to(&route, &user, &head, marks) {
+            return Answer::Whole(reply::error(&error, preferred(&head.headers)));
+        }
+        head.extensions.insert(user);
         // A request that comes again lives through the same again.
         let pending = head.extensions.get::<Pending>();
         let is_new = pending.is_none();
         let (start, first) = pending.map_or_else(|| (rng.clone(), now), |pending| (pending.rng.clone(), pending.now));
         let (shared, rng, now) = (rng, &mut start.clone(), first);
-        let route = Route::find(&self.catalog, head.uri.path());
         let converter = match &route {
             Route::Resource(target) => target.resource.converter().cloned(),
             _ => None,
@@ -128,6 +145,21 @@ impl Server {
         match answer {
             Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
             answer => answer,
+        }
+    }
+
+    /// Notes how a request comes in, and refuses what its user may not do.
+    fn admit_to(&mut self, route: &Route, user: &User, head: &Parts, marks: &mut Marks) -> Result<(), ApiError> {
+        let ask = LazyCell::new(|| asked(head));
+        let caller = head.extensions.get::<Caller>();
+        match (route, caller) {
+            // Nobody reads the answers to the cluster itself, and what can't be read has not come in.
+            (Route::Unescapable, _) | (_, Some(Caller::Inside | Caller::Controller(_))) => *marks = Marks::default(),
+            _ => self.sort(marks, user, route, &ask),
+        }
+        match user.is_master() || matches!(caller, Some(Caller::Controller(_))) {
+            true => Ok(()),
+            false => self.gate.check(&self.store, user, &ask),
         }
     }
 

@@ -6,6 +6,7 @@
 
 // The modules stand in the order in which a request meets them.
 mod access;
+mod flows;
 mod first;
 mod handle;
 mod site;
@@ -93,6 +94,7 @@ pub(crate) struct Server {
     /// The policies that were asked last.
     shelf: policies::Shelf,
     accounts: Accounts,
+    flows: flows::Flows,
     /// How long the log is kept.
     log_kept: SignedDuration,
     /// When the log got how far, oldest first.
@@ -158,8 +160,8 @@ impl Server {
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
-        let (shelf, accounts) = (policies::Shelf::default(), Accounts::default());
-        Self { store, catalog, gate, shelf, accounts, log_kept: LOG_KEPT, marks }
+        let (shelf, accounts, flows) = (policies::Shelf::default(), Accounts::default(), flows::Flows::default());
+        Self { store, catalog, gate, shelf, accounts, flows, log_kept: LOG_KEPT, marks }
     }
 
     /// Takes this store for the empty one that it has.

@@ -8,6 +8,7 @@ mod conversion;
 mod custom;
 mod definitions;
 mod first;
+mod flows;
 mod hostile;
 mod large;
 mod parts;
