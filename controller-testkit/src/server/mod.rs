@@ -32,6 +32,7 @@ mod create;
 mod admit;
 mod ranges;
 mod accounts;
+mod secrets;
 mod security;
 mod quotas;
 mod priorities;
