@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::part::Part;
 use super::query::FieldValidation;
 use super::read::subject;
-use super::update::{self, Part};
+use super::update;
 use super::write::Cx;
 use super::{Server, meta, shape};
 use crate::admission::Change;
