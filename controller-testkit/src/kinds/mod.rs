@@ -17,6 +17,7 @@ mod quantity;
 mod ranges;
 mod restore;
 mod schedule;
+mod signing;
 mod strategy;
 mod table;
 #[cfg(test)]
