@@ -12,15 +12,17 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::accept::negotiate_log;
 use super::access::asked;
 use super::query::Query;
 use super::read::subject;
-use super::route::Target;
+use super::route::{Target, decode};
 use super::scope::key;
+use super::write::{Cx, Writing};
 use super::{Server, meta, reply};
+use crate::admission::{Change, Operation, kind_of_part};
 use crate::auth::User;
 use crate::field::{FieldError, echo};
 use crate::kinds;
@@ -63,6 +65,43 @@ impl Way {
         }
     }
 
+    /// What a request asks for, as policies and webhooks see it.
+    fn options(self, head: &Parts, target: &Target, query: &Query) -> Result<Value, ApiError> {
+        let mut options = Map::new();
+        match self {
+            Self::Log | Self::Container => {
+                for stream in ["stdin", "stdout", "stderr", "tty"] {
+                    if query.flag(stream) == Some(true) {
+                        options.insert(stream.to_owned(), true.into());
+                    }
+                }
+                if let Some(container) = query.get("container").filter(|container| !container.is_empty()) {
+                    options.insert("container".to_owned(), container.into());
+                }
+                if target.subresource.as_deref() == Some("exec") {
+                    let command: Vec<&str> = query.all("command").collect();
+                    let command = if command.is_empty() { Value::Null } else { command.into() };
+                    options.insert("command".to_owned(), command);
+                }
+            }
+            Self::Ports => {
+                let ports = ports(query)?;
+                if !ports.is_empty() {
+                    options.insert("ports".to_owned(), ports.into());
+                }
+            }
+            Self::Pod | Self::Service | Self::Node => {
+                let path = decode(head.uri.path(), false);
+                let before =
+                    format!("/{}/{}/proxy", target.resource.plural, target.name.as_deref().unwrap_or_default());
+                if let Some((_, below)) = path.split_once(&before).filter(|(_, below)| !below.is_empty()) {
+                    options.insert("path".to_owned(), below.into());
+                }
+            }
+        }
+        Ok(options.into())
+    }
+
     fn methods(self) -> &'static [Method] {
         match self {
             Self::Log => &UPGRADED[..1],
@@ -73,38 +112,39 @@ impl Way {
 }
 
 impl Server {
-    /// Says where a request would have been led to, or why it leads nowhere.
-    pub(super) fn connect(
-        &self,
-        way: Way,
-        head: &Parts,
-        target: &Target,
-        query: &Query,
-    ) -> Result<Response<Bytes>, ApiError> {
-        if !way.methods().contains(&head.method) {
+    /// Says that a pod has no log yet, or why it can't be had.
+    pub(super) fn log(&self, head: &Parts, target: &Target, query: &Query) -> Result<Response<Bytes>, ApiError> {
+        if head.method != Method::GET {
             return Err(ApiError::method_not_allowed());
         }
         let name = target.name.as_deref().unwrap_or_default();
+        negotiate_log(&head.headers)?;
+        check_log(name, query)?;
+        let pod = self.pod(target, name)?;
+        container(&pod, query.get("container").unwrap_or_default())?;
+        match node_of(&pod) {
+            // It has not begun to say anything.
+            "" => Ok(nothing()),
+            node => Err(self.kubelet(target, node)?),
+        }
+    }
+
+    /// Says where a request would have been led to, or why it leads nowhere.
+    pub(super) fn connect(&self, writing: &Writing<'_>, cx: &mut Cx<'_>) -> Result<Response<Bytes>, ApiError> {
+        let Writing { head, target, query, .. } = *writing;
+        let way = Way::of(target).filter(|way| way.methods().contains(&head.method));
+        let way = way.ok_or_else(ApiError::method_not_allowed)?;
+        if query.get("dryRun").is_some() {
+            return Err(ApiError::bad_request("dryRun is not supported"));
+        }
+        let options = self.let_in(way.options(head, target, query)?, target, cx)?;
+        let name = target.name.as_deref().unwrap_or_default();
         match way {
-            Way::Log => {
-                negotiate_log(&head.headers)?;
-                check_log(name, query)?;
-                let pod = self.pod(target, name)?;
-                container(&pod, query)?;
-                match node_of(&pod) {
-                    // It has not begun to say anything.
-                    "" => Ok(nothing()),
-                    node => Err(self.kubelet(target, node)?),
-                }
-            }
-            Way::Container | Way::Ports => {
-                if way == Way::Ports {
-                    check_ports(query)?;
-                }
+            Way::Log | Way::Container | Way::Ports => {
                 self.may_change(head, target)?;
                 let pod = self.pod(target, name)?;
                 if way == Way::Container {
-                    container(&pod, query)?;
+                    container(&pod, options.get("container").and_then(Value::as_str).unwrap_or_default())?;
                 }
                 let node = node_of(&pod);
                 if node.is_empty() {
@@ -139,6 +179,27 @@ impl Server {
                 Err(no_kubelet(name))
             }
         }
+    }
+
+    /// Asks policies and webhooks about a request, and answers its options.
+    fn let_in(&self, mut options: Value, target: &Target, cx: &mut Cx<'_>) -> Result<Value, ApiError> {
+        let change = Change {
+            operation: Operation::Connect,
+            resource: &target.resource,
+            part: target.subresource.as_deref().unwrap_or_default(),
+            namespace: target.namespace.as_deref().unwrap_or_default(),
+            name: target.name.as_deref().unwrap_or_default(),
+            new: None,
+            old: None,
+        };
+        if let Some([_, version, kind]) = kind_of_part(&change) {
+            meta::members(&mut options)
+                .extend([("kind".to_owned(), Value::from(kind)), ("apiVersion".to_owned(), Value::from(version))]);
+        }
+        // Whatever is made of the options is lost on its way in a real server, too.
+        self.mutate(&Change { new: Some(&options), ..change }, cx)?;
+        self.approve(&Change { new: Some(&options), ..change }, cx)?;
+        Ok(options)
     }
 
     fn pod(&self, target: &Target, name: &str) -> Result<Arc<Value>, ApiError> {
@@ -267,14 +328,14 @@ fn is_reachable(address: IpAddr) -> bool {
 }
 
 /// The container of a pod that is meant must be one, and must be named where there are several.
-fn container(pod: &Value, query: &Query) -> Result<(), ApiError> {
+fn container(pod: &Value, wanted: &str) -> Result<(), ApiError> {
     let list = |list: &str| {
         let all = pod.pointer(&format!("/spec/{list}")).and_then(Value::as_array).into_iter().flatten();
         all.filter_map(|container| container.get("name")?.as_str()).collect::<Vec<_>>()
     };
     let all = [list("initContainers"), list("containers"), list("ephemeralContainers")];
     let name = meta::name(pod);
-    match query.get("container").unwrap_or_default() {
+    match wanted {
         "" if all[1].len() == 1 => Ok(()),
         "" => Err(ApiError::bad_request(format!(
             "a container name must be specified for pod {name}, choose one of: [{}]",
@@ -318,16 +379,16 @@ fn check_log(name: &str, query: &Query) -> Result<(), ApiError> {
     }
 }
 
-/// What can't be the number of a port.
-fn check_ports(query: &Query) -> Result<(), ApiError> {
-    for port in query.all("ports").flat_map(|ports| ports.split(',')) {
-        let why = match port.parse::<u16>() {
-            Ok(_) if !port.starts_with('+') => continue,
+/// The numbers of ports that are asked for, one by one or several at a time.
+fn ports(query: &Query) -> Result<Vec<u16>, ApiError> {
+    let number = |text: &str| {
+        let why = match text.parse::<u16>() {
+            Ok(port) if !text.starts_with('+') => return Ok(port),
             Err(fault) if *fault.kind() == IntErrorKind::PosOverflow => "value out of range",
             _ => "invalid syntax",
         };
-        let why = format!("cannot convert to []int32: strconv.ParseUint: parsing {}: {why}", echo::quote(port));
-        return Err(ApiError::bad_request(why));
-    }
-    Ok(())
+        let why = format!("cannot convert to []int32: strconv.ParseUint: parsing {}: {why}", echo::quote(text));
+        Err(ApiError::bad_request(why))
+    };
+    query.all("ports").flat_map(|ports| ports.split(',')).map(number).collect()
 }

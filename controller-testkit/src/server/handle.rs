@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::accept::{Accepted, Form, Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
 use super::access::asked;
 use super::components::is_of_components;
 use super::connect::Way;
@@ -197,8 +197,13 @@ impl Server {
         {
             return Err(ApiError::not_found(subject(&target.resource), name));
         }
-        if let Some(way) = Way::of(target) {
-            return self.connect(way, head, target, &query).map(Done::from);
+        match Way::of(target) {
+            Some(Way::Log) => return self.log(head, target, &query).map(Done::from),
+            Some(_) => {
+                let accepted = Accepted { media: preferred(&head.headers), form: Form::Object };
+                return self.do_write(&Writing { head, body, query: &query, target, accepted, look }, now, rng);
+            }
+            None => {}
         }
         let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
         let served = match &target.subresource {
@@ -254,13 +259,16 @@ impl Server {
             _ => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
-                let writing = Writing { head, body, query: &query, target, accepted, look };
-                Ok(match self.write(&writing, now, rng)? {
-                    Written::Answer(answer) => answer.into(),
-                    Written::Call(calls) => Done::Call(calls),
-                })
+                self.do_write(&Writing { head, body, query: &query, target, accepted, look }, now, rng)
             }
         }
+    }
+
+    fn do_write(&mut self, writing: &Writing<'_>, now: Timestamp, rng: &mut fastrand::Rng) -> Result<Done, ApiError> {
+        Ok(match self.write(writing, now, rng)? {
+            Written::Answer(answer) => answer.into(),
+            Written::Call(calls) => Done::Call(calls),
+        })
     }
 
     /// One of the two roots of discovery, in the first form that the client names.
