@@ -1,14 +1,16 @@
 //! Who sends a request and whether they may, before anybody looks at what it asks for.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::flows::Marks;
 use super::query::Query;
 use super::read::subject;
-use super::route::decode;
+use super::route::{Route, decode};
 use super::scope::key;
 use super::{Server, meta};
 use crate::auth::{self, Ask, Authorization, Caller, Gate, Grant, Hints, Roles, User};
@@ -33,6 +35,27 @@ impl Server {
                 let decide = |ask: &Ask| self.gate.decide(&self.store, &sender, ask);
                 Ok(Arc::new(auth::act_as(&sender, &wanted, &asked(head), decide)?))
             }
+        }
+    }
+
+    /// Notes how a request comes in, and refuses what its user may not do.
+    pub(super) fn admit_to(
+        &mut self,
+        route: &Route,
+        user: &User,
+        head: &Parts,
+        marks: &mut Marks,
+    ) -> Result<(), ApiError> {
+        let ask = LazyCell::new(|| asked(head));
+        let caller = head.extensions.get::<Caller>();
+        match (route, caller) {
+            // Nobody reads the answers to the cluster itself, and what can't be read has not come in.
+            (Route::Unescapable, _) | (_, Some(Caller::Inside | Caller::Controller(_))) => *marks = Marks::default(),
+            _ => self.sort(marks, user, route, &ask),
+        }
+        match user.is_master() || matches!(caller, Some(Caller::Controller(_))) {
+            true => Ok(()),
+            false => self.gate.check(&self.store, user, &ask),
         }
     }
 

@@ -1,7 +1,5 @@
 //! From a request to the verb that it means, and from what the verb did to an answer.
 
-use std::cell::LazyCell;
-
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, USER_AGENT, VARY};
 use http::request::Parts;
@@ -10,7 +8,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::accept::{Accepted, Form, Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
-use super::access::asked;
 use super::components::is_of_components;
 use super::connect::Way;
 use super::flows::Marks;
@@ -24,7 +21,7 @@ use super::watch::PATIENCE;
 use super::write::{Writing, Written};
 use super::{Answer, Server, deadline, meta, reply, shape, site};
 use crate::admission::{Call, Calls, Pending, Reply};
-use crate::auth::{Caller, User};
+use crate::auth::Caller;
 use crate::discovery::{self, Root};
 use crate::field::{echo, name};
 use crate::openapi;
@@ -145,21 +142,6 @@ impl Server {
         match answer {
             Answer::Whole(response) if wants_pretty(&head) => Answer::Whole(reply::pretty(response)),
             answer => answer,
-        }
-    }
-
-    /// Notes how a request comes in, and refuses what its user may not do.
-    fn admit_to(&mut self, route: &Route, user: &User, head: &Parts, marks: &mut Marks) -> Result<(), ApiError> {
-        let ask = LazyCell::new(|| asked(head));
-        let caller = head.extensions.get::<Caller>();
-        match (route, caller) {
-            // Nobody reads the answers to the cluster itself, and what can't be read has not come in.
-            (Route::Unescapable, _) | (_, Some(Caller::Inside | Caller::Controller(_))) => *marks = Marks::default(),
-            _ => self.sort(marks, user, route, &ask),
-        }
-        match user.is_master() || matches!(caller, Some(Caller::Controller(_))) {
-            true => Ok(()),
-            false => self.gate.check(&self.store, user, &ask),
         }
     }
 

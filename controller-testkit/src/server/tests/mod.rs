@@ -4,6 +4,7 @@ mod access;
 mod applies;
 mod builtin;
 mod companions;
+mod connects;
 mod conversion;
 mod custom;
 mod definitions;
