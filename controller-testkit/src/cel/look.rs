@@ -5,7 +5,7 @@
 
 use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
-use super::value::is_name_of;
+use super::value::{RESERVED, is_name_of};
 use super::{known, optional};
 use crate::schema::{Additional, Structural, Type};
 
@@ -100,7 +100,9 @@ impl<'a> Look<'a> {
             Expr::Ident(name) => {
                 let is_known =
                     self.names.iter().any(|(known, _)| known == name) || known::TYPES.contains(&name.as_str());
-                if !is_known && !name.starts_with('@') {
+                if !is_known && RESERVED.contains(&name.as_str()) {
+                    self.fault(name, &format!("reserved identifier: {name}"));
+                } else if !is_known && !name.starts_with('@') {
                     self.fault(name, &format!("undeclared reference to '{name}' (in container '')"));
                 }
             }
@@ -164,6 +166,10 @@ impl<'a> Look<'a> {
                 self.visit(&comprehension.accu_init, level + 1);
                 let of_items = self.schema_of(&comprehension.iter_range).and_then(|schema| schema.items.as_deref());
                 let known = self.names.len();
+                if RESERVED.contains(&comprehension.iter_var.as_str()) {
+                    self.fault(&comprehension.iter_var, &format!("reserved identifier: {}", comprehension.iter_var));
+                    self.fault(&comprehension.iter_var, "argument must be a simple name");
+                }
                 self.names.push((comprehension.iter_var.clone(), of_items));
                 self.names.extend(comprehension.iter_var2.iter().map(|name| (name.clone(), None)));
                 self.names.push((comprehension.accu_var.clone(), None));

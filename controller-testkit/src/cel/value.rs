@@ -66,7 +66,7 @@ fn to_text(text: &str, schema: Option<&Structural>, base: &Context<'_>) -> Cel {
 }
 
 /// Words of the language.
-const RESERVED: [&str; 21] = [
+pub(super) const RESERVED: [&str; 21] = [
     "true",
     "false",
     "null",
