@@ -144,8 +144,11 @@ impl Player<'_> {
             }
         };
         if let Some((name, lines)) = events {
-            let stream = streams.get_mut(name).context("no such stream is open")?;
-            let (events, ended) = stream.read(lines).await?;
+            // What was refused has no events.
+            let (events, ended) = match streams.get_mut(name) {
+                Some(stream) => stream.read(lines).await?,
+                None => (Vec::new(), true),
+            };
             told.insert("events".into(), events.into());
             told.insert("ended".into(), ended.into());
             return Ok(Value::Object(told));
@@ -153,6 +156,7 @@ impl Player<'_> {
         let until = tokio::time::Instant::now() + PATIENCE;
         loop {
             let (code, headers, body) = self.ask(step, known).await?;
+            streams.retain(|name, _| Some(name) != step.stream.as_ref());
             if let (Some(name), StatusCode::OK) = (&step.stream, code) {
                 let framing = if is_protobuf(&headers) { Framing::Lengths } else { Framing::Lines };
                 streams.insert(name.clone(), Stream { body, rest: Vec::new(), framing });

@@ -40,6 +40,11 @@ pub(crate) struct Manager {
 }
 
 impl Manager {
+    /// Whether it is this applier, in whichever version.
+    fn is_applier(&self, applier: &Manager) -> bool {
+        self.name == applier.name && self.operation == Operation::Apply && self.subresource == applier.subresource
+    }
+
     /// As messages about conflicts name it.
     pub(crate) fn print(&self) -> String {
         let mut text = format!("{:?}", self.name);
@@ -109,15 +114,17 @@ impl Managers {
         object.pointer("/metadata/managedFields").and_then(Self::read).unwrap_or_default()
     }
 
+    /// The version in which somebody applied last.
+    pub(crate) fn last_applied_in(&self, applier: &Manager) -> Option<&str> {
+        self.0.keys().find(|known| known.is_applier(applier)).map(|known| known.api_version.as_str())
+    }
+
     /// Takes out what an applier owned, in whichever version it applied last. What it owned in a version of other paths
     /// says nothing of this one.
     pub(super) fn take_applier(&mut self, applier: &Manager, has_same_paths: impl Fn(&str) -> bool) -> Owned {
-        let is_it = |known: &&Manager| {
-            known.name == applier.name
-                && known.operation == Operation::Apply
-                && known.subresource == applier.subresource
+        let Some(known) = self.0.keys().find(|known| known.is_applier(applier)).cloned() else {
+            return Owned::default();
         };
-        let Some(known) = self.0.keys().find(is_it).cloned() else { return Owned::default() };
         let mut owned = self.0.remove(&known).unwrap_or_default();
         if known.api_version != applier.api_version && !has_same_paths(&known.api_version) {
             owned.set = Set::default();

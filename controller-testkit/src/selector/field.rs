@@ -16,7 +16,10 @@ struct Requirement {
 impl FieldSelector {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut requirements = Vec::new();
-        for term in split_terms(text) {
+        // In this order their faults are found.
+        let mut terms = split_terms(text);
+        terms.sort_unstable();
+        for term in terms {
             if term.is_empty() {
                 continue;
             }

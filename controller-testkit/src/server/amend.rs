@@ -5,6 +5,7 @@ use http::Response;
 use serde_json::Value;
 
 use super::body::{self, Body, Language, media_type};
+use super::owners::Hidden;
 use super::part::Part;
 use super::patched::{self, Touched};
 use super::query::options;
@@ -164,10 +165,19 @@ pub(super) fn apply_to(
         return Err(misfit("the kind is not that of the path"));
     }
     let writer = cx.writer(resource, part, Operation::Apply);
-    let applied = apply::applied(&Node::of(resource), live, wanted, Managers::of(live), &writer, force);
+    let before = Managers::of(live);
+    let applied = apply::applied(&Node::of(resource), live, wanted, before.clone(), &writer, force);
+    if let Err(Refused::Misfit(why)) = &applied {
+        return Err(misfit(why));
+    }
+    owners::show(resource, live, &before).map_err(|hidden| ApiError::unforeseen(hidden.why))?;
     let (mut new, managers) = applied.map_err(|refused| match refused {
         Refused::Misfit(why) => misfit(&why),
         Refused::Conflicts(conflicts) => ApiError::apply_conflict(&conflicts),
+    })?;
+    owners::show(resource, &new, &before).map_err(|hidden| {
+        let last = before.last_applied_in(&writer.manager);
+        ApiError::unforeseen(unshown(&hidden, last, &writer.manager.api_version))
     })?;
     if writer.manager.name == "kubectl" {
         apply::keep_last_applied(&mut new, wanted);
@@ -184,6 +194,19 @@ pub(super) fn apply_to(
         ))
     })?;
     Ok((new, managers))
+}
+
+/// What the result of an apply that can't be shown to an owner is refused with, by the version that its writer applied in
+/// before.
+fn unshown(Hidden { version, why }: &Hidden, last: Option<&str>, own: &str) -> String {
+    match last {
+        None => format!("failed to convert new object: {why}"),
+        Some(last) if last == own => format!(
+            "failed to prune fields: failed add back owned items: failed to convert merged object at version {version}: \
+             {why}"
+        ),
+        Some(_) => format!("failed to prune fields: failed to convert merged object to last applied version: {why}"),
+    }
 }
 
 /// The fault of a value that reads itself: it does not know in which field it stands.

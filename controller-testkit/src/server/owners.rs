@@ -156,6 +156,32 @@ pub(crate) fn after_webhooks(object: &mut Value, before: &Managers, warnings: &m
     }
 }
 
+/// Whether all who own something of an object of several versions can be shown it, and where not, why.
+///
+/// Without a webhook nothing of it changes from one version to another but the version: the schema of a version that
+/// somebody once wrote in may lack what there is now.
+pub(crate) fn show(resource: &Resource, object: &Value, managers: &Managers) -> Result<(), Hidden> {
+    let Shape::Custom(version) = &resource.shape else { return Ok(()) };
+    if version.converter.is_some() {
+        return Ok(());
+    }
+    let own = version.api_version();
+    for other in managers.0.keys().map(|manager| &manager.api_version).filter(|other| **other != own) {
+        let short = other.rsplit_once('/').map_or(other.as_str(), |(_, short)| short);
+        if let Some(schema) = version.schemas.get(short) {
+            let version = other.clone();
+            apply::misfits(&Node::Custom(schema), object).map_err(|why| Hidden { version, why })?;
+        }
+    }
+    Ok(())
+}
+
+/// Why an object can't be shown in a version.
+pub(crate) struct Hidden {
+    pub(crate) version: String,
+    pub(crate) why: String,
+}
+
 /// The owners of an object that was created or updated.
 pub(crate) fn after_update(
     resource: &Resource,
@@ -164,5 +190,9 @@ pub(crate) fn after_update(
     managers: Managers,
     writer: &Writer,
 ) -> Managers {
+    if show(resource, old, &managers).and_then(|()| show(resource, new, &managers)).is_err() {
+        // A real server gives up here, and keeps what the object said before.
+        return Managers::of(old);
+    }
     apply::updated(&Node::of(resource), old, &judged(resource, new), managers, writer)
 }

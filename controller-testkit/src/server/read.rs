@@ -133,7 +133,8 @@ impl Server {
         at: Option<u64>,
         from: &'a str,
     ) -> (Value, Selected<'a>) {
-        let limit = if options.resource_version == "0" { 0 } else { options.limit };
+        // Nothing is cut off where one object is asked for.
+        let limit = if options.resource_version == "0" || scope.is_of_one() { 0 } else { options.limit };
         let mut items = Vec::new();
         let mut page = None;
         let range = scope.range(from);
@@ -192,7 +193,7 @@ impl Server {
         let exact = match options.version_match {
             Some(Match::Exact) => true,
             Some(Match::NotOlderThan) => false,
-            None => options.limit > 0,
+            None => options.limit > 0 && !scope.is_of_one(),
         };
         match wanted {
             Some(rv) if rv != 0 && exact && self.store.is_too_old_to_list(table, rv) => {

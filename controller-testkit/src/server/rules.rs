@@ -167,13 +167,13 @@ pub(crate) fn base_faults(object: &Value) -> Vec<FieldError> {
 }
 
 /// How often more a fault in the metadata of a changed custom resource is told: what may not change once, and what is
-/// wrong in itself twice.
+/// wrong in itself twice, but for names of finalizers.
 pub(crate) fn told_again(fault: &FieldError) -> usize {
     let Some(member) = fault.field.as_str().strip_prefix("metadata.") else { return 0 };
     match member.split(['[', '.']).next().unwrap_or_default() {
         "finalizers" if fault.cause == Cause::Forbidden => 1,
         "uid" | "deletionTimestamp" | "deletionGracePeriodSeconds" => 1,
-        "labels" | "annotations" | "ownerReferences" | "finalizers" => 2,
+        "labels" | "annotations" | "ownerReferences" => 2,
         _ => 0,
     }
 }

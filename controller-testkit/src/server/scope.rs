@@ -61,6 +61,11 @@ impl Scope {
         &self.prefix
     }
 
+    /// Whether it is about one object at most, whose key is known.
+    pub(crate) fn is_of_one(&self) -> bool {
+        self.name.is_some() && (!self.resource.namespaced || !self.prefix.is_empty())
+    }
+
     pub(crate) fn range<'a>(&'a self, from: &'a str) -> Range<'a> {
         Range { prefix: &self.prefix, from }
     }

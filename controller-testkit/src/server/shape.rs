@@ -60,7 +60,10 @@ pub(crate) fn settle_new(
 ) -> Vec<FieldError> {
     if let Shape::Custom(version) = &resource.shape {
         let faults = version.prepare_create(object);
-        warnings.extend(crd::finalizer_warnings(object, None));
+        // Of what is refused nothing is warned of.
+        if faults.is_empty() {
+            warnings.extend(crd::finalizer_warnings(object, None));
+        }
         return faults;
     }
     if is_definition(resource) {
@@ -226,8 +229,11 @@ pub(crate) fn settle_changed(
     match (&resource.shape, part) {
         (Shape::Custom(version), Part::Status) => version.prepare_status(object, old, warnings),
         (Shape::Custom(version), _) => {
-            warnings.extend(crd::finalizer_warnings(object, Some(old)));
-            version.prepare_update(object, old, warnings)
+            let faults = version.prepare_update(object, old, warnings);
+            if faults.is_empty() {
+                warnings.extend(crd::finalizer_warnings(object, Some(old)));
+            }
+            faults
         }
         (Shape::Builtin(_), Part::Status) if is_definition(resource) => {
             establish::prepare_status_update(object, old);

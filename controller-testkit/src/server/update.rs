@@ -257,6 +257,7 @@ fn settled(
     // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
     faults.sort_by_key(|fault| match rules::told_again(fault) {
         _ if fault.field == "metadata.generateName" => 0,
+        0 if fault.field.as_str().starts_with("metadata.finalizers") => 1,
         2 => 1,
         1 => 2,
         _ => 3,

@@ -161,11 +161,13 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
                 "the API version in the data ({version}) does not match the expected API version ({wanted})"
             )));
         }
-        let fault = match server.catalog().by_kind(group, short, &kind) {
-            Some(_) => {
+        // A refusal is of a kind too, of every group's first version.
+        let is_known = server.catalog().by_kind(group, short, &kind).is_some() || (kind == "Status" && version == "v1");
+        let fault = match is_known {
+            true => {
                 format!("converting ({short}.{kind}) to ({}.{}): unknown conversion", internal(resource), resource.kind)
             }
-            None => {
+            false => {
                 format!(
                     "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/runtime/scheme.go:111\""
                 )

@@ -51,7 +51,7 @@ pub(crate) fn bodies() -> Result<Vec<Value>> {
 /// The definitions of custom resources, and objects of theirs.
 pub(crate) fn definitions() -> Result<Vec<Case>> {
     let text = fs::read_to_string(folder().join("explore/definitions.http"))?;
-    Ok(vec![Case { kind: "definitions".to_owned(), space: "x".to_owned(), text }])
+    Ok(vec![Case { kind: "definitions".to_owned(), space: "x".to_owned(), text, is_story: false }])
 }
 
 /// What the scenarios create, of every kind.

@@ -15,6 +15,9 @@ pub(crate) struct Case {
     /// The namespace that it is played in.
     pub(crate) space: String,
     pub(crate) text: String,
+    /// Whether it begins with nothing, so that it may be told again in another namespace.
+    #[serde(default)]
+    pub(crate) is_story: bool,
 }
 
 impl Case {
@@ -53,6 +56,11 @@ const NEVER: [&str; 7] = [
     "ValidatingWebhookConfiguration",
 ];
 
+/// Whether what becomes of an object changes what becomes of others.
+pub(crate) fn is_careful(base: &Base) -> bool {
+    is_one_of(&CAREFUL, base) || is_one_of(&NEVER, base)
+}
+
 fn is_one_of(kinds: &[&str], base: &Base) -> bool {
     kinds.iter().any(|kind| base.kind.ends_with(&format!("/{kind}")))
 }
@@ -65,7 +73,7 @@ fn case(base: &Base, requests: &[(String, Option<&Value>)]) -> Case {
             text.push_str(&format!("{body}\n\n"));
         }
     }
-    Case { kind: base.kind.clone(), space: base.space.clone(), text }
+    Case { kind: base.kind.clone(), space: base.space.clone(), text, is_story: false }
 }
 
 /// Creates the object of a base under some name.
@@ -203,7 +211,7 @@ impl<'a> Drawer<'a> {
 }
 
 /// An object after the steps of a patch.
-fn after(object: &Value, steps: &[Value]) -> Value {
+pub(crate) fn after(object: &Value, steps: &[Value]) -> Value {
     let mut object = object.clone();
     for step in steps {
         let path = step["path"].as_str().unwrap_or_default();
@@ -216,7 +224,7 @@ fn after(object: &Value, steps: &[Value]) -> Value {
 }
 
 /// The merge patch between two objects.
-fn merge(old: &Value, new: &Value) -> Value {
+pub(crate) fn merge(old: &Value, new: &Value) -> Value {
     let (Value::Object(before), Value::Object(now)) = (old, new) else { return new.clone() };
     let mut patch = Map::new();
     for (name, value) in now {
@@ -236,7 +244,7 @@ const KEYS: [&str; 10] =
     ["name", "containerPort", "port", "protocol", "mountPath", "ip", "type", "uid", "key", "topologyKey"];
 
 /// The strategic patch between two objects, as far as it is known which fields are keys.
-fn strategic(old: &Value, new: &Value) -> Value {
+pub(crate) fn strategic(old: &Value, new: &Value) -> Value {
     match (old, new) {
         (Value::Object(before), Value::Object(now)) => {
             let Value::Object(mut patch) = merge(old, new) else { return new.clone() };

@@ -1,7 +1,7 @@
 //! What nobody thought of: requests that are drawn from a seed, put to a real server and to the embedded one.
 //!
 //! `base` gathers what is known to be valid from the scenarios, `schema` says what else an object may hold, `mutation`
-//! changes a field or two, `case` makes a request of it, and `report` groups where the two answers differ and finds the
+//! changes a field or two, `case` makes a request of it and `story` a row of them, and `report` groups where the two answers differ and finds the
 //! least request that shows it. What a real server has said is kept, so that `--again` asks the embedded one alone.
 
 mod base;
@@ -9,12 +9,13 @@ mod case;
 mod mutation;
 mod report;
 mod schema;
+mod story;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use controller_testkit::{Cluster, User, World};
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -28,14 +29,17 @@ use base::Base;
 use case::{Case, Drawer};
 use report::Report;
 use schema::Schemas;
+use story::Teller;
 
 /// How many requests are under way to the real server.
 const AT_ONCE: usize = 24;
 
-/// What is asked for: `--seed N`, `--requests N`, `--kinds pods,services`, `--again`, `--groups N`.
+/// What is asked for: `--seed N`, `--requests N`, `--stories N`, `--kinds pods,services`, `--again`, `--groups N`.
 struct Wish {
     seed: u64,
+    /// Single requests, each about an object that is there or is tried.
     requests: usize,
+    stories: usize,
     /// How many groups of differences are told in full.
     groups: usize,
     /// The ends of the paths of the only resources that are meant.
@@ -45,7 +49,7 @@ struct Wish {
 
 impl Wish {
     fn read() -> Result<Self> {
-        let mut wish = Wish { seed: 1, requests: 10_000, groups: 60, kinds: Vec::new(), again: false };
+        let mut wish = Wish { seed: 1, requests: 10_000, stories: 0, groups: 60, kinds: Vec::new(), again: false };
         let arguments = std::env::var("ARGUMENTS").unwrap_or_default();
         let mut words = arguments.split_whitespace();
         while let Some(word) = words.next() {
@@ -57,9 +61,12 @@ impl Wish {
             match word {
                 "--seed" => wish.seed = value.parse()?,
                 "--requests" => wish.requests = value.parse()?,
+                "--stories" => wish.stories = value.parse()?,
                 "--groups" => wish.groups = value.parse()?,
                 "--kinds" => wish.kinds = value.split(',').map(str::to_owned).collect(),
-                _ => bail!("it is --seed N, --requests N, --groups N, --kinds NAMES or --again, not {word}"),
+                _ => {
+                    bail!("it is --seed N, --requests N, --stories N, --groups N, --kinds NAMES or --again, not {word}")
+                }
             }
         }
         Ok(wish)
@@ -124,28 +131,29 @@ async fn play(wish: &Wish, theirs: &Player<'_>) -> Result<Vec<Played>> {
     for case in base::definitions()? {
         theirs.settle(&case.space).await?;
         let real = ask(theirs, &case.scenario()?).await;
+        let refused = real.iter().find(|answer| !matches!(answer["code"].as_u64(), Some(200 | 201)));
+        ensure!(refused.is_none(), "a definition is refused: {refused:?}");
         played.push(Played { case, real });
     }
     let schemas = Schemas::fetch(theirs).await?;
     let mut bases: Vec<Base> = base::gather()?.into_iter().filter(|base| wish.means(base)).collect();
     let pool = mutation::Pool::of(&base::bodies()?);
-    let started = Instant::now();
-    let filled: Vec<(Option<Base>, usize)> = futures::stream::iter(base::fullest(&bases))
-        .map(|base| base.fill(&schemas, &pool, theirs, wish.seed))
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
-    let tried: usize = filled.iter().map(|(_, tried)| tried).sum();
-    bases.extend(filled.into_iter().filter_map(|(base, _)| base));
-    println!("{} bases; {tried} fields tried in {:.1?}", bases.len(), started.elapsed());
     let mut cases = Vec::new();
-    for (number, base) in bases.iter_mut().enumerate() {
-        base.space = format!("x{number}");
-        theirs.settle(&base.space).await?;
-        cases.extend(case::stored(base));
+    let mut teller = Teller::new(&schemas, &pool, wish.seed);
+    for case in (0..wish.stories).filter_map(|_| teller.tell(&bases)) {
+        theirs.settle(&case.space).await?;
+        cases.push(case);
     }
-    let mut drawer = Drawer::new(&schemas, &pool, wish.seed);
-    cases.extend((0..wish.requests).filter_map(|_| drawer.draw(&bases)));
+    if wish.requests > 0 {
+        bases.extend(filled(&bases, &schemas, &pool, theirs, wish.seed).await);
+        for (number, base) in bases.iter_mut().enumerate() {
+            base.space = format!("x{number}");
+            theirs.settle(&base.space).await?;
+            cases.extend(case::stored(base));
+        }
+        let mut drawer = Drawer::new(&schemas, &pool, wish.seed);
+        cases.extend((0..wish.requests).filter_map(|_| drawer.draw(&bases)));
+    }
     let started = Instant::now();
     let scenarios = cases.iter().map(Case::scenario).collect::<Result<Vec<_>>>()?;
     let answers: Vec<Vec<Value>> =
@@ -156,13 +164,34 @@ async fn play(wish: &Wish, theirs: &Player<'_>) -> Result<Vec<Played>> {
     Ok(played)
 }
 
+/// The fullest object of each kind with what it may have beside.
+async fn filled(bases: &[Base], schemas: &Schemas, pool: &mutation::Pool, theirs: &Player<'_>, seed: u64) -> Vec<Base> {
+    let started = Instant::now();
+    let filled: Vec<(Option<Base>, usize)> = futures::stream::iter(base::fullest(bases))
+        .map(|base| base.fill(schemas, pool, theirs, seed))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let tried: usize = filled.iter().map(|(_, tried)| tried).sum();
+    println!("{} bases; {tried} fields tried in {:.1?}", bases.len(), started.elapsed());
+    filled.into_iter().filter_map(|(base, _)| base).collect()
+}
+
 /// Asks the embedded server the same, and tells where it answers otherwise.
 async fn compare(wish: &Wish, ours: &Player<'_>, theirs: Option<&Player<'_>>, played: &[Played]) -> Result<()> {
     let mut report = Report::default();
-    for Played { case, real } in played {
+    let answered = async |Played { case, real }: &Played| {
         ours.settle(&case.space).await?;
-        let answers = ask(ours, &case.scenario()?).await;
-        report.take(case, real, &answers);
+        Ok::<_, anyhow::Error>((case.clone(), real.clone(), ask(ours, &case.scenario()?).await))
+    };
+    // What may be there before others come is asked first.
+    let (stories, single): (Vec<_>, Vec<_>) = played.iter().partition(|played| played.case.is_story);
+    for (several, at_once) in [(single, 1), (stories, AT_ONCE)] {
+        let mut answers = futures::stream::iter(several).map(&answered).buffered(at_once);
+        while let Some(answer) = answers.next().await {
+            let (case, real, ours) = answer?;
+            report.take(&case, &real, &ours);
+        }
     }
     if let Some(theirs) = theirs {
         report.shrink(wish.groups, ours, theirs).await?;

@@ -256,6 +256,18 @@ pub(crate) fn draw(schemas: &Schemas, pool: &Pool, sites: &[Site], rng: &mut Rng
     }
 }
 
+/// A change to something that a field may well be, or the end of it.
+pub(crate) fn gentle(schemas: &Schemas, pool: &Pool, sites: &[Site], rng: &mut Rng) -> Option<Vec<Value>> {
+    let there: Vec<&Site> = sites.iter().filter(|site| site.value.is_some() == (rng.u8(..10) < 6)).collect();
+    let site = rng.choice(there)?;
+    let path = &site.pointer;
+    if site.value.is_some() && rng.u8(..4) == 0 {
+        return Some(vec![json!({"op": "remove", "path": path})]);
+    }
+    let value = pool.plausible(schemas, &site.schema, site.name(), rng)?;
+    Some(vec![json!({"op": if site.value.is_some() { "replace" } else { "add" }, "path": path, "value": value})])
+}
+
 /// A value of the right type that is odd.
 fn spoilt(schema: &Schema, rng: &mut Rng) -> Value {
     match schema.text("type") {

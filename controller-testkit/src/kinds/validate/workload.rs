@@ -101,6 +101,10 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
     for field in ["whenDeleted", "whenScaled"] {
         f.one_of_if_set(&retention.field(field), &["Retain", "Delete"]);
     }
+    let claims = spec.field("volumeClaimTemplates");
+    if old.is_none() {
+        claims.items().iter().for_each(|claim| claim_spec(&claim.field("spec"), f));
+    }
     for field in ["replicas", "minReadySeconds"] {
         f.not_negative(&spec.field(field));
     }
@@ -109,23 +113,19 @@ pub(super) fn stateful_set(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults) {
         f.follows_if_set(&spec.field("serviceName"), name::dns1123_label);
     }
     template(&spec, &STATEFUL_SET, f);
-    let claims = spec.field("volumeClaimTemplates");
-    match old.map(|old| old.field("spec")) {
-        None => claims.items().iter().for_each(|claim| claim_spec(&claim.field("spec"), f)),
-        Some(old) => {
-            for field in ["selector", "serviceName", "podManagementPolicy"] {
-                f.unchanged(&spec.field(field), &old.field(field));
-            }
-            // What a template says of its kind is not kept.
-            let bare = |claims: &At<'_>| -> Vec<Value> {
-                let mut claims = claims.value.as_array().cloned().unwrap_or_default();
-                let members = claims.iter_mut().filter_map(Value::as_object_mut);
-                members.for_each(|claim| claim.retain(|member, _| !matches!(member.as_str(), "apiVersion" | "kind")));
-                claims
-            };
-            if bare(&claims) != bare(&old.field("volumeClaimTemplates")) {
-                f.invalid(&claims, "field is immutable");
-            }
+    if let Some(old) = old.map(|old| old.field("spec")) {
+        for field in ["selector", "serviceName", "podManagementPolicy"] {
+            f.unchanged(&spec.field(field), &old.field(field));
+        }
+        // What a template says of its kind is not kept.
+        let bare = |claims: &At<'_>| -> Vec<Value> {
+            let mut claims = claims.value.as_array().cloned().unwrap_or_default();
+            let members = claims.iter_mut().filter_map(Value::as_object_mut);
+            members.for_each(|claim| claim.retain(|member, _| !matches!(member.as_str(), "apiVersion" | "kind")));
+            claims
+        };
+        if bare(&claims) != bare(&old.field("volumeClaimTemplates")) {
+            f.invalid(&claims, "field is immutable");
         }
     }
 }
