@@ -141,7 +141,14 @@ pub(crate) fn verdict(kind: Kind, review: &Value, reply: &Reply) -> Verdict {
             "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {group}/{version}, Kind={of}"
         ));
     }
-    let (patch, patch_type) = (text(response, "patch"), text(response, "patchType"));
+    let (mut patch, mut patch_type) = (text(response, "patch"), text(response, "patchType"));
+    if is_old {
+        // Much was not looked at yet.
+        patch_type.clear();
+        if kind == Kind::Validating {
+            patch.clear();
+        }
+    }
     match (kind, patch.is_empty(), patch_type.is_empty()) {
         (Kind::Validating, false, _) => return invalid("validating webhook may not return response.patch"),
         (Kind::Validating, _, false) => return invalid("validating webhook may not return response.patchType"),

@@ -207,6 +207,9 @@ impl Server {
         }
         check_name(&new, name)?;
         place(&mut new, namespace)?;
+        if replaced {
+            rules::single_owners(&mut new, rules::Found::Sent, &mut cx.warnings);
+        }
         let uid = meta::text(&new, "uid");
         if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
             // Only what is stored is known to etcd, by its prefix.
@@ -270,7 +273,7 @@ impl Server {
             }
         }
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
-        rules::tidy(&mut new, &mut cx.warnings);
+        rules::tidy(&mut new, rules::Found::Made, &mut cx.warnings);
         let immutable = rules::carry_over(&mut new, &old);
         let mut new = part.blend(resource, &old, new);
         let mut faults = rules::base_faults(&new);

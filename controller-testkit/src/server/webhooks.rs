@@ -153,10 +153,10 @@ impl Server {
         }
     }
 
-    /// Holds back a stored object that is not known in all versions of its resource yet.
+    /// Holds back an object of which it is not known yet what is seen of it in other versions.
     pub(super) fn settled(&self, resource: &Resource, stored: &Value, cx: &Cx<'_>) -> Result<(), ApiError> {
         match &resource.shape {
-            Shape::Custom(version) if cx.calls.is_some() && !version.is_known_in_all(stored) => {
+            Shape::Custom(version) if cx.calls.is_some() && !version.is_foreseen(stored) => {
                 Err(ApiError::internal("a webhook is to be called first"))
             }
             _ => Ok(()),
