@@ -72,11 +72,15 @@ impl<'a> Hook<'a> {
         hold(&conditions(self.0), &names)
     }
 
+    /// The version of the review that it names first.
+    pub(crate) fn spoken(self) -> String {
+        let versions = self.0.get("admissionReviewVersions").and_then(Value::as_array).into_iter().flatten();
+        let known = versions.filter_map(Value::as_str).find(|version| matches!(*version, "v1" | "v1beta1"));
+        format!("admission.k8s.io/{}", known.unwrap_or("v1"))
+    }
+
     /// The call that asks it.
-    pub(crate) fn call(self, mut review: Value) -> Call {
-        let spoken = self.0.get("admissionReviewVersions").and_then(Value::as_array).into_iter().flatten();
-        let spoken = spoken.filter_map(Value::as_str).find(|version| matches!(*version, "v1" | "v1beta1"));
-        review["apiVersion"] = format!("admission.k8s.io/{}", spoken.unwrap_or("v1")).into();
+    pub(crate) fn call(self, review: Value) -> Call {
         let client = self.0.get("clientConfig").unwrap_or(&Value::Null);
         let text = |pointer: &str| client.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let host = match (text("/url"), client.get("service")) {

@@ -190,7 +190,8 @@ impl Converter {
             return failed("no response provided");
         };
         let (uid, told) = (request("uid").and_then(Value::as_str).unwrap_or_default(), text(response, "/uid"));
-        if told != uid {
+        // The older answers were not looked at for whose they are.
+        if told != uid && !text(&call.review, "/apiVersion").ends_with("/v1beta1") {
             return failed(&format!("expected response.uid={uid:?}, got {told:?}"));
         }
         match (text(response, "/result/status"), text(response, "/result/message")) {

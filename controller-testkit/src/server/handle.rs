@@ -193,6 +193,10 @@ impl Server {
             return Err(ApiError::unforeseen(format!("invalid key: {}", echo::quote(&key))));
         }
         match (verb, &target.name) {
+            ("get", Some(_)) if target.subresource.is_none() && query.flag("export") == Some(true) => {
+                let why = "the export parameter, deprecated since v1.14, is no longer supported";
+                Err(ApiError::bad_request(why))
+            }
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };

@@ -296,6 +296,10 @@ pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
         kinds::normalize(ty, object);
         kinds::stored(ty, object);
     }
+    if is_service(resource) && object.pointer("/spec/type").is_some_and(|kind| kind == "ExternalName") {
+        // What leads out of the cluster has no traffic within it, whoever says how it should go.
+        meta::members(meta::entry(object, "spec")).remove("internalTrafficPolicy");
+    }
 }
 
 /// Whether an object is kept as it would be kept if it were written now.

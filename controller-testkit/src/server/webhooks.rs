@@ -101,7 +101,8 @@ impl Server {
         }
         let parts = (as_shown(change, shown, change.new), as_shown(change, shown, change.old));
         let uid = meta::uid(cx.rng);
-        let asked = review(change, shown, parts, &cx.user, &uid, (cx.dry_run, &cx.options));
+        let mut asked = review(change, shown, parts, &cx.user, &uid, (cx.dry_run, &cx.options));
+        asked["apiVersion"] = hook.spoken().into();
         let decide = |question: &Question| self.decide(question, &cx.user);
         let authority = Authority::new(what_is_asked(change), &decide);
         match hook.conditions_hold(asked.get("request").unwrap_or(&Value::Null), &authority) {

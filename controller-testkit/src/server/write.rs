@@ -109,6 +109,12 @@ impl Writing<'_> {
             .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
         // Go reads the document of a built-in kind from its beginning to its end; YAML it has sorted before.
         let is_read_in_order = is_builtin(resource) && unknown.len() + duplicates.len() > 1;
+        // Within what a built-in kind does not know nobody looks any further.
+        let is_within = |path: &str, outer: &str| {
+            path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let mut duplicates = duplicates;
+        duplicates.retain(|path| !is_builtin(resource) || !unknown.iter().any(|outer| is_within(path, outer)));
         let faults = match Language::of(&self.head.headers, is_builtin(resource)) {
             Ok(Language::Json) if is_read_in_order => body::in_order_of(self.body, &unknown, &duplicates),
             Ok(Language::Yaml) if !keys.is_empty() => {

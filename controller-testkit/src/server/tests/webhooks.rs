@@ -254,14 +254,14 @@ fn a_webhook_is_spoken_to_as_it_likes_best() {
         send(&mut rig, "POST", MAPS, json!({"metadata": {"name": "m"}}), |call| {
             assert_eq!(text(&call.review["apiVersion"]), format!("admission.k8s.io/{spoken}"));
             // Of an old answer it was not looked at whose it is, nor at a patch that means nothing.
-            let mut response = json!({"allowed": true});
+            // And what does not say what it is, is of the version that was spoken.
             match spoken {
-                "v1" => response["uid"] = call.review["request"]["uid"].clone(),
-                _ => response["patch"] = STANDARD.encode("[]").into(),
+                "v1" => Reply::Answer(json!({
+                    "kind": "AdmissionReview", "apiVersion": call.review["apiVersion"],
+                    "response": {"allowed": true, "uid": call.review["request"]["uid"]},
+                })),
+                _ => Reply::Answer(json!({"response": {"allowed": true, "patch": STANDARD.encode("[]")}})),
             }
-            Reply::Answer(
-                json!({"kind": "AdmissionReview", "apiVersion": call.review["apiVersion"], "response": response}),
-            )
         })
         .is(201);
     }
