@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::create::place;
+use super::part::Part;
 use super::scope::key;
-use super::update::Part;
 use super::write::{Cx, Writing};
 use super::{Server, meta, owners, reply};
 use crate::apply::{Managers, Operation};
