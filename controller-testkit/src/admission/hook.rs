@@ -72,6 +72,13 @@ impl<'a> Hook<'a> {
         hold(&conditions(self.0), &names)
     }
 
+    /// The version of the review that it names first.
+    pub(crate) fn spoken(self) -> String {
+        let versions = self.0.get("admissionReviewVersions").and_then(Value::as_array).into_iter().flatten();
+        let known = versions.filter_map(Value::as_str).find(|version| matches!(*version, "v1" | "v1beta1"));
+        format!("admission.k8s.io/{}", known.unwrap_or("v1"))
+    }
+
     /// The call that asks it.
     pub(crate) fn call(self, review: Value) -> Call {
         let client = self.0.get("clientConfig").unwrap_or(&Value::Null);

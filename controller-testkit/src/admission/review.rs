@@ -137,7 +137,9 @@ pub(crate) fn verdict(kind: Kind, review: &Value, reply: &Reply) -> Verdict {
     };
     let text = |value: &Value, member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (version, of) = (text(answer, "apiVersion"), text(answer, "kind"));
-    let is_old = version == "admission.k8s.io/v1beta1";
+    // What does not say what it is, is read as what was asked in.
+    let spoken = if version.is_empty() { text(review, "apiVersion") } else { version.clone() };
+    let is_old = spoken == "admission.k8s.io/v1beta1";
     let Some(response) = answer.get("response").filter(|response| response.is_object()) else {
         return invalid("webhook response was absent");
     };
@@ -152,7 +154,14 @@ pub(crate) fn verdict(kind: Kind, review: &Value, reply: &Reply) -> Verdict {
             "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {group}/{version}, Kind={of}"
         ));
     }
-    let (patch, patch_type) = (text(response, "patch"), text(response, "patchType"));
+    let (mut patch, mut patch_type) = (text(response, "patch"), text(response, "patchType"));
+    if is_old {
+        // Much was not looked at yet.
+        patch_type.clear();
+        if kind == Kind::Validating {
+            patch.clear();
+        }
+    }
     match (kind, patch.is_empty(), patch_type.is_empty()) {
         (Kind::Validating, false, _) => return invalid("validating webhook may not return response.patch"),
         (Kind::Validating, _, false) => return invalid("validating webhook may not return response.patchType"),

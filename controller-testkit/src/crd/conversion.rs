@@ -1,15 +1,16 @@
 //! Objects of one version as those of another, where a webhook knows how.
 //!
 //! A [`Converter`] remembers what the webhook said of each object, and what it has yet to be asked. It does not call:
-//! the request that needs an answer waits for it, and is handled anew. An object is converted to all versions before
-//! it is stored, so that whoever reads it later finds the answer here.
+//! the request that needs an answer waits for it, and is handled anew. Before an object is stored it is converted to the
+//! version of its writer, and to those in which somebody watches, who finds the answer here: a watch can't wait. What
+//! can't be converted for watchers is stored all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use super::{text, texts};
+use super::{list, text, texts};
 use crate::admission::{Call, Host, Reply};
 
 /// How many answers are kept; after that all are forgotten, and asked for anew.
@@ -28,7 +29,23 @@ pub(crate) struct Converter {
 struct Known {
     /// By the version that was asked for, and the object as it was.
     answers: BTreeMap<(String, String), Value>,
+    /// What the request at hand can't do without.
     missing: Vec<(String, Value)>,
+    /// What those who watch would like to see.
+    wished: Vec<(String, Value)>,
+    /// What was wished for in vain, as in `answers`.
+    refused: BTreeSet<(String, String)>,
+    /// The versions in which somebody has begun to watch.
+    watched: BTreeSet<String>,
+}
+
+/// Who needs what the webhook is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The request, which fails without it.
+    Request,
+    /// Those who watch, who then see the object as it is.
+    Watches,
 }
 
 impl Converter {
@@ -42,7 +59,9 @@ impl Converter {
         if let Some(before) = before.filter(|before| before.webhook == *webhook && before.kind == kind) {
             return Some(before.clone());
         }
-        let converter = Self { kind: kind.to_owned(), webhook: webhook.clone(), known: Mutex::default() };
+        let watched = before.map(|before| before.known().watched.clone()).unwrap_or_default();
+        let known = Mutex::new(Known { watched, ..Known::default() });
+        let converter = Self { kind: kind.to_owned(), webhook: webhook.clone(), known };
         Some(std::sync::Arc::new(converter))
     }
 
@@ -72,23 +91,54 @@ impl Converter {
         }
     }
 
-    /// Forgets what is to be asked: somebody else did without it.
-    pub(crate) fn forget(&self) {
-        self.known().missing.clear();
+    /// Somebody watches in this version.
+    pub(crate) fn is_watched_in(&self, version: &str) {
+        self.known().watched.insert(version.to_owned());
     }
 
-    /// The call that asks for what is missing, if anything is.
-    pub(crate) fn call(&self, uid: &str) -> Option<Call> {
+    /// Notes that those who watch would like to see this object.
+    pub(crate) fn wish(&self, object: &Value) {
+        let bare = without_version(object);
+        let text = bare.to_string();
+        let known = &mut *self.known();
+        for version in known.watched.iter().filter(|version| *version != self::text(object, "/apiVersion")) {
+            let key = (version.clone(), text.clone());
+            if !known.answers.contains_key(&key) && !known.refused.contains(&key) {
+                known.wished.push((key.0, bare.clone()));
+            }
+        }
+    }
+
+    /// Whether the webhook is to be asked for anything.
+    pub(crate) fn is_asking(&self) -> bool {
         let known = self.known();
-        let (version, _) = known.missing.first()?;
+        !known.missing.is_empty() || !known.wished.is_empty()
+    }
+
+    /// Forgets what is to be asked: somebody else did without it.
+    pub(crate) fn forget(&self) {
+        let mut known = self.known();
+        known.missing.clear();
+        known.wished.clear();
+    }
+
+    /// The call that asks for what is missing, if anything is, and who needs it.
+    pub(crate) fn call(&self, uid: &str) -> Option<(Call, Need)> {
+        let known = self.known();
+        let (wanted, need) = match known.missing.is_empty() {
+            true => (&known.wished, Need::Watches),
+            false => (&known.missing, Need::Request),
+        };
+        let (version, _) = wanted.first()?;
         let mut objects: Vec<&Value> = Vec::new();
-        for (_, object) in known.missing.iter().filter(|(of, _)| of == version) {
+        for (_, object) in wanted.iter().filter(|(of, _)| of == version) {
             if !objects.contains(&object) {
                 objects.push(object);
             }
         }
         let versions = texts(&self.webhook, "/conversionReviewVersions");
-        let spoken = if versions.iter().any(|version| version == "v1") { "v1" } else { "v1beta1" };
+        let spoken = versions.iter().map(String::as_str).find(|version| ["v1", "v1beta1"].contains(version));
+        let spoken = spoken.unwrap_or("v1");
         let client = |pointer: &str| text(&self.webhook, &format!("/clientConfig{pointer}")).to_owned();
         let host = match client("/url") {
             url if !url.is_empty() => Host::Url(url),
@@ -99,7 +149,7 @@ impl Converter {
                 path: client("/service/path"),
             },
         };
-        Some(Call {
+        let call = Call {
             host,
             authorities: Call::authorities(&client("/caBundle")),
             seconds: 30,
@@ -108,7 +158,20 @@ impl Converter {
                 "apiVersion": format!("apiextensions.k8s.io/{spoken}"),
                 "request": {"uid": uid, "desiredAPIVersion": version, "objects": objects},
             }),
-        })
+        };
+        Some((call, need))
+    }
+
+    /// Asks no more for what that call asked for in vain.
+    pub(crate) fn give_up(&self, call: &Call) {
+        let version = text(&call.review, "/request/desiredAPIVersion");
+        let mut known = self.known();
+        if known.refused.len() > KEPT {
+            known.refused.clear();
+        }
+        known.refused.extend(
+            list(&call.review, "/request/objects").iter().map(|object| (version.to_owned(), object.to_string())),
+        );
     }
 
     /// Remembers what the webhook answered, or says what is wrong with it.
@@ -127,7 +190,8 @@ impl Converter {
             return failed("no response provided");
         };
         let (uid, told) = (request("uid").and_then(Value::as_str).unwrap_or_default(), text(response, "/uid"));
-        if told != uid {
+        // The older answers were not looked at for whose they are.
+        if told != uid && !text(&call.review, "/apiVersion").ends_with("/v1beta1") {
             return failed(&format!("expected response.uid={uid:?}, got {told:?}"));
         }
         match (text(response, "/result/status"), text(response, "/result/message")) {

@@ -36,7 +36,7 @@ mod warning;
 mod tests;
 
 pub(crate) use check::check;
-pub(crate) use conversion::Converter;
+pub(crate) use conversion::{Converter, Need};
 pub(crate) use establish::fill_defaults;
 pub(crate) use scale::Scale;
 pub(crate) use warning::{finalizer_warnings, warnings};
@@ -103,7 +103,7 @@ pub(crate) fn resources(crd: &Value, before: Option<&Arc<Converter>>) -> Vec<Res
         .iter()
         .map(|version| {
             let schema = version.pointer("/schema/openAPIV3Schema").unwrap_or(&Value::Null);
-            (text(version, "/name").to_owned(), Arc::new(Structural::parse(schema)))
+            (text(version, "/name").to_owned(), Arc::new(Structural::parse(schema).with_true_metadata()))
         })
         .collect();
     let schemas = Arc::new(schemas);

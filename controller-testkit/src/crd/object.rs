@@ -196,14 +196,18 @@ impl Version {
         }
     }
 
-    /// Whether a stored object is known in all versions; what is not is to be asked for.
-    pub(crate) fn is_known_in_all(&self, stored: &Value) -> bool {
+    /// Whether an object can be stored, as nothing of what is seen of it then is to be asked for.
+    pub(crate) fn is_foreseen(&self, stored: &Value) -> bool {
         let Some(converter) = &self.converter else { return true };
-        let mut known = converter.call("").is_none();
-        for version in self.schemas.keys().filter(|version| **version != self.storage) {
-            known &= converter.converted(stored, &format!("{}/{version}", self.group)).is_some();
+        if converter.is_asking() {
+            // It is made of what is yet to be converted.
+            return false;
         }
-        known
+        if text(stored, "/apiVersion") != self.api_version() {
+            converter.converted(stored, &self.api_version());
+        }
+        converter.wish(stored);
+        !converter.is_asking()
     }
 
     fn wrong_type(&self, object: &Value) -> Option<Vec<FieldError>> {

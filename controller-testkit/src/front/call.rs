@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::response::Parts;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -23,6 +24,7 @@ mod tests;
 
 use super::{BODY_LIMIT, trust};
 use crate::admission::{Call, Host, Reply};
+use crate::field::echo;
 
 type Answering = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 type Answer = Arc<dyn Fn(Request<Bytes>) -> Answering + Send + Sync>;
@@ -60,7 +62,9 @@ impl Hosts {
         let joint = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{joint}timeout={}s", call.seconds);
         let told = |why: &str| Reply::Failed(format!("Post {url:?}: {why}"));
-        let Ok(uri) = url.parse::<Uri>() else { return told("the URL can't be parsed") };
+        // What has no path is asked for its root.
+        let asked = url.replacen('?', "/?", usize::from(!url[from_host(&url)..].contains('/')));
+        let Ok(uri) = asked.parse::<Uri>() else { return told("the URL can't be parsed") };
         let Some(authority) = uri.authority().cloned() else { return told("the URL names no host") };
         let mut request = Request::post(uri).header(HOST, authority.as_str());
         request = request.header(CONTENT_TYPE, "application/json").header(ACCEPT, "application/json, */*");
@@ -83,7 +87,7 @@ impl Hosts {
         };
         let (head, body) = answer.into_parts();
         if !head.status.is_success() {
-            return Reply::Failed(refusal(head.status.as_u16(), &body));
+            return Reply::Failed(refusal(&head, &body));
         }
         match serde_json::from_slice::<Value>(&body) {
             Ok(answer) => Reply::Answer(answer),
@@ -95,7 +99,7 @@ impl Hosts {
 /// A URL with its path as Go's clients ask for it: without empty steps, steps back, and a slash at the end.
 fn tidy(url: &str) -> String {
     let (url, query) = url.split_once('?').map_or((url, String::new()), |(url, query)| (url, format!("?{query}")));
-    let from = url.find("://").map_or(0, |at| at + 3);
+    let from = from_host(url);
     let Some(at) = url[from..].find('/').map(|at| from + at) else { return format!("{url}{query}") };
     let mut steps: Vec<&str> = Vec::new();
     for step in url[at..].split('/') {
@@ -108,15 +112,35 @@ fn tidy(url: &str) -> String {
     format!("{}/{}{query}", &url[..at], steps.join("/"))
 }
 
-/// What a client says of an answer that is none.
-fn refusal(code: u16, body: &[u8]) -> String {
-    match code {
-        404 => "the server could not find the requested resource".to_owned(),
+/// Where a URL's host begins.
+fn from_host(url: &str) -> usize {
+    url.find("://").map_or(0, |at| at + 3)
+}
+
+/// What Go's client says of an answer that is none.
+fn refusal(head: &Parts, body: &[u8]) -> String {
+    let media = head.headers.get(CONTENT_TYPE).map(|media| media.to_str().unwrap_or_default());
+    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+    let told = if media.is_none_or(|media| media.starts_with("text/")) { text.trim() } else { "unknown" };
+    match head.status.as_u16() {
         400 => "the server rejected our request for an unknown reason".to_owned(),
         401 => "the server has asked for the client to provide credentials".to_owned(),
+        403 | 415 => told.to_owned(),
+        404 => "the server could not find the requested resource".to_owned(),
+        405 => "the server does not allow this method on the requested resource".to_owned(),
+        406 if told.is_empty() || told == "unknown" => {
+            "the server was unable to respond with a content type that the client supports".to_owned()
+        }
+        406 => told.to_owned(),
+        409 => "the server reported a conflict".to_owned(),
+        422 => "the server rejected our request due to an error in our request".to_owned(),
+        429 => "the server has received too many requests and has asked us to try again later".to_owned(),
+        503 => "the server is currently unable to handle the request".to_owned(),
+        504 => "the server was unable to return a response in the time allotted, but may still be processing the \
+                request"
+            .to_owned(),
         code if code >= 500 => {
-            let body = String::from_utf8_lossy(body);
-            format!("an error on the server ({:?}) has prevented the request from succeeding", body.trim())
+            format!("an error on the server ({}) has prevented the request from succeeding", echo::quote(told))
         }
         code => format!("the server responded with the status code {code} but did not return more information"),
     }

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::strategy::member;
 use super::validate::At;
@@ -279,7 +279,7 @@ pub(super) fn keep_addresses(object: &mut Value, old: &Value) {
     if kind(object) == "ExternalName" || kind(old) == "ExternalName" {
         return;
     }
-    let needs_ports = kind(object) != "ClusterIP";
+    let needs_ports = needs_ports(object) && needs_ports(old);
     let Some(spec) = member(object, "", "spec") else { return };
     for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
         if let Some(value) = old.pointer(&format!("/spec/{name}")) {
@@ -288,14 +288,24 @@ pub(super) fn keep_addresses(object: &mut Value, old: &Value) {
     }
     let old_ports = old.pointer("/spec/ports").and_then(Value::as_array);
     let ports = spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten();
-    for port in ports.filter_map(Value::as_object_mut).filter(|_| needs_ports) {
-        let same = |old: &&Value| {
-            old.get("port") == port.get("port")
-                && old.get("protocol").is_none_or(|protocol| port.get("protocol").is_none_or(|own| own == protocol))
-        };
-        let number = old_ports.into_iter().flatten().find(same).and_then(|old| old.get("nodePort")).cloned();
-        if let Some(number) = number {
+    let mut ports: Vec<&mut Map<String, Value>> = ports.filter_map(Value::as_object_mut).collect();
+    let used: Vec<Value> = ports.iter().filter_map(|port| port.get("nodePort")).cloned().collect();
+    for port in ports.iter_mut().filter(|_| needs_ports) {
+        // A port is known again by its name.
+        let same = |old: &&Value| old.get("name") == port.get("name");
+        let number = old_ports.into_iter().flatten().rfind(same).and_then(|old| old.get("nodePort")).cloned();
+        if let Some(number) = number.filter(|number| !used.contains(number)) {
             port.entry("nodePort").or_insert(number);
         }
+    }
+}
+
+/// Whether a service's ports are ports of the nodes too.
+fn needs_ports(service: &Value) -> bool {
+    let spec = service.get("spec").unwrap_or(&Value::Null);
+    match spec.get("type").and_then(Value::as_str) {
+        Some("NodePort") => true,
+        Some("LoadBalancer") => spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false)),
+        _ => false,
     }
 }

@@ -50,6 +50,7 @@ const OLD_VOLUMES: [(&str, &str); 9] = [
     ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
 ];
 
+const MOUNTABLE: &str = "kubernetes.io/enforce-mountable-secrets";
 const NO_POD: &str = "a null labelSelector results in matching no pod";
 
 /// What is to be said of an object that is created, or that replaces `old`.
@@ -95,6 +96,10 @@ pub(crate) fn warnings(resource: &Resource, object: &Value, old: Option<&Value>)
         }
         ("", "Node") if !new.at("spec.externalID").is_empty() => {
             vec!["spec.externalID: this field is deprecated, and is unused by Kubernetes".to_owned()]
+        }
+        ("", "ServiceAccount") => account(object, old),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            unseen(object)
         }
         ("", "ResourceQuota") if old.is_none() => quota(&new),
         ("storage.k8s.io", "CSIDriver") => driver(&new),
@@ -387,6 +392,55 @@ fn service(service: &At<'_>) -> Vec<String> {
     let close = spec.field("trafficDistribution").text() == "PreferClose";
     tell(close, "spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"");
     told
+}
+
+/// Rules of webhooks for what no webhook is asked about.
+fn unseen(configuration: &Value) -> Vec<String> {
+    let list = |of: &Value, member: &str| of.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut told = Vec::new();
+    for (hook, webhook) in list(configuration, "webhooks").iter().enumerate() {
+        for (at, rule) in list(webhook, "rules").iter().enumerate() {
+            let (groups, resources) = (list(rule, "apiGroups"), list(rule, "resources"));
+            if groups.iter().chain(&resources).any(|one| one == "*") {
+                continue;
+            }
+            let named = groups.iter().flat_map(|group| resources.iter().map(move |resource| (group, resource)));
+            let mut seen = Vec::new();
+            for (group, resource) in named.filter_map(|(group, resource)| Some((group.as_str()?, resource.as_str()?))) {
+                if is_unseen(group, resource) && !seen.contains(&(group, resource)) {
+                    seen.push((group, resource));
+                    told.push(format!(
+                        "webhooks[{hook}].rules[{at}]: {resource}.{group} is excluded from admission webhooks; this \
+                         rule will have no effect"
+                    ));
+                }
+            }
+        }
+    }
+    told
+}
+
+/// Whether this only answers who somebody is, or what somebody may do.
+fn is_unseen(group: &str, resource: &str) -> bool {
+    match group {
+        "authentication.k8s.io" => matches!(resource, "selfsubjectreviews" | "tokenreviews"),
+        "authorization.k8s.io" => matches!(
+            resource,
+            "localsubjectaccessreviews"
+                | "selfsubjectaccessreviews"
+                | "selfsubjectrulesreviews"
+                | "subjectaccessreviews"
+        ),
+        _ => false,
+    }
+}
+
+/// An annotation that somebody begins to use.
+fn account(new: &Value, old: Option<&Value>) -> Vec<String> {
+    let has = |object: &Value| object.pointer("/metadata/annotations").is_some_and(|all| all.get(MOUNTABLE).is_some());
+    let why = "deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets";
+    let is_new = has(new) && !old.is_some_and(has);
+    is_new.then(|| format!("metadata.annotations[{MOUNTABLE}]: {why}")).into_iter().collect()
 }
 
 /// Where more may be asked for than there may be.

@@ -151,7 +151,7 @@ pub(super) fn apply_to(
         let kind = claimed("kind");
         return Err(ApiError::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
     }
-    if claimed("apiVersion") != resource.api_version() {
+    if claimed("apiVersion").trim_start_matches('/') != resource.api_version() {
         return Err(ApiError::bad_request(format!(
             "Incorrect version specified in apply patch. Specified patch version: {}, expected: {}",
             claimed("apiVersion"),
@@ -298,12 +298,17 @@ fn read_patched(
     cx: &mut Cx<'_>,
 ) -> Result<Value, ApiError> {
     let text = |member: &str| new.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (kind, version) = (text("kind"), text("apiVersion"));
+    let (kind, mut version) = (text("kind"), text("apiVersion"));
     // A strategic patch is shown itself, since the object is made of it without another text in between.
     let unreadable = |new: &Value, fault: String| {
         let fault = FieldError::invalid("patch", &patch.shown(resource, new), fault);
         ApiError::invalid(Subject { group: "", resource: "" }, "", &[fault])
     };
+    if is_builtin(resource) && version.strip_prefix('/') == Some(&resource.version) && resource.group.is_empty() {
+        // The core's group has no name.
+        version = resource.api_version();
+        super::meta::members(&mut new).insert("apiVersion".into(), version.as_str().into());
+    }
     if kind != resource.kind || version != resource.api_version() {
         if !is_builtin(resource) {
             let (field, found, wanted) = match kind == resource.kind {

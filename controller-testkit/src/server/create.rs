@@ -51,7 +51,7 @@ impl Server {
             let said = owners::before("", &nothing, &object);
             owners::after_update(resource, &nothing, &object, said, &writer)
         });
-        rules::tidy(&mut object, &mut cx.warnings);
+        rules::tidy(&mut object, rules::Found::Sent, &mut cx.warnings);
         meta::of(&mut object).remove("selfLink");
         let asked = meta::name(&object).to_owned();
         self.open_definition(resource, &asked)?;
@@ -80,6 +80,7 @@ impl Server {
             object = mutated;
             place(&mut object, namespace)?;
             owners::after_webhooks(&mut object, &managers, &mut cx.warnings);
+            rules::single_owners(&mut object, rules::Found::Made, &mut cx.warnings);
             if is_changed {
                 self.admit_new(resource, namespace, &mut object, cx.rng)?;
             }
@@ -119,6 +120,15 @@ impl Server {
         if !cx.dry_run {
             object = etcd::fitted(resource, &key, object, before, record)?;
         }
+        let written_under = match shape::is_unread(resource, &object) {
+            true => UNREAD,
+            false => self.catalog.generation(),
+        };
+        if !cx.dry_run {
+            // What can't be converted is refused before anybody looks for one of its name.
+            object = shape::stored(resource, object);
+            self.settled(resource, &object, cx)?;
+        }
         if let Some(existing) = self.store.get(&table, &key) {
             return Err(match existing.is_deleting() {
                 true => ApiError::being_deleted(subject(resource), &name),
@@ -126,18 +136,12 @@ impl Server {
                 false => ApiError::already_exists(subject(resource), &name),
             });
         }
-        let written_under = match shape::is_unread(resource, &object) {
-            true => UNREAD,
-            false => self.catalog.generation(),
-        };
         if cx.dry_run {
             if !claimed.is_empty() {
                 meta::of(&mut object).insert("resourceVersion".into(), claimed.into());
             }
             return Ok(Arc::new(Object::new(object, 0, Change::Added, written_under)));
         }
-        let object = shape::stored(resource, object);
-        self.settled(resource, &object, cx)?;
         self.allocate(resource, &object, cx.now, cx.rng);
         let created = self.store.put(&table, &key, object, written_under);
         self.after_write(resource, &name, cx.now, cx.rng);

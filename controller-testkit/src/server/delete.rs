@@ -253,6 +253,15 @@ impl Server {
         let (head, doomed) = self.selected(&scope, &list, at, &from);
         let doomed: Vec<(Arc<str>, Arc<Object>)> =
             doomed.into_iter().map(|(key, object)| (key.clone(), object.clone())).collect();
+        // None of them goes before it is known what is seen of all.
+        for (_, object) in doomed.iter().filter(|_| resource.converter().is_some()) {
+            let (Marking::Held(last) | Marking::Released(last)) = mark(resource, options, object, cx.now);
+            let _ = self.settled(resource, &last, cx);
+            let _ = writing.look.converted(resource, object);
+        }
+        if resource.converter().is_some_and(|converter| converter.is_asking()) {
+            return Err(ApiError::internal("a webhook is to be called first"));
+        }
         for (key, _) in &doomed {
             match self.delete_of((resource, target.namespace.as_deref(), name_in(key)), "", options, cx) {
                 Ok(_) => {}
@@ -304,6 +313,7 @@ impl Server {
         let marked = match mark(resource, options, &object, cx.now) {
             Marking::Held(marked) => marked,
             Marking::Released(last) => {
+                self.settled(resource, &last, cx)?;
                 let shown = Object::new(last.clone(), object.rv, store::Change::Deleted, object.written_under);
                 if cx.dry_run {
                     return Ok(Deleted::Gone(Arc::new(shown)));

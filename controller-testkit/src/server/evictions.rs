@@ -29,7 +29,7 @@ impl Server {
         let eviction = writing.parse(("policy/v1", "Eviction"), true)?.value;
         let target = writing.target;
         let name = target.name.as_deref().unwrap_or_default();
-        check_kind(&eviction)?;
+        self.check_kind(&eviction)?;
         check_name(&eviction, name, "Eviction")?;
         let eviction = self.sent(writing, ("policy/v1", "Eviction"), eviction, cx)?;
         let options = eviction.get("deleteOptions").cloned().unwrap_or_else(|| json!({}));
@@ -87,20 +87,26 @@ impl Server {
         let all = self.store.scan(TABLE, Range { prefix: &prefix, from: "" });
         all.filter(|(_, budget)| is_of_it(budget)).map(|(_, budget)| budget.clone()).collect()
     }
-}
 
-fn check_kind(eviction: &Value) -> Result<(), ApiError> {
-    let text = |member: &str| eviction.get(member).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
-    if kind.is_empty() || kind == "Eviction" {
-        return Ok(());
+    /// An eviction may say what it is, in a version that there is.
+    fn check_kind(&self, eviction: &Value) -> Result<(), ApiError> {
+        let text = |member: &str| eviction.get(member).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        let kind = if kind.is_empty() { "Eviction" } else { kind };
+        let known = ["", "policy/v1", "policy/v1beta1"].contains(&api_version);
+        if kind == "Eviction" && known {
+            return Ok(());
+        }
+        let (group, version) = split_api_version(api_version);
+        let fault = match self.catalog.by_kind(group, version, kind) {
+            Some(_) => format!("converting ({version}.{kind}) to (policy.Eviction): unknown conversion"),
+            None => format!(
+                "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"pkg/runtime/scheme.go:111\""
+            ),
+        };
+        let why = format!("{kind} in version {version:?} cannot be handled as a Eviction: {fault}");
+        Err(ApiError::bad_request(why))
     }
-    let (_, version) = split_api_version(api_version);
-    let why = format!(
-        "{kind} in version {version:?} cannot be handled as a Eviction: converting ({version}.{kind}) to \
-         (policy.Eviction): unknown conversion"
-    );
-    Err(ApiError::bad_request(why))
 }
 
 fn is_ready(pod: &Value) -> bool {

@@ -22,6 +22,7 @@ use super::write::{Writing, Written};
 use super::{Answer, Server, deadline, meta, reply, shape, site};
 use crate::admission::{Call, Calls, Pending, Reply};
 use crate::auth::Caller;
+use crate::crd::Need;
 use crate::discovery::{self, Root};
 use crate::field::{echo, name};
 use crate::openapi;
@@ -33,11 +34,11 @@ struct Deadline(Timestamp);
 
 /// The conversion that a request waits for; travels with the request.
 #[derive(Clone, Debug)]
-struct Converting(Call);
+struct Converting(Call, Need);
 
 /// A conversion that a request has waited for, and what came of it.
 #[derive(Clone, Debug)]
-struct Converted(Call, Reply);
+struct Converted(Call, Need, Reply);
 
 /// How a verb ended.
 enum Done {
@@ -99,10 +100,15 @@ impl Server {
         };
         if let Some(converter) = &converter {
             converter.forget();
-            if let Some(Converted(call, reply)) = head.extensions.remove::<Converted>()
+            if let Some(Converted(call, need, reply)) = head.extensions.remove::<Converted>()
                 && let Err(why) = converter.learn(&call, &reply)
             {
-                return Answer::Whole(reply::error(&ApiError::unforeseen(why), preferred(&head.headers)));
+                match need {
+                    Need::Request => {
+                        return Answer::Whole(reply::error(&ApiError::unforeseen(why), preferred(&head.headers)));
+                    }
+                    Need::Watches => converter.give_up(&call),
+                }
             }
         }
         let done = match &route {
@@ -111,13 +117,13 @@ impl Server {
         };
         let is_own = matches!(head.extensions.get(), Some(Caller::Inside | Caller::Controller(_)));
         if let Some(converter) = converter.filter(|_| !is_own)
-            && let Some(call) = converter.call(&meta::uid(&mut start.clone()))
+            && let Some((call, need)) = converter.call(&meta::uid(&mut start.clone()))
         {
             if is_new {
                 *shared = start.clone().fork();
                 head.extensions.insert(Pending { calls: Calls::default(), now: first, rng: start });
             }
-            head.extensions.insert(Converting(call.clone()));
+            head.extensions.insert(Converting(call.clone(), need));
             return Answer::Call { call: Box::new(call), request: Request::from_parts(head, body) };
         }
         // Whoever waits has the chance to itself that it had: nobody else draws the same meanwhile.
@@ -217,6 +223,10 @@ impl Server {
             return self.read_components(target, &query, (accepted, look), now).map(Done::from);
         }
         match (verb, &target.name) {
+            ("get", Some(_)) if target.subresource.is_none() && query.flag("export") == Some(true) => {
+                let why = "the export parameter, deprecated since v1.14, is no longer supported";
+                Err(ApiError::bad_request(why))
+            }
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
@@ -360,8 +370,8 @@ fn waiting(mut request: Request<Bytes>, pending: Pending) -> Answer {
 
 /// The same request, once the call that it waited for has been made.
 pub(crate) fn answered(mut request: Request<Bytes>, reply: Reply) -> Request<Bytes> {
-    if let Some(Converting(call)) = request.extensions_mut().remove::<Converting>() {
-        request.extensions_mut().insert(Converted(call, reply));
+    if let Some(Converting(call, need)) = request.extensions_mut().remove::<Converting>() {
+        request.extensions_mut().insert(Converted(call, need, reply));
         return request;
     }
     if let Some(pending) = request.extensions_mut().remove::<Pending>() {

@@ -94,7 +94,7 @@ impl Look {
     /// The scale of an object, which has columns of its own.
     pub(crate) fn scale(self, scale: Value, now: Timestamp) -> Value {
         match self.form {
-            Form::Table(version) => with_version(table::render_scale(&scale, self.include, now), version),
+            Form::Table(version) => self.of_version(table::render_scale(&scale, self.include, now), version),
             Form::Metadata { version, list: false } => metadata(&scale, version),
             Form::Object | Form::Metadata { .. } => scale,
         }
@@ -109,7 +109,22 @@ impl Look {
         header: Header,
         now: Timestamp,
     ) -> Value {
-        with_version(table::render(resource, head, items, self.include, header, now), version)
+        self.of_version(table::render(resource, head, items, self.include, header, now), version)
+    }
+
+    /// A table in that version, with what its rows carry of their objects.
+    fn of_version(self, mut table: Value, version: &str) -> Value {
+        if version == "v1" {
+            return table;
+        }
+        let api_version = Value::String(format!("meta.k8s.io/{version}"));
+        if self.include == IncludeObject::Metadata {
+            for row in table.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten() {
+                row["object"]["apiVersion"] = api_version.clone();
+            }
+        }
+        table["apiVersion"] = api_version;
+        table
     }
 
     /// The line of a watch event; only the first line of a table carries columns.
@@ -162,13 +177,6 @@ fn go_type(resource: &Resource) -> String {
         Shape::Builtin(_) => format!("{}.{}", internal(resource), resource.kind),
         Shape::Custom(_) => "unstructured.Unstructured".to_owned(),
     }
-}
-
-fn with_version(mut table: Value, version: &str) -> Value {
-    if version != "v1" {
-        meta::members(&mut table).insert("apiVersion".into(), format!("meta.k8s.io/{version}").into());
-    }
-    table
 }
 
 /// The line of an event that is about no stored object.

@@ -9,6 +9,7 @@ use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
+use super::create::place;
 use super::part::Part;
 use super::scope::key;
 use super::write::{Cx, Writing};
@@ -20,6 +21,7 @@ use crate::field::FieldError;
 use crate::status::{ApiError, Subject};
 
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+const TOKEN_REQUEST: Subject<'_> = Subject { group: "authentication.k8s.io", resource: "TokenRequest" };
 
 impl Server {
     /// A create of something that is only answered.
@@ -141,17 +143,27 @@ impl Server {
         const LEAST: i64 = 600;
         let target = writing.target;
         let namespace = target.namespace.as_deref().unwrap_or_default();
-        let account =
-            self.find(&target.resource, target.namespace.as_deref(), target.name.as_deref().unwrap_or_default())?;
+        let name = target.name.clone().unwrap_or_default();
         let mut request = writing.parse(("authentication.k8s.io/v1", "TokenRequest"), true)?.value;
-        let account = account.value();
-        let (name, uid) = (meta::name(&account).to_owned(), meta::text(&account, "uid").to_owned());
+        place(&mut request, Some(namespace))?;
+        let meant = meta::name(&request);
+        if !meant.is_empty() && meant != name {
+            let fault = FieldError::invalid("metadata.name", meant, "must match the service account name if specified");
+            return Err(ApiError::invalid(TOKEN_REQUEST, &name, &[fault]));
+        }
+        let account = self.find(&target.resource, target.namespace.as_deref(), &name)?;
+        let uid = meta::text(&account.value(), "uid").to_owned();
+        let meant = meta::text(&request, "uid");
+        if !meant.is_empty() && meant != uid {
+            let why =
+                format!("the UID in the token request ({meant}) does not match the UID of the service account ({uid})");
+            return Err(ApiError::conflict(TOKEN_REQUEST, &name, &why));
+        }
         let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
         if seconds < LEAST {
             let why = "may not specify a duration less than 10 minutes";
             let fault = FieldError::invalid("spec.expirationSeconds", &seconds, why);
-            let kind = Subject { group: "authentication.k8s.io", resource: "TokenRequest" };
-            return Err(ApiError::invalid(kind, "", &[fault]));
+            return Err(ApiError::invalid(TOKEN_REQUEST, "", &[fault]));
         }
         if let Some(bound) = request.pointer("/spec/boundObjectRef").filter(|bound| !bound.is_null()) {
             self.may_be_bound(namespace, &name, bound)?;

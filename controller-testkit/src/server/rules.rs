@@ -23,8 +23,17 @@ const KNOWN: [&str; 14] = [
     "selfLink",
 ];
 
+/// Where something is found in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// In what was sent.
+    Sent,
+    /// In what came of it: of a patch, and of the webhooks.
+    Made,
+}
+
 /// Leaves in metadata only what it has, and nothing that is empty; repeated owners are dropped, with a warning.
-pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
+pub(crate) fn tidy(object: &mut Value, found: Found, warnings: &mut Vec<String>) {
     let metadata = meta::of(object);
     metadata.retain(|member, value| {
         let empty = match value {
@@ -39,7 +48,12 @@ pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
     if metadata.get("generation").and_then(Value::as_i64) == Some(0) {
         metadata.remove("generation");
     }
-    if let Some(Value::Array(owners)) = metadata.get_mut("ownerReferences") {
+    single_owners(object, found, warnings);
+}
+
+/// Drops owners that are named again, with a warning.
+pub(crate) fn single_owners(object: &mut Value, found: Found, warnings: &mut Vec<String>) {
+    if let Some(Value::Array(owners)) = meta::of(object).get_mut("ownerReferences") {
         let mut seen: Vec<Value> = Vec::with_capacity(owners.len());
         let mut repeated: Vec<String> = Vec::new();
         for owner in owners.drain(..) {
@@ -51,14 +65,16 @@ pub(crate) fn tidy(object: &mut Value, warnings: &mut Vec<String>) {
         }
         *owners = seen;
         if !repeated.is_empty() {
-            warnings.push(format!("{DUPLICATE_OWNERS}; duplicate UID(s) observed: {}", repeated.join(", ")));
+            let when = if found == Found::Made { " after mutating admission happens" } else { "" };
+            let repeated = repeated.join(", ");
+            warnings.push(format!("{TWICE}{when}; {DEDUPLICATED}; duplicate UID(s) observed: {repeated}"));
         }
     }
 }
 
-const DUPLICATE_OWNERS: &str = ".metadata.ownerReferences contains duplicate entries; API server dedups owner \
-                                references in 1.20+, and may reject such requests as early as 1.24; please fix your \
-                                requests";
+const TWICE: &str = ".metadata.ownerReferences contains duplicate entries";
+const DEDUPLICATED: &str = "API server dedups owner references in 1.20+, and may reject such requests as early as \
+                            1.24; please fix your requests";
 
 /// The groups that are served by libraries of their own. Those do not know the rule that a finalizer without a slash
 /// is one of Kubernetes itself; the server's own finalizer of definitions breaks it.

@@ -39,9 +39,14 @@ pub(crate) fn decode_applied(resource: &Resource, object: &mut Value) -> Result<
 pub(crate) fn complete(resource: &Resource, object: &mut Value) {
     *object = owners::judged(resource, object).into_owned();
     if is_namespace(resource) {
-        let status = meta::members(meta::entry(object, "status"));
-        status.entry("phase").or_insert_with(|| "Active".into());
+        give_phase(object);
     }
+}
+
+/// A namespace that does not say its phase is active.
+fn give_phase(namespace: &mut Value) {
+    let status = meta::members(meta::entry(namespace, "status"));
+    status.entry("phase").or_insert_with(|| "Active".into());
 }
 
 /// Puts into fields what a new object says in annotations that came before them, and tells so whatever becomes of it.
@@ -247,6 +252,7 @@ pub(crate) fn settle_changed(
         }
         (Shape::Builtin(_), _) if is_namespace(resource) => {
             name_namespace(object);
+            give_phase(object);
             namespace_faults(object)
         }
         (Shape::Builtin(ty), part) => {
@@ -296,6 +302,10 @@ pub(crate) fn tidy(resource: &Resource, object: &mut Value) {
     if let Shape::Builtin(ty) = &resource.shape {
         kinds::normalize(ty, object);
         kinds::stored(ty, object);
+    }
+    if is_service(resource) && object.pointer("/spec/type").is_some_and(|kind| kind == "ExternalName") {
+        // What leads out of the cluster has no traffic within it, whoever says how it should go.
+        meta::members(meta::entry(object, "spec")).remove("internalTrafficPolicy");
     }
 }
 

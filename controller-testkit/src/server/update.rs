@@ -64,6 +64,7 @@ impl Server {
         check_name(&new, name)?;
         set_namespace(&mut new, namespace)?;
         if replaced {
+            rules::single_owners(&mut new, rules::Found::Sent, &mut cx.warnings);
             check_uid(place, &new, &old, cx)?;
         }
         check_version(resource, name, &new, &stored, replaced)?;
@@ -87,7 +88,7 @@ impl Server {
         }
         self.mutate_changed(&change, part, &mut new, &mut managers, cx)?;
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
-        rules::tidy(&mut new, &mut cx.warnings);
+        rules::tidy(&mut new, rules::Found::Made, &mut cx.warnings);
         let told = cx.warnings.len();
         let mut new = settled(resource, part, name, &old, new, cx)?;
         if part == Part::Main {

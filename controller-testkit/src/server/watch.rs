@@ -146,7 +146,21 @@ impl Server {
             }
             (_, rv) => watch.seen = rv,
         }
+        self.foresee(&watch);
         Ok(watch)
+    }
+
+    /// Has a webhook convert what a watch is about to show: its lines can't wait for one.
+    fn foresee(&self, watch: &Watch) {
+        let resource = &watch.scope.resource;
+        let Some(converter) = resource.converter() else { return };
+        converter.is_watched_in(&resource.api_version());
+        for object in &watch.initial {
+            let _ = watch.look.converted(resource, object);
+        }
+        for event in self.store.events_after(&watch.scope.table, watch.seen) {
+            converter.wish(&event.object.value());
+        }
     }
 
     /// Puts what there is now before everything else.

@@ -101,7 +101,8 @@ impl Server {
         }
         let parts = (as_shown(change, shown, change.new), as_shown(change, shown, change.old));
         let uid = meta::uid(cx.rng);
-        let asked = review(change, shown, parts, &cx.user, &uid, (cx.dry_run, &cx.options));
+        let mut asked = review(change, shown, parts, &cx.user, &uid, (cx.dry_run, &cx.options));
+        asked["apiVersion"] = hook.spoken().into();
         let decide = |question: &Question| self.decide(question, &cx.user);
         let authority = Authority::new(what_is_asked(change), &decide);
         match hook.conditions_hold(asked.get("request").unwrap_or(&Value::Null), &authority) {
@@ -153,10 +154,10 @@ impl Server {
         }
     }
 
-    /// Holds back a stored object that is not known in all versions of its resource yet.
+    /// Holds back an object of which it is not known yet what is seen of it in other versions.
     pub(super) fn settled(&self, resource: &Resource, stored: &Value, cx: &Cx<'_>) -> Result<(), ApiError> {
         match &resource.shape {
-            Shape::Custom(version) if cx.calls.is_some() && !version.is_known_in_all(stored) => {
+            Shape::Custom(version) if cx.calls.is_some() && !version.is_foreseen(stored) => {
                 Err(ApiError::internal("a webhook is to be called first"))
             }
             _ => Ok(()),

@@ -106,11 +106,17 @@ impl Writing<'_> {
                 body::summary(self.body)
             )));
         }
-        claim(server, resource, &mut value)?;
+        claim(server, resource, &mut value, self.body)?;
         let unknown = owners::kept(&mut value, |value| shape::decode(resource, value))
             .map_err(|fault| ApiError::bad_request(cannot_be_handled(resource, &fault)))?;
         // Go reads the document of a built-in kind from its beginning to its end; YAML it has sorted before.
         let is_read_in_order = is_builtin(resource) && unknown.len() + duplicates.len() > 1;
+        // Within what a built-in kind does not know nobody looks any further.
+        let is_within = |path: &str, outer: &str| {
+            path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let mut duplicates = duplicates;
+        duplicates.retain(|path| !is_builtin(resource) || !unknown.iter().any(|outer| is_within(path, outer)));
         let faults = match Language::of(&self.head.headers, is_builtin(resource)) {
             Ok(Language::Json) if is_read_in_order => body::in_order_of(self.body, &unknown, &duplicates),
             Ok(Language::Yaml) if !keys.is_empty() => {
@@ -135,7 +141,7 @@ impl Writing<'_> {
 }
 
 /// Names the kind and version that a body must have, or leaves out and then is given.
-fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), ApiError> {
+fn claim(server: &Server, resource: &Resource, value: &mut Value, sent: &[u8]) -> Result<(), ApiError> {
     let text = |member: &str| value.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text("kind"), text("apiVersion"));
     let wanted = resource.api_version();
@@ -148,7 +154,21 @@ fn claim(server: &Server, resource: &Resource, value: &mut Value) -> Result<(), 
     }
     let lenient = is_builtin(resource);
     let kind = if kind.is_empty() && lenient { resource.kind.clone() } else { kind };
-    let version = if version.is_empty() && lenient { wanted.clone() } else { version };
+    let version = match version.split_once('/').unwrap_or(("", &version)) {
+        _ if !lenient => version,
+        ("", "") => wanted.clone(),
+        (group, "") if group == resource.group => wanted.clone(),
+        (_, "") => {
+            let sent = String::from_utf8_lossy(sent);
+            return Err(ApiError::bad_request(format!(
+                "{kind} in version \"\" cannot be handled as a {}: Object 'apiVersion' is missing in '{sent}'",
+                resource.kind
+            )));
+        }
+        // The core's group has no name.
+        ("", short) => short.to_owned(),
+        _ => version,
+    };
     if kind != resource.kind || version != wanted {
         let (group, short) = split_api_version(&version);
         if !is_builtin(resource) {

@@ -60,6 +60,31 @@ async fn a_service_may_be_played_in_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusals_are_told_in_the_words_of_gos_client() {
+    let cluster = Cluster::new();
+    let hand = Hand(cluster.client());
+    hand.create(HOOKS, hook(&json!({"url": "https://no.example"}))).await;
+    let check = async |code: u16, media: &'static str, told: &str| {
+        cluster.play_host("no.example", move |request| {
+            assert_eq!(request.uri().to_string(), "https://no.example/?timeout=3s");
+            let answer = Response::builder().status(code).header("content-type", media);
+            std::future::ready(answer.body(Bytes::from_static(b" why\n")).expect("an answer"))
+        });
+        let (_, refused) = hand.send(Method::POST, MAPS, map("a")).await;
+        let message = refused["message"].as_str().unwrap_or_default();
+        assert_eq!(message.rsplit_once("failed to call webhook: ").map(|(_, why)| why), Some(told), "{code} {media}");
+    };
+    check(403, "text/plain", "why").await;
+    check(403, "application/json", "unknown").await;
+    check(406, "application/json", "the server was unable to respond with a content type that the client supports")
+        .await;
+    check(409, "text/plain", "the server reported a conflict").await;
+    check(422, "text/plain", "the server rejected our request due to an error in our request").await;
+    check(500, "text/plain", "an error on the server (\"why\") has prevented the request from succeeding").await;
+    check(503, "text/plain", "the server is currently unable to handle the request").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_webhook_is_not_waited_for() {
     let cluster = Cluster::new();
     let hand = Hand(cluster.client());
@@ -110,7 +135,7 @@ async fn webhooks_are_called_over_tls() {
     };
     let url = format!("{}/nope", other.url());
     let reached = ask(json!({"url": url, "caBundle": authority})).await;
-    assert!(reached.contains("status code 403"), "{reached}");
+    assert_eq!(reached, "unknown", "the body of a 403 is told where it is a text");
     let doubted = ask(json!({"url": url})).await;
     assert_eq!(
         doubted,

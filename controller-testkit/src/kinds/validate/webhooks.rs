@@ -182,7 +182,9 @@ pub(super) fn rule(rule: &At<'_>, f: &mut Faults) {
 
 /// Conditions in CEL, which may name these values.
 pub(super) fn conditions(all: &At<'_>, f: &mut Faults) {
+    const MOST: usize = 64;
     let mut names = BTreeSet::new();
+    f.at_most(all, MOST);
     for condition in all.items() {
         let (name, expression) = (condition.field("name"), condition.field("expression"));
         if expression.text().trim().is_empty() {

@@ -110,7 +110,7 @@ fn each_version_shows_its_own_shape() {
     let mut rig = rig();
     let made = send(&mut rig, "POST", V2, place("v2", "a", json!({"host": "x", "port": 1})), convert).is(201);
     assert_eq!(made.body["spec"], json!({"host": "x", "port": 1}));
-    // Once it is stored, it is known in both.
+    // What its writer was shown is known, and what is stored.
     let first = rig.get(&format!("{V1}/a")).is(200).body;
     assert_eq!((&first["apiVersion"], &first["spec"]), (&json!("test.example.com/v1"), &json!({"at": "x:1"})));
     let second = rig.get(&format!("{V2}/a")).is(200).body;
@@ -122,7 +122,7 @@ fn each_version_shows_its_own_shape() {
         assert_eq!(first["metadata"][member], second["metadata"][member], "{member}");
     }
     send(&mut rig, "POST", V1, place("v1", "b", json!({"at": "y:2"})), convert).is(201);
-    let list = rig.get(V2).is(200).body;
+    let list = send(&mut rig, "GET", V2, Value::Null, convert).is(200).body;
     let specs: Vec<&Value> = list["items"].as_array().into_iter().flatten().map(|item| &item["spec"]).collect();
     assert_eq!(specs, [&json!({"host": "x", "port": 1}), &json!({"host": "y", "port": 2})]);
     // A change through one is seen through the other, and by those who watch it.
@@ -199,4 +199,52 @@ fn a_conversion_that_fails_is_told() {
         &edited(|response| response["convertedObjects"][0]["metadata"]["name"] = "b".into()),
         &format!("{about} returned invalid converted object at index 0: must have the same name: b != a"),
     );
+}
+
+#[test]
+fn nobody_is_asked_for_what_nobody_looks_at() {
+    let unable = |_: &Call| Reply::Failed("it knows no such version".to_owned());
+    let mut rig = rig();
+    // Through the version that is stored there is nothing to convert.
+    let made = rig.post(V1, place("v1", "a", json!({"at": "x:1"}))).is(201);
+    rig.patch(&format!("{V1}/a"), json!({"spec": {"at": "x:2"}})).is(200);
+    let about = "conversion webhook for test.example.com/v1, Kind=Place failed: it knows no such version";
+    assert_eq!(send(&mut rig, "GET", V2, Value::Null, unable).is(500).message(), about);
+    assert_eq!(send(&mut rig, "DELETE", V2, Value::Null, unable).is(500).message(), about);
+    assert_eq!(rig.get(V1).is(200).names(), ["a"], "nothing is deleted before it is known how it looks");
+    // What is taken can't be converted either, which is found first.
+    let again = send(&mut rig, "POST", V2, place("v2", "a", json!({"host": "x", "port": 1})), unable).is(500);
+    assert_eq!(again.message(), about.replace("v1", "v2"));
+    // Who watches is shown what can be had, and holds up nobody who writes.
+    let rv = made.rv();
+    let watched = format!("{V2}?watch=true&resourceVersion={rv}");
+    let mut asked = 0;
+    let mut watch = super::webhooks::watch(&mut rig, &watched, |call| {
+        asked += 1;
+        convert(call)
+    });
+    assert_eq!(asked, 1, "what has happened since is converted at once");
+    send(&mut rig, "PATCH", &format!("{V1}/a"), json!({"spec": {"at": "x:3"}}), unable).is(200);
+    send(&mut rig, "PATCH", &format!("{V1}/a"), json!({"spec": {"at": "x:4"}}), convert).is(200);
+    let (events, _) = rig.events(&mut watch);
+    let seen: Vec<&Value> = events.iter().map(|event| &event["object"]["spec"]).collect();
+    let of = |port: u64| json!({"host": "x", "port": port});
+    assert_eq!(seen, [&of(2), &json!({}), &of(4)]);
+}
+
+#[test]
+fn the_webhook_is_spoken_to_as_it_likes_best() {
+    for (versions, spoken) in
+        [(json!(["v1beta1", "v1"]), "v1beta1"), (json!(["v2", "v1"]), "v1"), (json!(["v1"]), "v1")]
+    {
+        let mut rig = Rig::new();
+        let mut likes = definition();
+        likes["spec"]["conversion"]["webhook"]["conversionReviewVersions"] = versions;
+        rig.post(DEFINITIONS, likes).is(201);
+        send(&mut rig, "POST", V2, place("v2", "a", json!({"host": "x", "port": 1})), |call| {
+            assert_eq!(text(&call.review["apiVersion"]), format!("apiextensions.k8s.io/{spoken}"));
+            convert(call)
+        })
+        .is(201);
+    }
 }

@@ -7,22 +7,35 @@ use serde_json::{Value, json};
 
 use super::{Got, JSON, MERGE, Rig, text};
 use crate::admission::{Call, Host, Reply};
-use crate::server::{Answer, answered};
+use crate::server::{Answer, Watch, answered};
 
 const HOOKS: &str = "/apis/admissionregistration.k8s.io/v1";
 pub(super) const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Sends a request, and answers the calls that it waits for.
-pub(super) fn send(rig: &mut Rig, method: &str, path: &str, body: Value, mut hook: impl FnMut(&Call) -> Reply) -> Got {
+pub(super) fn send(rig: &mut Rig, method: &str, path: &str, body: Value, hook: impl FnMut(&Call) -> Reply) -> Got {
+    match play(rig, method, path, body, hook) {
+        Answer::Whole(response) => Got::new(response),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn watch(rig: &mut Rig, path: &str, hook: impl FnMut(&Call) -> Reply) -> Watch {
+    match play(rig, "GET", path, Value::Null, hook) {
+        Answer::Watch { watch, .. } => watch,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn play(rig: &mut Rig, method: &str, path: &str, body: Value, mut hook: impl FnMut(&Call) -> Reply) -> Answer {
     let media = if method == "PATCH" { MERGE } else { JSON };
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(path).header("content-type", media).body(body.into());
     let mut request = request.expect("a request");
     for _ in 0..20 {
         match rig.hand_in(request) {
-            Answer::Whole(response) => return Got::new(response),
             Answer::Call { call, request: waiting } => request = answered(waiting, hook(&call)),
-            other => panic!("{other:?}"),
+            other => return other,
         }
     }
     panic!("it goes on calling");
@@ -223,6 +236,34 @@ fn a_webhook_may_say_who_owns_an_object() {
     {
         assert_eq!(owners[0]["operation"], "Update", "{owners}");
         assert!(warning.contains("please fix your requests: operation must be `Apply` or `Update`"), "{warning}");
+    }
+}
+
+#[test]
+fn a_webhook_is_spoken_to_as_it_likes_best() {
+    for (versions, spoken) in
+        [(json!(["v1beta1"]), "v1beta1"), (json!(["v1beta1", "v1"]), "v1beta1"), (json!(["v2", "v1"]), "v1")]
+    {
+        let mut rig = Rig::new();
+        configure(
+            &mut rig,
+            "Validating",
+            "c",
+            json!([hook("old.example.com", json!({"admissionReviewVersions": versions}))]),
+        );
+        send(&mut rig, "POST", MAPS, json!({"metadata": {"name": "m"}}), |call| {
+            assert_eq!(text(&call.review["apiVersion"]), format!("admission.k8s.io/{spoken}"));
+            // Of an old answer it was not looked at whose it is, nor at a patch that means nothing.
+            // And what does not say what it is, is of the version that was spoken.
+            match spoken {
+                "v1" => Reply::Answer(json!({
+                    "kind": "AdmissionReview", "apiVersion": call.review["apiVersion"],
+                    "response": {"allowed": true, "uid": call.review["request"]["uid"]},
+                })),
+                _ => Reply::Answer(json!({"response": {"allowed": true, "patch": STANDARD.encode("[]")}})),
+            }
+        })
+        .is(201);
     }
 }
 
