@@ -9,8 +9,13 @@ use super::event::telling;
 use super::hand::{Hand, Seen, kind};
 use super::object;
 use super::queue::{Place, Work};
+use super::revisions::Revisions;
 use super::rollout::{Rounding, count, difference, pod, share};
-use super::statefulsets::revision;
+
+const REVISION: &str = "controller-revision-hash";
+const LABEL: &str = "/metadata/labels/controller-revision-hash";
+/// The number of the template, which the server counts up.
+const GENERATION: &str = "deprecated.daemonset.template.generation";
 
 impl Clockwork {
     pub(super) fn daemonset(&mut self, place: &Place, hand: &mut Hand<'_>) {
@@ -19,16 +24,19 @@ impl Clockwork {
             return;
         }
         let namespace = place.namespace().unwrap_or_default();
-        let name = revision(&set, &kind::DAEMONSETS, place, hand);
+        let revisions = Revisions::of(&set, &kind::DAEMONSETS, REVISION, place, hand);
         // Unlike a StatefulSet's pods, these carry the hash without the set's name.
-        let hash = name.rsplit_once('-').map_or(name.as_str(), |(_, hash)| hash).to_owned();
+        let hash = revisions.hash.clone();
         let nodes = fitting_nodes(&set, hand);
         let pods = self.pods_of(&set, hand);
         let by_node: BTreeMap<String, &(Place, Seen)> =
             pods.active.iter().map(|pod| (object::text(&pod.1, "/spec/nodeName").to_owned(), pod)).collect();
         for node in &nodes {
             if !by_node.contains_key(node) {
-                let labels = [("controller-revision-hash", hash.as_str()), ("pod-template-generation", "1")];
+                let mut labels = vec![(REVISION, hash.as_str())];
+                labels.extend(
+                    set["metadata"]["annotations"][GENERATION].as_str().map(|of| ("pod-template-generation", of)),
+                );
                 let mut new = pod(&set, &kind::DAEMONSETS, &labels);
                 new["metadata"]["generateName"] = json!(format!("{}-", object::name(&set)));
                 new["spec"]["nodeName"] = json!(node);
@@ -42,7 +50,7 @@ impl Clockwork {
                 hand.tell(&telling::DAEMON_DELETED_POD, &set, &[("pod", place.name())]);
             }
         }
-        let is_new = |pod: &Value| object::text(pod, "/metadata/labels/controller-revision-hash") == hash;
+        let is_new = |pod: &Value| object::text(pod, LABEL) == hash;
         if object::text(&set, "/spec/updateStrategy/type") != "OnDelete" {
             let room = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
             let total = nodes.len() as i64;
@@ -73,6 +81,8 @@ impl Clockwork {
         if let Some(patch) = difference(&set, status) {
             hand.patch_status(place, &patch);
         }
+        let is_used = |hash: &str| pods.active.iter().any(|(_, pod)| object::text(pod, LABEL) == hash);
+        revisions.forget(&set, |revision| is_used(object::text(revision, LABEL)), hand);
         self.look_again(Work::DaemonSet(place.clone()), pods.next);
     }
 }

@@ -94,7 +94,10 @@ pub(super) mod telling {
         CRON_DELETED_JOB: Normal "cronjob-controller" "SuccessfulDelete" "Deleted job {job}";
         CRON_SAW_JOB: Normal "cronjob-controller" "SawCompletedJob" "Saw completed job: {job}, condition: {condition}";
         CRON_MISSES_JOB: Normal "cronjob-controller" "MissingJob" "Active job went missing: {job}";
-        CRON_TOO_LATE: Warning "cronjob-controller" "MissSchedule" "Missed scheduled time to start a job: {time}";
+        CRON_NEVER: Warning "cronjob-controller" "InvalidSchedule"
+            "invalid schedule: {schedule} : time difference between two schedules is less than 1 second";
+        CRON_MISSED_MANY: Warning "cronjob-controller" "TooManyMissedTimes"
+            "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
         CRON_STILL_AT_WORK: Normal "cronjob-controller" "JobAlreadyActive"
             "Not starting job because prior execution is running and concurrency policy is Forbid";
         SCALED_UP: Normal "deployment-controller" "ScalingReplicaSet" "Scaled up replica set {set} from {from} to {to}";

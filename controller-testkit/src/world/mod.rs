@@ -23,6 +23,7 @@ mod namespaces;
 mod object;
 mod pods;
 mod queue;
+mod revisions;
 mod roles;
 mod replicasets;
 mod rollout;
