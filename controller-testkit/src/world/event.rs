@@ -61,6 +61,10 @@ pub(super) mod telling {
         CONTROLLER_DELETED_POD: Normal "replication-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {made}";
         DAEMON_MADE_NO_POD: Warning "daemonset-controller" "FailedCreate" "Error creating: {why}";
+        DAEMON_POD_FAILED: Warning "daemonset-controller" "FailedDaemonPod"
+            "Found failed daemon pod {namespace}/{pod} on node {node}, will try to kill it";
+        DAEMON_POD_SUCCEEDED: Normal "daemonset-controller" "SucceededDaemonPod"
+            "Found succeeded daemon pod {namespace}/{pod} on node {node}, will try to delete it";
         DAEMON_DELETED_POD: Normal "daemonset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {made}";
         JOB_MADE_NO_POD: Warning "job-controller" "FailedCreate" "Error creating: {why}";
@@ -70,17 +74,18 @@ pub(super) mod telling {
         JOB_SUSPENDED: Normal "job-controller" "Suspended" "Job suspended";
         JOB_RESUMED: Normal "job-controller" "Resumed" "Job resumed";
         STATEFUL_MADE_POD: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Pod {made} in StatefulSet {name} successful";
+            "Create Pod {made} in StatefulSet {name} successful";
         STATEFUL_MADE_NO_POD: Warning "statefulset-controller" "FailedCreate"
-            "create Pod {pod} in StatefulSet {name} failed error: {why}";
+            "Create Pod {pod} in StatefulSet {name} failed error: {why}";
         STATEFUL_DELETED_POD: Normal "statefulset-controller" "SuccessfulDelete"
-            "delete Pod {pod} in StatefulSet {name} successful";
+            "Delete Pod {pod} in StatefulSet {name} successful";
         STATEFUL_MADE_CLAIM: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Claim {made} Pod {pod} in StatefulSet {name} success";
+            "Create Claim {made} Pod {pod} in StatefulSet {name} success";
         STATEFUL_MADE_NO_CLAIM: Warning "statefulset-controller" "FailedCreate"
-            "create Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {why}";
+            "Create Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {why}";
         MADE_NO_SET: Warning "deployment-controller" "ReplicaSetCreateError"
             "Failed to create new replica set \"{set}\": {why}";
+        BUDGET_OF_NONE: Normal "controllermanager" "NoPods" "No matching pods found";
         BUDGET_UNKNOWN: Warning "controllermanager" "CalculateExpectedPodCountFailed"
             "Failed to calculate the number of expected pods: {why}";
         CLAIM_WAITS: Normal "persistentvolume-controller" "WaitForFirstConsumer"

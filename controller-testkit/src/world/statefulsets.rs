@@ -37,9 +37,9 @@ impl Clockwork {
         let (current, in_current) = if done { (update.clone(), updated) } else { (current.clone(), at(&current)) };
         let status = Map::from_iter([
             ("observedGeneration".to_owned(), json!(object::generation(&set))),
-            ("replicas".to_owned(), json!(pods.active.len())),
-            ("readyReplicas".to_owned(), count(pods.ready)),
-            ("availableReplicas".to_owned(), json!(pods.available)),
+            ("replicas".to_owned(), json!(pods.active.len() + pods.leaving)),
+            ("readyReplicas".to_owned(), count(pods.ready + pods.leaving_ready)),
+            ("availableReplicas".to_owned(), json!(pods.available + pods.leaving_ready)),
             ("currentReplicas".to_owned(), count(in_current)),
             ("updatedReplicas".to_owned(), count(updated)),
             ("currentRevision".to_owned(), json!(current)),
@@ -120,6 +120,9 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
         if hand.get(&kind::CLAIMS.place(namespace, &claim)).is_none() {
             let mut metadata = object::map(template, "/metadata");
             metadata.insert("name".into(), json!(claim));
+            let mut labels = object::map(template, "/metadata/labels");
+            labels.extend(object::map(set, "/spec/selector/matchLabels"));
+            metadata.insert("labels".into(), json!(labels));
             metadata.remove("creationTimestamp");
             let body = json!({"metadata": metadata, "spec": template.get("spec")});
             let tellings = [&telling::STATEFUL_MADE_CLAIM, &telling::STATEFUL_MADE_NO_CLAIM];
@@ -137,6 +140,7 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
     ];
     let mut new = pod(set, &kind::STATEFULSETS, &labels);
     new["metadata"]["name"] = json!(name);
+    new["metadata"]["generateName"] = json!(format!("{}-", object::name(set)));
     new["spec"]["hostname"] = json!(name);
     let service = object::text(set, "/spec/serviceName");
     if !service.is_empty() {

@@ -222,6 +222,7 @@ impl Clockwork {
             ("updatedReplicas".to_owned(), count(updated)),
             ("readyReplicas".to_owned(), count(ready)),
             ("availableReplicas".to_owned(), count(available)),
+            ("terminatingReplicas".to_owned(), json!(sum(|set| set.terminating))),
             ("unavailableReplicas".to_owned(), count((asked - available).max(0))),
             ("conditions".to_owned(), json!(conditions)),
         ]);

@@ -33,13 +33,15 @@ pub(super) struct Set {
     pub(super) have: i64,
     pub(super) ready: i64,
     pub(super) available: i64,
+    pub(super) terminating: i64,
 }
 
 impl Set {
     pub(super) fn of(place: Place, object: Seen) -> Set {
         let status = |field: &str| object::number(&object, &format!("/status/{field}")).unwrap_or(0);
         let (have, ready, available) = (status("replicas"), status("readyReplicas"), status("availableReplicas"));
-        Set { wanted: wanted(&object), place, object, have, ready, available }
+        let terminating = status("terminatingReplicas");
+        Set { wanted: wanted(&object), place, object, have, ready, available, terminating }
     }
 
     pub(super) fn revision(&self) -> i64 {
