@@ -21,7 +21,11 @@ struct Running {
 
 impl Running {
     fn start(options: &[&str]) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_apiserver"))
+        Self::start_as(Path::new(env!("CARGO_BIN_EXE_apiserver")), options)
+    }
+
+    fn start_as(program: &Path, options: &[&str]) -> Running {
+        let mut child = Command::new(program)
             .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -155,6 +159,42 @@ fn a_file_says_whose_tokens_are_whose() {
     assert_eq!(refused.status.code(), Some(1));
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("tokens.csv: line 1 of the token table has fewer than three fields"), "{why}");
+}
+
+#[test]
+fn envtest_finds_what_it_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let assets = folder.path().join("bin");
+    let laid_out = Command::new(env!("CARGO_BIN_EXE_apiserver")).arg("--envtest").arg(&assets).output();
+    let told = String::from_utf8(laid_out.expect("it runs").stdout).expect("text");
+    assert_eq!(told, format!("export KUBEBUILDER_ASSETS='{}'\n", assets.display()));
+    // A port that was free a moment ago.
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let mut etcd = Command::new(assets.join("etcd"))
+        .arg(format!("--listen-client-urls=http://127.0.0.1:{port}"))
+        .args(["--data-dir", "nowhere", "--unsafe-no-fsync"])
+        .spawn()
+        .expect("the program starts");
+    let address = format!("127.0.0.1:{port}");
+    let health = (0..200).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        raw(&address, "GET /health", &Value::Null)
+    });
+    assert!(health.is_some_and(|text| text.starts_with("HTTP/1.1 200 OK") && text.contains("\"health\":\"true\"")));
+    etcd.kill().and_then(|()| etcd.wait()).expect("it ends");
+    let name = assets.join("kube-apiserver");
+    let flags = ["--secure-port=0", "--disable-admission-plugins=ServiceAccount", "--allow-privileged=true"];
+    let running = Running::start_as(&name, &flags);
+    assert!(running.url.starts_with("https://127.0.0.1:"), "{}", running.url);
+    running.signal("-TERM");
+    assert!(running.end().0.success());
+    let refused = Command::new(&name).arg("--feature-gates=All=true").output().expect("it runs");
+    let why = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(why.starts_with("kube-apiserver: --feature-gates=All=true: this flag is not modelled"), "{why}");
+    let help = Command::new(&name).arg("--help").output().expect("it runs");
+    assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("  --client-ca-file FILE "));
 }
 
 #[test]

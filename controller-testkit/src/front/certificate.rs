@@ -1,13 +1,15 @@
 //! The certificates of the HTTPS front: an authority made for this run, a server certificate from it, and those of
 //! clients.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
@@ -80,22 +82,63 @@ impl Authority {
 }
 
 impl Credentials {
-    /// Makes those of a server that this authority vouches for.
-    pub(crate) fn from(authority: Authority) -> Result<Credentials, ServeError> {
-        let key = KeyPair::generate()?;
-        let certificate = server()?.signed_by(&key, &authority.0)?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    /// Those of a server that this authority vouches for, or that shows a certificate of its user's. Clients are known by
+    /// what this authority has signed, or one of the others.
+    pub(crate) fn new(
+        authority: Authority,
+        own: Option<&ServerCertificate>,
+        others: &[String],
+    ) -> Result<Credentials, ServeError> {
+        let (chain, key) = match own {
+            Some(own) => own.read()?,
+            None => {
+                let key = KeyPair::generate()?;
+                let certificate = server()?.signed_by(&key, &authority.0)?;
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+                (vec![certificate.der().clone()], key)
+            }
+        };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut trusted = RootCertStore::empty();
         trusted.add(authority.0.der().clone())?;
+        for certificate in others.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem.as_bytes())) {
+            trusted.add(certificate.map_err(|why| unreadable("an authority of clients", why))?)?;
+        }
         let verifier = WebPkiClientVerifier::builder_with_provider(trusted.into(), provider.clone());
         let mut tls = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
-            .with_single_cert(vec![certificate.der().clone()], key)?;
+            .with_single_cert(chain, key)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Credentials { authority, tls: Arc::new(tls) })
     }
+}
+
+/// What a server shows to its clients instead of a certificate of the cluster's authority.
+#[derive(Clone)]
+pub(crate) struct ServerCertificate {
+    pub(crate) chain_pem: String,
+    pub(crate) key_pem: String,
+}
+
+impl fmt::Debug for ServerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key is nobody's business.
+        f.debug_struct("ServerCertificate").field("chain_pem", &self.chain_pem).finish_non_exhaustive()
+    }
+}
+
+impl ServerCertificate {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ServeError> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).collect();
+        let chain = chain.map_err(|why| unreadable("the server's certificate", why))?;
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes());
+        Ok((chain, key.map_err(|why| unreadable("the server's key", why))?))
+    }
+}
+
+fn unreadable(what: &'static str, source: pem::Error) -> ServeError {
+    ServeError::Pem { what, source: source.into() }
 }
 
 fn authority(key: KeyPair) -> Result<CertifiedIssuer<'static, KeyPair>, ServeError> {

@@ -15,8 +15,8 @@ const NAME: &str = "controller-testkit";
 
 /// How a client proves who it is and knows the server.
 pub(crate) enum Trust<'a> {
-    /// HTTPS with this authority and this bearer token.
-    Tls { authority_pem: &'a str, token: &'a str },
+    /// HTTPS with this authority, if one is known, and this bearer token.
+    Tls { authority_pem: Option<&'a str>, token: &'a str },
     /// Plain HTTP: clients send no credentials over it, and some insist on being told that it is meant.
     Plain,
 }
@@ -24,12 +24,13 @@ pub(crate) enum Trust<'a> {
 /// The text of a kubeconfig for the server at `url`.
 pub(crate) fn text(url: &str, trust: &Trust<'_>) -> String {
     let quoted = |value: &str| serde_json::Value::from(value).to_string();
+    let unverified = "insecure-skip-tls-verify: true".to_owned();
     let (verification, user) = match trust {
-        Trust::Tls { authority_pem, token } => (
-            format!("certificate-authority-data: {}", STANDARD.encode(authority_pem)),
-            format!("\n    token: {}", quoted(token)),
-        ),
-        Trust::Plain => ("insecure-skip-tls-verify: true".to_owned(), " {}".to_owned()),
+        Trust::Tls { authority_pem, token } => {
+            let verification = authority_pem.map(|pem| format!("certificate-authority-data: {}", STANDARD.encode(pem)));
+            (verification.unwrap_or(unverified), format!("\n    token: {}", quoted(token)))
+        }
+        Trust::Plain => (unverified, " {}".to_owned()),
     };
     format!(
         "apiVersion: v1\n\
@@ -139,7 +140,7 @@ mod tests {
             let user = config.auth_infos[0].auth_info.as_ref().expect("a user");
             assert_eq!(user.token.is_some(), token);
         };
-        check(Trust::Tls { authority_pem: "-----BEGIN", token: "a\"b" }, None, true);
+        check(Trust::Tls { authority_pem: Some("-----BEGIN"), token: "a\"b" }, None, true);
         check(Trust::Plain, Some(true), false);
     }
 

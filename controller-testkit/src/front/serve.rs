@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Door;
-use super::certificate::{Authority, ClientCertificate, Credentials};
+use super::certificate::{Authority, ClientCertificate, Credentials, ServerCertificate};
 use super::https::{Address, Front};
 use super::kubeconfig::{self, Trust};
 use crate::auth::{Caller, User};
@@ -44,6 +44,14 @@ pub enum ServeError {
     /// No certificate could be made.
     #[error("making a certificate failed")]
     Certificate(#[from] rcgen::Error),
+    /// A certificate or a key that was given is not in PEM.
+    #[error("reading {what} failed: give it in PEM")]
+    Pem {
+        /// Which of them.
+        what: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The TLS library refused its settings.
     #[error("setting up TLS failed")]
     Tls(#[from] rustls::Error),
@@ -70,6 +78,8 @@ pub struct Serve {
     port: u16,
     transport: Transport,
     kubeconfig: Option<PathBuf>,
+    certificate: Option<ServerCertificate>,
+    client_authorities: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +91,13 @@ enum Transport {
 impl Serve {
     /// HTTPS on a free loopback port, for whoever has the token in the kubeconfig.
     pub fn https() -> Self {
-        Serve { port: 0, transport: Transport::Https, kubeconfig: None }
+        Serve {
+            port: 0,
+            transport: Transport::Https,
+            kubeconfig: None,
+            certificate: None,
+            client_authorities: Vec::new(),
+        }
     }
 
     /// Plain HTTP on a free loopback port. Everyone on the machine is an administrator.
@@ -102,6 +118,29 @@ impl Serve {
         self
     }
 
+    /// Shows this certificate over HTTPS, in PEM with those that lead to its authority, in place of one that the
+    /// cluster's own authority has signed. As nobody says who vouches for it, the kubeconfig does not verify it.
+    ///
+    /// ```no_run
+    /// use controller_testkit::Serve;
+    ///
+    /// let serve = Serve::https()
+    ///     .certificate(std::fs::read_to_string("tls.crt")?, std::fs::read_to_string("tls.key")?)
+    ///     .client_authority(std::fs::read_to_string("clients.crt")?);
+    /// # drop(serve);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    pub fn certificate(mut self, chain_pem: impl Into<String>, key_pem: impl Into<String>) -> Self {
+        self.certificate = Some(ServerCertificate { chain_pem: chain_pem.into(), key_pem: key_pem.into() });
+        self
+    }
+
+    /// Knows the users whose certificates this authority has signed too: over HTTPS, one or more certificates in PEM.
+    pub fn client_authority(mut self, pem: impl Into<String>) -> Self {
+        self.client_authorities.push(pem.into());
+        self
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a front on a socket owns a task, outside every simulation")]
     pub(crate) async fn start(self, door: Door) -> Result<Served, ServeError> {
         let address = Address::reserve(self.port)?;
@@ -109,9 +148,11 @@ impl Serve {
         let (url, text, tls, token, authority) = match self.transport {
             Transport::Https => {
                 let (authority, token) = secrets(&door)?;
-                let credentials = Credentials::from(authority)?;
+                let own = self.certificate.as_ref();
+                let credentials = Credentials::new(authority, own, &self.client_authorities)?;
                 let url = format!("https://127.0.0.1:{port}");
-                let trust = Trust::Tls { authority_pem: &credentials.authority.pem(), token: &token };
+                let authority_pem = own.is_none().then(|| credentials.authority.pem());
+                let trust = Trust::Tls { authority_pem: authority_pem.as_deref(), token: &token };
                 let text = kubeconfig::text(&url, &trust);
                 (url, text, Some(TlsAcceptor::from(credentials.tls)), Some(token), Some(credentials.authority))
             }

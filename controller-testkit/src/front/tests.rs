@@ -3,13 +3,17 @@
 #![expect(clippy::disallowed_methods, reason = "a test owns its time and its tasks")]
 
 use std::io;
+use std::sync::Arc;
 
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
+use super::certificate::Authority;
+use super::trust;
 use crate::cluster::tests::Hand;
 use crate::{Cluster, Playground, Serve, Served, World};
 
@@ -307,34 +311,33 @@ async fn what_is_no_watch_is_answered_as_ever() {
     assert!(head.starts_with("http/1.1 404"), "{head}");
 }
 
+/// How a client is answered that shows a certificate in place of the kubeconfig's token.
+async fn ask_as(served: &Served, shown: &crate::ClientCertificate) -> kube::Result<u16> {
+    use base64::Engine;
+    let data = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+    let (before, rest) = served.kubeconfig().split_once("    token: ").expect("a token");
+    let text = format!(
+        "{before}    client-certificate-data: {}\n    client-key-data: {}{}",
+        data(&shown.certificate_pem),
+        data(&shown.key_pem),
+        rest.split_once('\n').map_or("", |(_, rest)| rest)
+    );
+    let config = kube::config::Kubeconfig::from_yaml(&text).expect("a kubeconfig");
+    let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a config");
+    let request = Request::get(MAPS).body(kube::client::Body::empty()).expect("a request");
+    kube::Client::try_from(config).expect("a client").send(request).await.map(|answer| answer.status().as_u16())
+}
+
 #[tokio::test]
 async fn a_certificate_of_the_cluster_lets_a_client_in() {
     let (_cluster, served) = served(Serve::https()).await;
-    let ask = async |user: String| {
-        let text = served.kubeconfig();
-        let (before, rest) = text.split_once("    token: ").expect("a token");
-        let text = format!("{before}{user}{}", rest.split_once('\n').map_or("", |(_, rest)| rest));
-        let config = kube::config::Kubeconfig::from_yaml(&text).expect("a kubeconfig");
-        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await.expect("a config");
-        let request = Request::get(MAPS).body(kube::client::Body::empty()).expect("a request");
-        kube::Client::try_from(config).expect("a client").send(request).await.map(|answer| answer.status().as_u16())
-    };
-    let shown = |certificate: &crate::ClientCertificate| {
-        use base64::Engine;
-        let data = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
-        format!(
-            "    client-certificate-data: {}\n    client-key-data: {}",
-            data(&certificate.certificate_pem),
-            data(&certificate.key_pem)
-        )
-    };
     let jane = served.certificate("jane", &["developers"]).expect("a name").expect("it is served over HTTPS");
-    assert_eq!(ask(shown(&jane)).await.expect("an answer"), 403, "she is known, and has no role");
+    assert_eq!(ask_as(&served, &jane).await.expect("an answer"), 403, "she is known, and has no role");
     let root = served.certificate("root", &["system:masters"]).expect("a name").expect("it is served over HTTPS");
-    assert_eq!(ask(shown(&root)).await.expect("an answer"), 200);
+    assert_eq!(ask_as(&served, &root).await.expect("an answer"), 200);
     let other = Cluster::builder().world(World::none()).build().serve().await.expect("a free port");
     let stranger = other.certificate("jane", &[]).expect("a name").expect("it is served over HTTPS");
-    assert!(ask(shown(&stranger)).await.is_err(), "another cluster's word counts for nothing");
+    assert!(ask_as(&served, &stranger).await.is_err(), "another cluster's word counts for nothing");
     assert!(
         Cluster::new()
             .serve_with(Serve::plain())
@@ -344,6 +347,29 @@ async fn a_certificate_of_the_cluster_lets_a_client_in() {
             .expect("a name")
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn certificates_of_others_are_shown_and_taken() {
+    // What a server shows is any certificate that names where it is.
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+    let shown = params.self_signed(&key).expect("a certificate").pem();
+    let [theirs, nobodys] = [(); 2].map(|()| Authority::with_key(None).expect("an authority"));
+    let serve = Serve::https().certificate(&shown, key.serialize_pem()).client_authority(theirs.pem());
+    let (_cluster, served) = served(serve).await;
+    assert!(!served.kubeconfig().contains("certificate-authority-data"), "nobody says who vouches for it");
+    assert_eq!(hand(&served).send(Method::GET, MAPS, Value::Null).await.0, 200, "the kubeconfig is good");
+    let tls = TlsConnector::from(Arc::new(trust::client(shown.as_bytes()).expect("an authority")));
+    let stream = TcpStream::connect(("127.0.0.1", served.port())).await.expect("a connection");
+    let name = "127.0.0.1".try_into().expect("an address");
+    assert!(tls.connect(name, stream).await.is_ok(), "it shows the certificate that it was given");
+    let root = |authority: &Authority| authority.vouch("root", &["system:masters"]).expect("a name");
+    assert_eq!(ask_as(&served, &root(&theirs)).await.expect("an answer"), 200);
+    assert!(ask_as(&served, &root(&nobodys)).await.is_err(), "not everybody's word counts");
+    let wrong = Cluster::new().serve_with(Serve::https().certificate("nothing", "nothing")).await;
+    let why = wrong.err().map(|error| error.to_string());
+    assert_eq!(why.as_deref(), Some("reading the server's key failed: give it in PEM"));
 }
 
 #[tokio::test]

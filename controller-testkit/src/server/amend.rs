@@ -5,10 +5,11 @@ use http::Response;
 use serde_json::Value;
 
 use super::body::{self, Body, Language, media_type};
+use super::part::Part;
 use super::patched::{self, Touched};
 use super::query::options;
 use super::read::{is_builtin, subject};
-use super::update::{Change, Part, check_name};
+use super::update::{Change, check_name};
 use super::write::{Cx, Writing, strictness, yaml_faults};
 use super::{Server, meta, owners, shape};
 use crate::apply::{self, Managers, Node, Operation, Refused};

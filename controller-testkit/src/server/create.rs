@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::definitions::DEFINITIONS;
+use super::part::Part;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
-use super::update::Part;
 use super::write::Cx;
 use super::{Server, admit, etcd, meta, owners, rules, shape};
 use crate::admission::{Change as Reviewed, Kind, Operation};
@@ -100,26 +100,7 @@ impl Server {
         }
         shape::renew(resource, &mut object, &mut cx.warnings);
         let told = cx.warnings.len();
-        // What the kind adds to metadata is judged with the rest of it.
-        let of_kind = shape::settle_new(resource, &mut object, cx.now, &mut cx.warnings);
-        let mut faults = Vec::new();
-        if !shape::judges_metadata(resource) {
-            if name.is_empty() {
-                faults.push(FieldError::required("metadata.name", "name or generateName is required"));
-            }
-            faults.extend(rules::faults(&resource.group, &object));
-        }
-        // Of metadata, the name is judged first.
-        let is_name = |fault: &FieldError| {
-            fault.cause == Cause::Invalid && matches!(fault.field.as_str(), "metadata.name" | "metadata.generateName")
-        };
-        let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
-        faults.splice(0..0, of_name);
-        faults.extend(of_kind);
-        if faults.is_empty() {
-            // Not every kind looks at it.
-            faults.extend(rules::base_faults(&object));
-        }
+        let faults = settle(resource, &name, &mut object, cx);
         let unmet = match faults.is_empty() {
             true => self.allot(resource, &mut object, None, cx.dry_run),
             false => Err(ApiError::invalid(kind_of(resource), &name, &faults)),
@@ -217,6 +198,30 @@ impl Server {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Makes of a new object what its kind makes of it. Gives its faults, in the order in which they are told.
+fn settle(resource: &Resource, name: &str, object: &mut Value, cx: &mut Cx<'_>) -> Vec<FieldError> {
+    // What the kind adds to metadata is judged with the rest of it.
+    let of_kind = shape::settle_new(resource, object, cx.now, &mut cx.warnings);
+    let mut of_metadata = Vec::new();
+    if !shape::judges_metadata(resource) {
+        if name.is_empty() {
+            of_metadata.push(FieldError::required("metadata.name", "name or generateName is required"));
+        }
+        of_metadata.extend(rules::faults(&resource.group, object));
+    }
+    // Of metadata, the name is judged first.
+    let is_name = |fault: &FieldError| {
+        fault.cause == Cause::Invalid && matches!(fault.field.as_str(), "metadata.name" | "metadata.generateName")
+    };
+    let (of_name, of_kind): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_name);
+    let faults = [of_name, of_metadata, of_kind].concat();
+    match faults.is_empty() {
+        // Not every kind looks at it.
+        true => rules::base_faults(object),
+        false => faults,
     }
 }
 

@@ -7,9 +7,10 @@ use http::Response;
 use serde_json::{Map, Value, json};
 
 use super::delete::DeleteOptions;
+use super::part::Part;
 use super::pods::{check_name, done};
 use super::scale::selector_text;
-use super::update::{Change, Part};
+use super::update::Change;
 use super::write::{Cx, Writing};
 use super::{Server, meta};
 use crate::catalog::split_api_version;

@@ -7,9 +7,10 @@ use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::part::Part;
 use super::query::Query;
 use super::read::is_builtin;
-use super::update::{Part, is_namespace};
+use super::update::is_namespace;
 use super::write::Cx;
 use super::{convert, meta, shape};
 use crate::apply::{self, Manager, Managers, Node, Operation, Writer};

@@ -9,8 +9,8 @@ use http::{Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
+use super::part::Part;
 use super::scope::key;
-use super::update::Part;
 use super::write::{Cx, Writing};
 use super::{Server, meta, owners, reply};
 use crate::apply::{Managers, Operation};

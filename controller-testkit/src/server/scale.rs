@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::amend::Patch;
 use super::body::Body;
+use super::part::Part;
 use super::present::Look;
 use super::read::{is_builtin, subject};
-use super::update::{Change, Part, check_name};
+use super::update::{Change, check_name};
 use super::write::{Cx, Writing, faults, strictness};
 use super::{Server, meta, reply};
 use crate::apply::{self, Conflict, Managers, Node, Operation, Refused};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::update::{Part, is_namespace};
+use super::part::Part;
+use super::update::is_namespace;
 use super::{meta, owners};
 use crate::catalog::{Resource, Shape};
 use crate::crd::{self, establish};

@@ -5,33 +5,19 @@ use std::sync::Arc;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::create::place;
+use super::create::place as set_namespace;
+use super::part::Part;
 use super::present::Look;
 use super::read::{is_builtin, kind_of, subject};
 use super::scope::{key, table};
 use super::write::Cx;
-use super::{Server, amend, etcd, meta, owners, rules, scale, shape};
+use super::{Server, amend, etcd, generation, meta, owners, rules, scale, shape};
 use crate::admission::{Change as Reviewed, Kind, Operation as Reviewing};
 use crate::apply::{Managers, Operation};
 use crate::catalog::Resource;
 use crate::field::{FieldError, echo};
 use crate::status::{ApiError, Subject};
 use crate::store::{self, Object};
-
-/// The part of an object that a write may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// All but the status, where that is a part of its own.
-    Main,
-    Status,
-    /// A namespace's `spec.finalizers`.
-    Finalizers,
-    /// The conditions of a certificate signing request.
-    Approval,
-    EphemeralContainers,
-    /// The resources of a pod's containers.
-    Resize,
-}
 
 /// A change to an object.
 pub(crate) enum Change<'a> {
@@ -51,116 +37,16 @@ pub(crate) type Owned = Result<(Value, Managers), ApiError>;
 /// An object's place: its resource, namespace and name.
 pub(crate) type Place<'a> = (&'a Arc<Resource>, Option<&'a str>, &'a str);
 
-impl Part {
-    /// The subresource's name; empty for the object itself.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Main => "",
-            Self::Status => "status",
-            Self::Finalizers => "finalize",
-            Self::Approval => "approval",
-            Self::EphemeralContainers => "ephemeralcontainers",
-            Self::Resize => "resize",
-        }
-    }
-
-    /// Whether it is of the specification, whose changes are counted.
-    fn is_of_spec(self) -> bool {
-        matches!(self, Self::Main | Self::EphemeralContainers | Self::Resize)
-    }
-
-    /// The part behind a subresource's name; anything unknown has been refused before.
-    pub(crate) fn of(subresource: Option<&str>) -> Self {
-        match subresource {
-            Some("status") => Self::Status,
-            Some("finalize") => Self::Finalizers,
-            Some("approval") => Self::Approval,
-            Some("ephemeralcontainers") => Self::EphemeralContainers,
-            Some("resize") => Self::Resize,
-            _ => Self::Main,
-        }
-    }
-
-    /// The stored object with this part of the wanted one.
-    fn blend(self, resource: &Resource, old: &Value, new: Value) -> Value {
-        match self {
-            // A custom resource knows its own parts.
-            Self::Main | Self::Status if !is_builtin(resource) => new,
-            Self::Main if is_namespace(resource) => with_members(&new, old, &[&["spec", "finalizers"], &["status"]]),
-            Self::Main if resource.has_status() => {
-                let mut blended = new;
-                let status = old.get("status").cloned();
-                meta::set(meta::members(&mut blended), "status", status);
-                blended
-            }
-            Self::Main => new,
-            Self::Status => {
-                // The built-in kinds let a status write carry metadata along; a deployment keeps its labels.
-                let metadata: [&[&str]; 3] =
-                    [&["metadata", "annotations"], &["metadata", "finalizers"], &["metadata", "labels"]];
-                let kept = if resource.plural == "deployments" { 1 } else { 0 };
-                let blended = with_members(old, &new, &metadata[..metadata.len() - kept]);
-                with_members(&blended, &new, &[&["status"]])
-            }
-            Self::Finalizers => {
-                let mut blended = with_members(&new, old, &[&["status"]]);
-                if !has_spec_finalizers(&blended) {
-                    meta::members(meta::entry(&mut blended, "spec")).remove("finalizers");
-                }
-                blended
-            }
-            Self::Approval => {
-                let mut blended = with_members(&new, old, &[&["spec"]]);
-                meta::set(meta::members(&mut blended), "status", old.get("status").cloned());
-                with_members(&blended, &new, &[&["status", "conditions"]])
-            }
-            Self::EphemeralContainers => with_members(old, &new, &[&["spec", "ephemeralContainers"]]),
-            Self::Resize => resized(old, new),
-        }
-    }
-}
-
-/// A pod with what the containers of another one need, if they are the same containers.
-fn resized(old: &Value, new: Value) -> Value {
-    let mut resized = with_members(old, &new, &[&["spec", "resources"]]);
-    for list in ["containers", "initContainers"] {
-        let pointer = format!("/spec/{list}");
-        let wanted = new.pointer(&pointer).and_then(Value::as_array).cloned().unwrap_or_default();
-        let Some(Value::Array(present)) = resized.pointer_mut(&pointer) else { continue };
-        let name = |container: &Value| container.get("name").cloned();
-        if wanted.len() != present.len() || wanted.iter().zip(present.iter()).any(|(a, b)| name(a) != name(b)) {
-            return with_members(old, &new, &[&["spec", "containers"], &["spec", "initContainers"]]);
-        }
-        for (present, wanted) in present.iter_mut().zip(&wanted) {
-            for member in ["resources", "resizePolicy"] {
-                meta::set(meta::members(present), member, wanted.get(member).cloned());
-            }
-        }
-    }
-    resized
-}
-
-/// A copy of `old` with some members taken from `new`, or left out where `new` has none.
-fn with_members(old: &Value, new: &Value, paths: &[&[&str]]) -> Value {
-    let mut blended = old.clone();
-    for path in paths {
-        let Some((last, parents)) = path.split_last() else { continue };
-        let value = path.iter().try_fold(new, |value, member| value.get(member)).cloned();
-        let parent = parents.iter().fold(&mut blended, |value, member| meta::entry(value, member));
-        meta::set(meta::members(parent), last, value);
-    }
-    blended
-}
-
 impl Server {
     /// Changes an object; 201 tells that it was created instead.
     pub(crate) fn update(
         &mut self,
-        (resource, namespace, name): Place<'_>,
+        place: Place<'_>,
         part: Part,
         change: Change<'_>,
         cx: &mut Cx<'_>,
     ) -> Result<(Arc<Object>, StatusCode), ApiError> {
+        let (resource, namespace, name) = place;
         if let Change::Replace(object) = &change {
             check_name(object, name)?;
         }
@@ -168,62 +54,21 @@ impl Server {
         let key = key(namespace, name);
         // Whoever watches wants to know next what it was like before.
         let Some(stored) = self.store.warmed(&table, &key) else {
-            return match change {
-                Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
-                    meta::of(&mut object).remove("resourceVersion");
-                    self.may_create((resource, namespace, name), &cx.user)?;
-                    Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
-                }
-                Change::Apply { wanted, force } if part == Part::Main => {
-                    let object = self.apply_new(resource, name, &wanted, force, cx)?;
-                    let given = meta::text(&wanted, "resourceVersion");
-                    if !given.is_empty() && given.parse::<u64>().is_err() {
-                        return Err(no_version(given));
-                    }
-                    self.may_create((resource, namespace, name), &cx.user)?;
-                    Ok((self.create(resource, namespace, object, cx)?, StatusCode::CREATED))
-                }
-                _ => Err(ApiError::not_found(subject(resource), name)),
-            };
+            return Ok((self.create_instead(place, part, change, cx)?, StatusCode::CREATED));
         };
         let converted = Look::plain(self.catalog.generation()).converted(resource, &stored);
         let old = converted.map_or_else(|| stored.value(), Arc::new);
         let record = if matches!(change, Change::Apply { .. }) { etcd::Owners::Needed } else { etcd::Owners::Spared };
-        let (mut new, replaced, applied) = match change {
-            Change::Replace(object) => (object, true, None),
-            Change::Amend(amend) => (amend(&old, cx)?, false, None),
-            Change::Apply { wanted, force } => {
-                let (new, managers) = amend::apply_to(resource, part, &old, &wanted, force, cx)?;
-                (new, false, Some(managers))
-            }
-            Change::Own(own) => {
-                let (new, managers) = own(&old, cx)?;
-                (new, false, Some(managers))
-            }
-        };
-        if part == Part::Status && resource.plural == "pods" {
-            // A pod's status says nothing of its end.
-            meta::of(&mut new).remove("deletionTimestamp");
-        }
+        let replaced = matches!(change, Change::Replace(_));
+        let (mut new, applied) = wanted(resource, part, &old, change, cx)?;
         check_name(&new, name)?;
-        place(&mut new, namespace)?;
-        let uid = meta::text(&new, "uid");
-        if replaced && !uid.is_empty() && uid != meta::text(&old, "uid") {
-            // Only what is stored is known to etcd, by its prefix.
-            let registry = if cx.dry_run { "" } else { "/registry" };
-            let why = format!(
-                "StorageError: invalid object, Code: 4, Key: {registry}/{}/{key}, ResourceVersion: 0, \
-                 AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
-                prefix(resource),
-                meta::text(&old, "uid")
-            );
-            return Err(ApiError::conflict(subject(resource), name, &why));
+        set_namespace(&mut new, namespace)?;
+        if replaced {
+            check_uid(place, &new, &old, cx)?;
         }
         check_version(resource, name, &new, &stored, replaced)?;
         let through = cx.through.unwrap_or(part.name());
-        // Who changes a scale is asked about the scale.
-        let of_scale = |object: &Value| (through == "scale").then(|| scale::for_patch(resource, object)).transpose();
-        let old_scale = of_scale(&old)?;
+        let old_scale = seen_as_scale(through, resource, &old)?;
         let change = Reviewed {
             operation: Reviewing::Update,
             resource,
@@ -233,72 +78,18 @@ impl Server {
             new: None,
             old: Some(old_scale.as_ref().unwrap_or(&old)),
         };
-        let mut managers = applied.unwrap_or_else(|| {
-            let before = owners::before(through, &old, &new);
-            if before.0.is_empty() {
-                // Of an object that nobody owns anything of, no record is begun but by an apply.
-                return before;
-            }
-            let writer = cx.writer(resource, part, Operation::Update);
-            owners::after_update(resource, &old, &new, before, &writer)
-        });
+        let managers = applied.unwrap_or_else(|| written(resource, part, &old, &new, cx));
         // Who owns the same as before has done so since before.
         let before = Managers::of(&old);
-        if managers.own_the_same(&before) {
-            managers = before;
-        }
+        let mut managers = if managers.own_the_same(&before) { before } else { managers };
         if part == Part::Resize {
             self.fill_from_ranges(namespace, &mut new);
         }
-        let seen = Reviewed { new: Some(&new), ..change };
-        if self.asks(Kind::Mutating, &seen, cx) {
-            if let Some(shown) = of_scale(&new)? {
-                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
-                    scale::put(resource, &mut new, &mutated)?;
-                }
-            } else {
-                let mut shown = new.clone();
-                if part == Part::Main {
-                    shape::complete(resource, &mut shown);
-                }
-                managers.put(&mut shown);
-                if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..change }, cx)? {
-                    new = mutated;
-                    check_name(&new, name)?;
-                    managers = owners::after_webhooks(&mut new, &managers, &mut cx.warnings);
-                }
-            }
-        }
+        self.mutate_changed(&change, part, &mut new, &mut managers, cx)?;
         self.no_escalation(resource, namespace, &new, Some(&old), &cx.user)?;
         rules::tidy(&mut new, &mut cx.warnings);
-        let immutable = rules::carry_over(&mut new, &old);
-        let mut new = part.blend(resource, &old, new);
-        let mut faults = rules::base_faults(&new);
-        faults.extend(immutable);
-        if !shape::judges_metadata(resource) {
-            faults.extend(rules::faults(&resource.group, &new));
-        }
         let told = cx.warnings.len();
-        faults.extend(shape::settle_changed(resource, part, &mut new, &old, cx.now, &mut cx.warnings));
-        if part.is_of_spec() && counts_here(resource) && moves_generation(resource, &old, &new) {
-            meta::of(&mut new).insert("generation".into(), meta::generation(&old).wrapping_add(1).into());
-        }
-        if !is_builtin(resource) {
-            // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
-            faults.sort_by_key(|fault| match rules::told_again(fault) {
-                _ if fault.field == "metadata.generateName" => 0,
-                2 => 1,
-                1 => 2,
-                _ => 3,
-            });
-        }
-        if !faults.is_empty() {
-            let refusal = ApiError::invalid(kind_of(resource), name, &faults);
-            // What is wrong with the metadata of a custom resource is found by its kind too, once or twice more.
-            let custom = faults.iter().filter(|_| !is_builtin(resource));
-            let again = custom.flat_map(|fault| std::iter::repeat_n(fault, rules::told_again(fault)));
-            return Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())));
-        }
+        let mut new = settled(resource, part, name, &old, new, cx)?;
         if part == Part::Main {
             let unmet = self.allot(resource, &mut new, Some(&old), cx.dry_run);
             // What a service can't have is found before anything is said of it.
@@ -310,7 +101,7 @@ impl Server {
             meta::of(&mut new).remove("selfLink");
         }
         managers.put(&mut new);
-        let new_scale = of_scale(&new)?;
+        let new_scale = seen_as_scale(through, resource, &new)?;
         self.approve(&Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change }, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == *old && shape::is_kept_so(resource, &new, &stored) {
@@ -335,11 +126,143 @@ impl Server {
         self.after_write(resource, name, cx.now, cx.rng);
         Ok((changed, StatusCode::OK))
     }
+
+    /// What is not there is created by applying it, and of some kinds by replacing it.
+    fn create_instead(
+        &mut self,
+        place: Place<'_>,
+        part: Part,
+        change: Change<'_>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Arc<Object>, ApiError> {
+        let (resource, namespace, name) = place;
+        let object = match change {
+            Change::Replace(mut object) if resource.create_on_update && part == Part::Main => {
+                meta::of(&mut object).remove("resourceVersion");
+                object
+            }
+            Change::Apply { wanted, force } if part == Part::Main => {
+                let object = self.apply_new(resource, name, &wanted, force, cx)?;
+                let given = meta::text(&wanted, "resourceVersion");
+                if !given.is_empty() && given.parse::<u64>().is_err() {
+                    return Err(no_version(given));
+                }
+                object
+            }
+            _ => return Err(ApiError::not_found(subject(resource), name)),
+        };
+        self.may_create(place, &cx.user)?;
+        self.create(resource, namespace, object, cx)
+    }
+
+    /// Asks those who may change what is written, and who owns it then.
+    fn mutate_changed(
+        &mut self,
+        change: &Reviewed<'_>,
+        part: Part,
+        new: &mut Value,
+        managers: &mut Managers,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), ApiError> {
+        let resource = change.resource;
+        if !self.asks(Kind::Mutating, &Reviewed { new: Some(new), ..*change }, cx) {
+            return Ok(());
+        }
+        if let Some(shown) = seen_as_scale(change.part, resource, new)? {
+            let mutated = self.mutate(&Reviewed { new: Some(&shown), ..*change }, cx)?;
+            return mutated.map_or(Ok(()), |mutated| scale::put(resource, new, &mutated));
+        }
+        let mut shown = new.clone();
+        if part == Part::Main {
+            shape::complete(resource, &mut shown);
+        }
+        managers.put(&mut shown);
+        if let Some(mutated) = self.mutate(&Reviewed { new: Some(&shown), ..*change }, cx)? {
+            *new = mutated;
+            check_name(new, change.name)?;
+            *managers = owners::after_webhooks(new, managers, &mut cx.warnings);
+        }
+        Ok(())
+    }
 }
 
-/// Whether the server counts the generations of a kind, and not the kind itself.
-fn counts_here(resource: &Resource) -> bool {
-    resource.manages_generation && !shape::counts_generation(resource)
+/// The object as the change wants it, and who owns what of it, where the change says so itself.
+fn wanted(
+    resource: &Resource,
+    part: Part,
+    old: &Value,
+    change: Change<'_>,
+    cx: &mut Cx<'_>,
+) -> Result<(Value, Option<Managers>), ApiError> {
+    let (mut new, managers) = match change {
+        Change::Replace(object) => (object, None),
+        Change::Amend(amend) => (amend(old, cx)?, None),
+        Change::Apply { wanted, force } => {
+            let (new, managers) = amend::apply_to(resource, part, old, &wanted, force, cx)?;
+            (new, Some(managers))
+        }
+        Change::Own(own) => {
+            let (new, managers) = own(old, cx)?;
+            (new, Some(managers))
+        }
+    };
+    if part == Part::Status && resource.plural == "pods" {
+        // A pod's status says nothing of its end.
+        meta::of(&mut new).remove("deletionTimestamp");
+    }
+    Ok((new, managers))
+}
+
+/// Who owns what after a write that is no apply.
+fn written(resource: &Resource, part: Part, old: &Value, new: &Value, cx: &Cx<'_>) -> Managers {
+    let before = owners::before(cx.through.unwrap_or(part.name()), old, new);
+    if before.0.is_empty() {
+        // Of an object that nobody owns anything of, no record is begun but by an apply.
+        return before;
+    }
+    owners::after_update(resource, old, new, before, &cx.writer(resource, part, Operation::Update))
+}
+
+/// Who changes a scale is asked about the scale.
+fn seen_as_scale(through: &str, resource: &Resource, object: &Value) -> Result<Option<Value>, ApiError> {
+    (through == "scale").then(|| scale::for_patch(resource, object)).transpose()
+}
+
+/// The changed object as its kind makes it, with what this part keeps of the old one, unless that has faults.
+fn settled(
+    resource: &Resource,
+    part: Part,
+    name: &str,
+    old: &Value,
+    mut new: Value,
+    cx: &mut Cx<'_>,
+) -> Result<Value, ApiError> {
+    let immutable = rules::carry_over(&mut new, old);
+    let mut new = part.blend(resource, old, new);
+    let mut faults = rules::base_faults(&new);
+    faults.extend(immutable);
+    if !shape::judges_metadata(resource) {
+        faults.extend(rules::faults(&resource.group, &new));
+    }
+    faults.extend(shape::settle_changed(resource, part, &mut new, old, cx.now, &mut cx.warnings));
+    generation::count(resource, part, old, &mut new);
+    if faults.is_empty() {
+        return Ok(new);
+    }
+    if is_builtin(resource) {
+        return Err(ApiError::invalid(kind_of(resource), name, &faults));
+    }
+    // What is wrong with metadata in itself is told before what was not to change, and that before the rest.
+    faults.sort_by_key(|fault| match rules::told_again(fault) {
+        _ if fault.field == "metadata.generateName" => 0,
+        2 => 1,
+        1 => 2,
+        _ => 3,
+    });
+    let refusal = ApiError::invalid(kind_of(resource), name, &faults);
+    // What is wrong with the metadata of a custom resource is found by its kind too, once or twice more.
+    let again = faults.iter().flat_map(|fault| std::iter::repeat_n(fault, rules::told_again(fault)));
+    Err(again.fold(refusal, |refusal, fault| refusal.with_cause(fault.to_cause())))
 }
 
 /// Whether nothing holds back an object that is to be deleted.
@@ -371,6 +294,23 @@ pub(super) fn check_name(object: &Value, name: &str) -> Result<(), ApiError> {
             "the name of the object ({claimed}) does not match the name on the URL ({name})"
         ))),
     }
+}
+
+/// Who replaces an object by one with another uid means one that is not there.
+fn check_uid((resource, namespace, name): Place<'_>, new: &Value, old: &Value, cx: &Cx<'_>) -> Result<(), ApiError> {
+    let (given, present) = (meta::text(new, "uid"), meta::text(old, "uid"));
+    if given.is_empty() || given == present {
+        return Ok(());
+    }
+    // Only what is stored is known to etcd, by its prefix.
+    let registry = if cx.dry_run { "" } else { "/registry" };
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: {registry}/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {given}, UID in object meta: {present}",
+        prefix(resource),
+        key(namespace, name),
+    );
+    Err(ApiError::conflict(subject(resource), name, &why))
 }
 
 /// Below which prefix a real server stores the objects of a resource.
@@ -415,31 +355,4 @@ fn check_version(
             Ok(_) => Err(ApiError::stale(subject(resource), name)),
         },
     }
-}
-
-/// Whether a change is one of the specification: anything but metadata and status. Deployments count their
-/// annotations too.
-fn moves_generation(resource: &Resource, old: &Value, new: &Value) -> bool {
-    let annotations = |object: &Value| meta::member(object, "annotations").cloned();
-    if resource.group == "apps" && resource.plural == "deployments" && annotations(old) != annotations(new) {
-        return true;
-    }
-    let labels = |object: &Value| meta::member(object, "labels").cloned();
-    if resource.plural == "endpointslices" && labels(old) != labels(new) {
-        return true;
-    }
-    // A class's generation is that of its making.
-    if resource.plural == "priorityclasses" {
-        return false;
-    }
-    let counted = |member: &str| {
-        let apart =
-            matches!(member, "metadata" | "kind" | "apiVersion") || (member == "status" && resource.has_status());
-        !apart
-    };
-    let spec = |object: &Value| -> Option<Vec<(String, Value)>> {
-        let members = object.as_object()?.iter().filter(|(member, _)| counted(member));
-        Some(members.map(|(member, value)| (member.clone(), value.clone())).collect())
-    };
-    spec(old) != spec(new)
 }

@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use super::accept::Accepted;
 use super::body::{self, Body, Language};
+use super::part::Part;
 use super::present::Look;
 use super::query::{FieldValidation, Query, WriteOptions};
 use super::read::{answer_one, is_builtin};
 use super::route::Target;
-use super::update::{Change, Part};
+use super::update::Change;
 use super::{Server, meta, owners, reply, shape};
 use crate::admission::{Calls, Pending};
 use crate::apply::Managers;

@@ -47,10 +47,11 @@ pub(super) mod telling {
     }
     tellings! {
         POD_BOUND: Normal "default-scheduler" "Scheduled" "Successfully assigned {namespace}/{name} to {node}";
-        POD_HOMELESS: Warning "default-scheduler" "FailedScheduling"
-            "0/1 nodes are available: 1 node(s) were unschedulable.";
+        POD_HOMELESS: Warning "default-scheduler" "FailedScheduling" "{why}";
+        VOLUME_MISSING: Warning "kubelet" "FailedMount" "{why}";
         IMAGE_THERE: Normal "kubelet" "Pulled" "Container image \"{image}\" already present on machine";
         CONTAINER_MADE: Normal "kubelet" "Created" "Created container: {container}";
+        CONTAINER_LACKS: Warning "kubelet" "Failed" "Error: {why}";
         CONTAINER_STARTED: Normal "kubelet" "Started" "Started container {container}";
         CONTAINER_STOPPED: Normal "kubelet" "Killing" "Stopping container {container}";
         SET_MADE_POD: Normal "replicaset-controller" "SuccessfulCreate" "Created pod: {made}";

@@ -49,6 +49,7 @@ pub(super) mod kind {
         NODES: "" "v1" "nodes" "v1" "Node";
         PODS: "" "v1" "pods" "v1" "Pod";
         CONFIG_MAPS: "" "v1" "configmaps" "v1" "ConfigMap";
+        SECRETS: "" "v1" "secrets" "v1" "Secret";
         SERVICES: "" "v1" "services" "v1" "Service";
         ENDPOINTS: "" "v1" "endpoints" "v1" "Endpoints";
         SLICES: "discovery.k8s.io" "v1" "endpointslices" "discovery.k8s.io/v1" "EndpointSlice";

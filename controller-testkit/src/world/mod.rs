@@ -21,8 +21,10 @@ mod index;
 mod jobs;
 mod namespaces;
 mod object;
+mod placement;
 mod pods;
 mod queue;
+mod references;
 mod revisions;
 mod roles;
 mod replicasets;
@@ -48,6 +50,7 @@ use crate::store::{Change, Object, Range};
 use endpoints::Services;
 use hand::{Hand, kind};
 use index::Index;
+use pods::Why;
 use queue::{Place, Queue, Work};
 pub use stage::{Stage, StageError};
 pub(crate) use task::spawn;
@@ -144,6 +147,7 @@ impl World {
             services: Services::default(),
             budgets: BTreeSet::new(),
             unbound: BTreeSet::new(),
+            stuck: BTreeMap::new(),
             waiting: Waiting::default(),
             failures: BTreeMap::new(),
             addresses: 0,
@@ -179,6 +183,8 @@ pub(crate) struct Clockwork {
     budgets: BTreeSet<Place>,
     /// The claims that have no volume yet.
     unbound: BTreeSet<Place>,
+    /// The pods that lack something, and what was told of it.
+    stuck: BTreeMap<Place, Why>,
     waiting: Waiting,
     /// How often in a row work could not make what it wants.
     failures: BTreeMap<Work, u32>,
@@ -255,9 +261,12 @@ impl Clockwork {
         for table in server.store().tables() {
             for (key, object) in server.store().scan(table, whole) {
                 let place = Place { table: table.clone(), key: key.clone() };
+                if kind::PODS.is(&place) {
+                    // What an older life gave out is not given out again.
+                    self.addresses += 1;
+                    self.resume_pod(&place, &object.value());
+                }
                 self.see(&place, object, Change::Added, now);
-                // What an older life gave out is not given out again.
-                self.addresses += u32::from(kind::PODS.is(&place));
             }
         }
         self.cursor = server.current_rv();
@@ -292,6 +301,7 @@ impl Clockwork {
             self.see_service(place, object, change, now);
             self.see_budget(place, change, now);
             self.see_volume(place, object, change, now);
+            self.see_needs(place, now);
         }
     }
 
@@ -331,7 +341,7 @@ impl Clockwork {
         let Some(work) = Work::of(place) else { return };
         let object = object.value();
         let soon = match work {
-            Work::Pod(_) => self.pods_next(&object, now),
+            Work::Pod(_) => self.pods_next(&object, place, now),
             _ => Some(now),
         };
         if let Some(soon) = soon {

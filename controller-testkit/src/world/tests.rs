@@ -29,7 +29,7 @@ fn workload(kind: &str, api_version: &str, spec: Value) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "web"}, "spec": spec})
 }
 
-fn pod(name: &str) -> Value {
+pub(super) fn pod(name: &str) -> Value {
     let spec = template("nginx")["spec"].clone();
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 }
@@ -262,7 +262,7 @@ async fn a_pod_lives() {
 }
 
 /// What the controllers have told of an object: who, why and what.
-async fn told(hand: &Hand, kind: &str, name: &str) -> Vec<String> {
+pub(super) async fn told(hand: &Hand, kind: &str, name: &str) -> Vec<String> {
     let field = format!("involvedObject.kind%3D{kind},involvedObject.name%3D{name}");
     let list = hand.get(&format!("/api/v1/namespaces/default/events?fieldSelector={field}")).await;
     let line = |event: &Value| {
@@ -286,7 +286,8 @@ async fn controllers_tell_what_they_do() {
     assert_eq!(
         told(&hand, "Pod", "x").await,
         [
-            "Warning default-scheduler FailedScheduling: 0/1 nodes are available: 1 node(s) were unschedulable.",
+            "Warning default-scheduler FailedScheduling: 0/1 nodes are available: 1 node(s) were unschedulable. \
+             preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
             "Normal default-scheduler Scheduled: Successfully assigned default/x to node-1",
             "Normal kubelet Pulled: Container image \"busybox\" already present on machine",
             "Normal kubelet Created: Created container: first",

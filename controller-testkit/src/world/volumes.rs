@@ -1,6 +1,6 @@
 //! Volumes: claims are bound to those that are there, and to new ones where their class says how they are made.
 //!
-//! A new volume is a folder of the node that nobody makes. Pods don't wait for their claims.
+//! A new volume is a folder of the node that nobody makes.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -109,18 +109,11 @@ fn find(claim: &Value, place: &Place, hand: &mut Hand<'_>) -> Result<Seen, Optio
         let volume = hand.get(&kind::VOLUMES.place("", named)).filter(|volume| is_free_for(volume, claim));
         return volume.ok_or(None);
     }
-    let name = object::text(claim, "/spec/storageClassName");
-    let class = hand.get(&kind::STORAGE_CLASSES.place("", name)).filter(|_| !name.is_empty());
-    let waits = class.as_ref().is_some_and(|class| object::text(class, "/volumeBindingMode") == "WaitForFirstConsumer");
-    if waits && !is_used(place, hand) {
+    let class = class_of(claim, hand);
+    if class.as_deref().is_some_and(waits_for_pods) && !is_used(place, hand) {
         return Err(Some(&telling::CLAIM_WAITS));
     }
-    let places = hand.places(kind::VOLUMES.group, kind::VOLUMES.plural);
-    let there = places.iter().filter_map(|place| hand.get(place));
-    let fitting = there.filter(|volume| !object::is_deleting(volume) && fits(volume, claim, name));
-    // One that was set aside for the claim, or else the smallest.
-    let best = fitting.min_by_key(|volume| (object::text(volume, "/spec/claimRef/name").is_empty(), capacity(volume)));
-    if let Some(volume) = best {
+    if let Some(volume) = best(claim, hand) {
         return Ok(volume);
     }
     match class.filter(|class| object::text(class, "/provisioner") != NOBODY) {
@@ -129,13 +122,53 @@ fn find(claim: &Value, place: &Place, hand: &mut Hand<'_>) -> Result<Seen, Optio
     }
 }
 
+/// The volume that suits a claim best: one that was set aside for it, or else the smallest.
+fn best(claim: &Value, hand: &Hand<'_>) -> Option<Seen> {
+    let places = hand.places(kind::VOLUMES.group, kind::VOLUMES.plural);
+    let there = places.iter().filter_map(|place| hand.get(place));
+    let class = object::text(claim, "/spec/storageClassName");
+    let fitting = there.filter(|volume| !object::is_deleting(volume) && fits(volume, claim, class));
+    fitting.min_by_key(|volume| (object::text(volume, "/spec/claimRef/name").is_empty(), capacity(volume)))
+}
+
+/// The class that a claim names.
+pub(super) fn class_of(claim: &Value, hand: &Hand<'_>) -> Option<Seen> {
+    let name = object::text(claim, "/spec/storageClassName");
+    hand.get(&kind::STORAGE_CLASSES.place("", name)).filter(|_| !name.is_empty())
+}
+
+/// Whether claims of a class are bound only once a pod wants them.
+pub(super) fn waits_for_pods(class: &Value) -> bool {
+    object::text(class, "/volumeBindingMode") == "WaitForFirstConsumer"
+}
+
+/// The places of the claims that a pod names.
+pub(super) fn named_by(pod: &Value) -> impl Iterator<Item = Place> {
+    let namespace = object::text(pod, "/metadata/namespace");
+    let names = object::items(pod, "/spec/volumes").iter();
+    let names = names.map(|volume| object::text(volume, "/persistentVolumeClaim/claimName"));
+    names.filter(|name| !name.is_empty()).map(move |name| kind::CLAIMS.place(namespace, name))
+}
+
+/// What is said where a pod's claim is of a class whose volumes somebody makes by hand, and none suits it.
+pub(super) fn none_to_be_had(pod: &Value, hand: &Hand<'_>) -> Option<&'static str> {
+    let is_hopeless = |place: Place| {
+        let claim = hand.get(&place)?;
+        let class = class_of(&claim, hand)?;
+        let is_by_hand = object::text(&class, "/provisioner") == NOBODY;
+        let is_bound = !object::text(&claim, "/spec/volumeName").is_empty();
+        (is_by_hand && !is_bound && best(&claim, hand).is_none()).then_some(())
+    };
+    let hopeless = named_by(pod).find_map(is_hopeless);
+    hopeless.map(|()| "node(s) didn't find available persistent volumes to bind")
+}
+
 /// Whether a pod that has a node uses a claim.
 fn is_used(claim: &Place, hand: &Hand<'_>) -> bool {
     let prefix = format!("{}/", claim.namespace().unwrap_or_default());
-    let names_it = |volume: &Value| object::text(volume, "/persistentVolumeClaim/claimName") == claim.name();
     hand.server().store().scan(&kind::PODS.table(), Range { prefix: &prefix, from: "" }).any(|(_, pod)| {
         let pod = pod.value();
-        !object::text(&pod, "/spec/nodeName").is_empty() && object::items(&pod, "/spec/volumes").iter().any(names_it)
+        !object::text(&pod, "/spec/nodeName").is_empty() && named_by(&pod).any(|named| named == *claim)
     })
 }
 
@@ -187,7 +220,7 @@ fn make(claim: &Value, place: &Place, class: &Value, hand: &mut Hand<'_>) -> Opt
         },
     });
     let mut annotations = Map::from_iter(TO_BE_MADE_BY.map(|name| (name.to_owned(), json!(provisioner))));
-    if object::text(class, "/volumeBindingMode") == "WaitForFirstConsumer" {
+    if waits_for_pods(class) {
         annotations.insert(SELECTED_NODE.to_owned(), json!(NODE));
     }
     hand.patch(place, &json!({"metadata": {"annotations": annotations}}));

@@ -1,7 +1,9 @@
 //! The embedded API server as a program of its own: for `kubectl`, for other languages, for a bench in two processes.
 
+mod envtest;
 mod log;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +36,8 @@ Options:
   --token-auth-file FILE
                       The same for a whole file, as kube-apiserver reads it: token,user,uid,\"group1,group2\" in each line
   --plain             Speak HTTP instead of HTTPS, and take everyone on this machine for an administrator
+  --envtest DIR       Serve nothing, but put this program into a folder under the names `kube-apiserver` and `etcd`, for
+                      envtest and whatever else starts those two: `export KUBEBUILDER_ASSETS=DIR`
   -v, --verbose       Log every request
   -h, --help          Print this text
 
@@ -58,9 +62,12 @@ enum Verbosity {
 }
 
 enum Asked {
-    Run(Options),
+    Run(Box<Options>),
+    LayOut(PathBuf),
     Help,
 }
+
+type Fault = Box<dyn std::error::Error>;
 
 fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     use lexopt::prelude::{Long, Short, ValueExt};
@@ -86,6 +93,7 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
             }
             Long("stages") => stages.push(PathBuf::from(words.value()?)),
             Long("plain") => serve = Serve::plain,
+            Long("envtest") => return Ok(Asked::LayOut(PathBuf::from(words.value()?))),
             Long("world") => {
                 world = words.value()?.parse_with(|value| match value {
                     "full" => Ok(World::full()),
@@ -102,7 +110,8 @@ fn options(mut words: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     if let Some(path) = kubeconfig {
         serve = serve.kubeconfig(path);
     }
-    Ok(Asked::Run(Options { serve, world, stages, state, forget_after, authorization, tokens, token_files, verbosity }))
+    let options = Options { serve, world, stages, state, forget_after, authorization, tokens, token_files, verbosity };
+    Ok(Asked::Run(Box::new(options)))
 }
 
 fn age(text: &str) -> Result<Duration, &'static str> {
@@ -118,19 +127,34 @@ fn token(text: &str) -> Result<(String, User), &'static str> {
 }
 
 fn main() -> ExitCode {
-    match options(lexopt::Parser::from_env()) {
-        Ok(Asked::Help) => say(&mut io::stdout(), USAGE),
-        Ok(Asked::Run(options)) => match run(options) {
-            Ok(code) => code,
+    let mut words = std::env::args_os();
+    let path = PathBuf::from(words.next().unwrap_or_default());
+    let program = path.file_name().unwrap_or_default().to_string_lossy();
+    let done = match envtest::Name::of(&program) {
+        Some(name) => under_name(name, words),
+        None => match options(lexopt::Parser::from_args(words)) {
+            Ok(Asked::Help) => Ok(say(&mut io::stdout(), USAGE)),
+            Ok(Asked::LayOut(folder)) => envtest::lay_out(&folder).map(|told| say(&mut io::stdout(), &told)),
+            Ok(Asked::Run(options)) => run(*options),
             Err(error) => {
-                say(&mut io::stderr(), &format!("apiserver: {}\n", chain(error.as_ref())));
-                ExitCode::FAILURE
+                say(&mut io::stderr(), &format!("apiserver: {error}\n\n{USAGE}"));
+                return ExitCode::from(2);
             }
         },
-        Err(error) => {
-            say(&mut io::stderr(), &format!("apiserver: {error}\n\n{USAGE}"));
-            ExitCode::from(2)
-        }
+    };
+    done.unwrap_or_else(|error| {
+        say(&mut io::stderr(), &format!("{program}: {}\n", chain(error.as_ref())));
+        ExitCode::FAILURE
+    })
+}
+
+fn under_name(name: envtest::Name, words: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Fault> {
+    match name {
+        envtest::Name::Etcd => envtest::etcd(words),
+        envtest::Name::KubeApiserver => match envtest::kube_apiserver(words)? {
+            envtest::Wanted::Serve(options) => run(*options),
+            envtest::Wanted::Help(text) => Ok(say(&mut io::stdout(), text)),
+        },
     }
 }
 
@@ -139,7 +163,7 @@ fn main() -> ExitCode {
     clippy::disallowed_methods,
     reason = "another cluster each time: its uids must not be those of the last one's objects"
 )]
-async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
+async fn run(options: Options) -> Result<ExitCode, Fault> {
     if let Verbosity::Requests = options.verbosity {
         tracing::subscriber::set_global_default(log::Requests)?;
     }
@@ -147,7 +171,7 @@ async fn run(options: Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut world = options.world;
     for path in options.stages {
-        let read = |text: String| Ok::<_, Box<dyn std::error::Error>>(Stage::read(&text)?);
+        let read = |text: String| Ok::<_, Fault>(Stage::read(&text)?);
         let stages = std::fs::read_to_string(&path).map_err(Into::into).and_then(read);
         world = world.stages(stages.map_err(|error| format!("{}: {error}", path.display()))?);
     }
