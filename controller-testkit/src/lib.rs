@@ -31,6 +31,7 @@ mod view;
 mod auth;
 mod admission;
 mod security;
+mod quota;
 mod server;
 mod catalog;
 mod discovery;

@@ -2,7 +2,7 @@
 
 use controller_testkit::{Cluster, World};
 use kube::Client;
-use kube::api::{Api, DynamicObject, PostParams};
+use kube::api::{Api, DynamicObject, Patch, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
@@ -113,4 +113,106 @@ async fn a_workload_waits_for_its_account() {
     assert_eq!(pods().await, 0);
     create(&client, "ServiceAccount", json!({"metadata": {"name": "x"}})).await.expect("an account");
     assert_eq!(pods().await, 1);
+}
+
+/// Why a pod is not made, if it is not.
+async fn refusal(client: &Client, metadata: Value, spec: Value) -> Option<String> {
+    let mut spec = spec;
+    if spec["containers"].is_null() {
+        spec["containers"] = json!([{"name": "c", "image": "i"}]);
+    }
+    let made = create(client, "Pod", json!({"metadata": metadata, "spec": spec})).await;
+    made.err().map(|error| error.to_string())
+}
+
+fn check(found: Option<String>, expect: &str) {
+    match (&found, expect) {
+        (None, "") => {}
+        (Some(found), expect) if !expect.is_empty() => assert!(found.contains(expect), "{found}: {expect}"),
+        _ => panic!("{found:?}: {expect}"),
+    }
+}
+
+// The words are a kube-apiserver v1.37.2's to the same requests.
+
+#[tokio::test(start_paused = true)]
+async fn an_account_may_keep_its_pods_to_its_own_secrets() {
+    let client = Cluster::new().client();
+    for (name, wish) in [("s", "true"), ("t", "yes")] {
+        let account = json!({
+            "metadata": {"name": name, "annotations": {"kubernetes.io/enforce-mountable-secrets": wish}},
+            "secrets": [{"name": "known"}],
+            "imagePullSecrets": [{"name": "pull"}],
+        });
+        create(&client, "ServiceAccount", account).await.expect("an account");
+    }
+    let volume = |secret: &str| json!({"volumes": [{"name": "v", "secret": {"secretName": secret}}]});
+    let env = json!([{"name": "E", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k"}}}]);
+    let whole = json!([{"secretRef": {"name": "x"}}]);
+    let projected = json!({"sources": [{"secret": {"name": "x"}}]});
+    let not_its = "is not allowed because service account s does not reference that secret";
+    for (spec, expect) in [
+        (volume("known"), String::new()),
+        (volume("x"), format!("volume with secret.secretName=\"x\" {not_its}")),
+        (json!({"volumes": [{"name": "v", "projected": projected}]}), String::new()),
+        (
+            json!({"imagePullSecrets": [{"name": "pull"}, {"name": "x"}]}),
+            "imagePullSecrets[1].name=\"x\" is not allowed because service account s does not reference that \
+             imagePullSecret"
+                .to_owned(),
+        ),
+        (
+            json!({"initContainers": [{"name": "j", "image": "i", "env": env}]}),
+            format!("init container j with envVar E referencing secret.secretName=\"x\" {not_its}"),
+        ),
+        (
+            json!({"containers": [{"name": "c", "image": "i", "envFrom": whole}]}),
+            format!("container c with envFrom referencing secret.secretName=\"x\" {not_its}"),
+        ),
+    ] {
+        let of = |account: &str| {
+            let mut spec = spec.clone();
+            spec["serviceAccountName"] = json!(account);
+            spec
+        };
+        check(refusal(&client, json!({"generateName": "p-"}), of("s")).await, &expect);
+        check(refusal(&client, json!({"generateName": "p-"}), of("t")).await, "");
+    }
+    check(refusal(&client, json!({"name": "p"}), json!({"serviceAccountName": "s"})).await, "");
+    let added = json!({"spec": {"ephemeralContainers": [{"name": "e", "image": "i", "envFrom": whole}]}});
+    let patched = api(&client, "Pod")
+        .patch_subresource("ephemeralcontainers", "p", &Default::default(), &Patch::Strategic(added))
+        .await;
+    let why = patched.map(drop).expect_err("its account does not have it").to_string();
+    assert!(
+        why.contains(&format!("ephemeral container e with envFrom referencing secret.secretName=\"x\" {not_its}")),
+        "{why}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_its_node_brings_along_has_no_account_and_no_secrets() {
+    let client = Cluster::new().client();
+    let volume = |source: Value| {
+        let mut volume = source;
+        volume["name"] = json!("v");
+        json!({"nodeName": "node-1", "volumes": [volume]})
+    };
+    let projected = |source: Value| volume(json!({"projected": {"sources": [source]}}));
+    let secrets = "a mirror pod may not reference secrets";
+    for (spec, expect) in [
+        (json!({"nodeName": "node-1"}), ""),
+        (json!({"serviceAccountName": "default"}), "a mirror pod may not reference service accounts"),
+        (volume(json!({"secret": {"secretName": "x"}})), secrets),
+        (projected(json!({"secret": {"name": "x"}})), secrets),
+        (json!({"imagePullSecrets": [{"name": "x"}]}), secrets),
+        (json!({"containers": [{"name": "c", "image": "i", "envFrom": [{"secretRef": {"name": "x"}}]}]}), secrets),
+        (
+            projected(json!({"serviceAccountToken": {"path": "t"}})),
+            "a mirror pod may not use ServiceAccountToken volume projections",
+        ),
+    ] {
+        let metadata = json!({"generateName": "m-", "annotations": {"kubernetes.io/config.mirror": "x"}});
+        check(refusal(&client, metadata, spec).await, expect);
+    }
 }

@@ -22,6 +22,9 @@ mod admission;
 #[path = "../../controller-testkit/src/security/mod.rs"]
 mod security;
 #[rustfmt::skip]
+#[path = "../../controller-testkit/src/quota/mod.rs"]
+mod quota;
+#[rustfmt::skip]
 #[path = "../../controller-testkit/src/server/mod.rs"]
 mod server;
 #[rustfmt::skip]

@@ -157,7 +157,7 @@ impl Player<'_> {
                 let framing = if is_protobuf(&headers) { Framing::Lengths } else { Framing::Lines };
                 streams.insert(name.clone(), Stream { body, rest: Vec::new(), framing });
                 told.insert("code".into(), code.as_u16().into());
-                told.insert("headers".into(), headers_of(&headers));
+                told.insert("headers".into(), headers_of(&headers, &step.shown));
                 return Ok(Value::Object(told));
             }
             let body = match tokio::time::timeout(PATIENCE, body.collect()).await {
@@ -190,7 +190,7 @@ impl Player<'_> {
                 known.insert(name.clone(), found.unwrap_or_else(|| format!("no-{name}")));
             }
             told.insert("code".into(), code.as_u16().into());
-            told.insert("headers".into(), headers_of(&headers));
+            told.insert("headers".into(), headers_of(&headers, &step.shown));
             match value {
                 Some(value) => told.insert("body".into(), value),
                 None => told.insert("text".into(), text.into()),
@@ -249,9 +249,9 @@ fn unfolded(text: &str) -> String {
     whole
 }
 
-fn headers_of(headers: &HeaderMap) -> Value {
+fn headers_of(headers: &HeaderMap, shown: &[String]) -> Value {
     let mut told: Map<String, Value> = Map::new();
-    for name in HEADERS {
+    for name in HEADERS.into_iter().chain(shown.iter().map(String::as_str)) {
         let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
         match values[..] {
             [] => {}

@@ -7,6 +7,7 @@
 //!
 //! - `> rv = /metadata/resourceVersion` keeps a value of the answer, to be written as `{{rv}}` further down;
 //! - `> until code 200` and `> until /status/phase "Active"` repeat the request until that is so;
+//! - `> show audit-id` tells of a header that is no part of the answers elsewhere;
 //! - `> as w` opens a stream, from which `READ w 3` takes the next three lines, and `END w` what is left until its end.
 //!
 //! `FORGET` compacts the store up to now: what was before can't be listed any more. A server may remember it for watches
@@ -36,6 +37,8 @@ pub(crate) struct Step {
     pub(crate) keep: BTreeMap<String, String>,
     pub(crate) until: Option<Until>,
     pub(crate) stream: Option<String>,
+    /// Headers that are told of beside the usual ones.
+    pub(crate) shown: Vec<String>,
 }
 
 pub(crate) enum Act {
@@ -158,8 +161,9 @@ impl Step {
                 self.until = Some(Until::Value(pointer.to_owned(), serde_json::from_str(value)?));
             }
             ["as", name] => self.stream = Some(name.to_owned()),
+            ["show", header] => self.shown.push(header.to_owned()),
             [name, "=", pointer] => drop(self.keep.insert(name.to_owned(), pointer.to_owned())),
-            _ => bail!("it is `until ..`, `as NAME` or `NAME = POINTER`"),
+            _ => bail!("it is `until ..`, `show HEADER`, `as NAME` or `NAME = POINTER`"),
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    /// Nothing is written: somebody wants to be led to a pod, a service or a node.
+    Connect,
 }
 
 impl Operation {
@@ -21,6 +23,7 @@ impl Operation {
             Self::Create => "CREATE",
             Self::Update => "UPDATE",
             Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
         }
     }
 }
@@ -45,12 +48,16 @@ impl Change<'_> {
 }
 
 /// The kind of what is sent to a subresource, where that is not the object itself.
-pub(crate) fn kind_of_part(part: &str) -> Option<[&'static str; 3]> {
-    match part {
+pub(crate) fn kind_of_part<'a>(change: &Change<'a>) -> Option<[&'a str; 3]> {
+    match change.part {
         "scale" => Some(["autoscaling", "v1", "Scale"]),
         "binding" => Some(["", "v1", "Binding"]),
         "eviction" => Some(["policy", "v1", "Eviction"]),
         "token" => Some(["authentication.k8s.io", "v1", "TokenRequest"]),
+        part if change.operation == Operation::Connect => {
+            let part = change.resource.subresource(part)?;
+            Some([&part.group, &part.version, &part.kind])
+        }
         _ => None,
     }
 }
@@ -65,18 +72,22 @@ pub(crate) fn review(
     uid: &str,
     (dry_run, options): (bool, &Map<String, Value>),
 ) -> Value {
-    let kind = |resource: &Resource| match kind_of_part(change.part) {
+    let kind = |resource: &Resource| match kind_of_part(change) {
         Some([group, version, kind]) => json!({"group": group, "version": version, "kind": kind}),
         None => json!({"group": resource.group, "version": resource.version, "kind": resource.kind}),
     };
     let place = |resource: &Resource| json!({"group": resource.group, "version": resource.version, "resource": resource.plural});
-    let mut options = options.clone();
     let of = match change.operation {
         Operation::Create => "CreateOptions",
         Operation::Update => "UpdateOptions",
         Operation::Delete => "DeleteOptions",
+        Operation::Connect => "",
     };
-    options.extend([("kind", of), ("apiVersion", "meta.k8s.io/v1")].map(|(name, text)| (name.to_owned(), text.into())));
+    let named = [("kind", of), ("apiVersion", "meta.k8s.io/v1")].map(|(name, text)| (name.to_owned(), text.into()));
+    let options = match of {
+        "" => Value::Null,
+        _ => options.clone().into_iter().chain(named).collect(),
+    };
     let mut request = Map::new();
     let mut set = |member: &str, value: Value| drop(request.insert(member.to_owned(), value));
     set("uid", uid.into());
@@ -102,7 +113,7 @@ pub(crate) fn review(
     set("object", new.unwrap_or_default());
     set("oldObject", old.unwrap_or_default());
     set("dryRun", dry_run.into());
-    set("options", options.into());
+    set("options", options);
     json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request})
 }
 

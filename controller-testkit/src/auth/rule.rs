@@ -17,7 +17,7 @@ impl<'a> Rule<'a> {
         self.texts(member).any(|one| one == text)
     }
 
-    fn names_or_all(self, member: &str, text: &str) -> bool {
+    pub(super) fn names_or_all(self, member: &str, text: &str) -> bool {
         self.texts(member).any(|one| one == "*" || one == text)
     }
 

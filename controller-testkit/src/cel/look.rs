@@ -5,7 +5,7 @@
 
 use kube_cel::cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
-use super::value::escaped;
+use super::value::is_name_of;
 use super::{known, optional};
 use crate::schema::{Additional, Structural, Type};
 
@@ -292,7 +292,7 @@ fn has_field(schema: &Structural, field: &str) -> bool {
     }
     let is_open = !matches!(schema.additional, Additional::Unsaid | Additional::Allowed(false));
     let is_meta = schema.embedded_resource && matches!(field, "apiVersion" | "kind" | "metadata");
-    is_open || is_meta || schema.properties.keys().any(|name| escaped(name).as_deref() == Some(field))
+    is_open || is_meta || schema.properties.keys().any(|name| is_name_of(field, name))
 }
 
 /// The schema of what a path of fields and indexes leads to.
@@ -315,7 +315,7 @@ fn schema_of<'a>(names: &[(String, Option<&'a Structural>)], tree: &IdedExpr) ->
 }
 
 fn schema_of_field<'a>(schema: &'a Structural, field: &str) -> Option<&'a Structural> {
-    let named = schema.properties.iter().find(|(name, _)| escaped(name).as_deref() == Some(field));
+    let named = schema.properties.iter().find(|(name, _)| is_name_of(field, name));
     match (named, &schema.additional) {
         (Some((_, schema)), _) => Some(schema),
         (None, Additional::Schema(schema)) => Some(schema),

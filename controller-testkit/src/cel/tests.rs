@@ -57,6 +57,8 @@ fn expressions_come_to_what_the_language_says() {
         object.clone(),
         true,
     );
+    check("self.namespace == 'x' && has(self.namespace)", json!({"namespace": "x"}), object.clone(), true);
+    check("has(self.namespace)", json!({}), object.clone(), false);
     check("!has(self.c) || self.c > 1.5", json!({"c": 2}), object.clone(), true);
     check("has(self.c)", json!({"a-b": 1}), object, false);
 }

@@ -23,11 +23,12 @@ pub(super) fn to_cel(value: &Value, schema: Option<&Structural>, base: &Context<
         Value::Object(fields) => {
             // A map's keys are data, and so are those of what no schema describes.
             let is_map = schema.is_none_or(|schema| !matches!(schema.additional, Additional::Unsaid));
-            let pairs = fields.iter().filter_map(|(name, value)| {
+            let pairs = fields.iter().flat_map(|(name, value)| {
                 let of_field = schema.and_then(|schema| schema.field(name));
                 let known = is_map || of_field.is_some() || schema.is_none_or(keeps_unknown) || is_meta(name);
-                let name = if is_map { name.clone() } else { escaped(name)? };
-                known.then(|| (Key::String(Arc::new(name)), to_cel(value, of_field, base)))
+                let names = if is_map { [Some(name.clone()), None] } else { names_of(name) };
+                let names = names.into_iter().flatten().filter(move |_| known);
+                names.map(move |name| (Key::String(Arc::new(name)), to_cel(value, of_field, base)))
             });
             Cel::Map(Map { map: Arc::new(pairs.collect()) })
         }
@@ -64,31 +65,44 @@ fn to_text(text: &str, schema: Option<&Structural>, base: &Context<'_>) -> Cel {
     known::convert(function, text, base).unwrap_or_else(plain)
 }
 
-/// A field's name as expressions write it; none if they can't.
-pub(super) fn escaped(name: &str) -> Option<String> {
-    const RESERVED: [&str; 21] = [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ];
+/// Words of the language.
+const RESERVED: [&str; 21] = [
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+
+/// A field's names as expressions write it: those that are words of the language have two.
+fn names_of(name: &str) -> [Option<String>; 2] {
+    let plain = RESERVED.contains(&name).then(|| name.to_owned());
+    [escaped(name), plain]
+}
+
+/// Whether an expression means this field by that name.
+pub(super) fn is_name_of(written: &str, name: &str) -> bool {
+    names_of(name).iter().flatten().any(|name| name == written)
+}
+
+/// A field's name without what the language gives a meaning; none if there is no such name.
+fn escaped(name: &str) -> Option<String> {
     if RESERVED.contains(&name) {
         return Some(format!("__{name}__"));
     }

@@ -210,6 +210,11 @@ fn bad_base64(text: &str) -> Result<(), String> {
     }
 }
 
+/// Why a text is no time, as a query may have it.
+pub(crate) fn check_time(text: &str) -> Result<(), String> {
+    time(text, "2006-01-02T15:04:05Z07:00")
+}
+
 fn time(text: &str, layout: &str) -> Result<(), String> {
     let has_six_digits = text.split_once('.').is_some_and(|(_, rest)| {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -220,13 +225,46 @@ fn time(text: &str, layout: &str) -> Result<(), String> {
     if is_timestamp && (!is_micro || has_six_digits) {
         return Ok(());
     }
-    // Go names the first part of its layout that does not fit; the year is where a text that is no time fails.
-    let (rest, wanted) = match text.split_once('.') {
-        _ if !is_timestamp => (text, "2006"),
-        Some((before, _)) => (&text[before.len()..], ".000000"),
-        None => (text.get(19..).unwrap_or_default(), ".000000"),
-    };
-    Err(format!("parsing time {} as {layout:?}: cannot parse {} as {wanted:?}", quoted_time(text), quoted_time(rest)))
+    if !is_micro || !is_timestamp {
+        return Err(misfit(text, layout));
+    }
+    let rest = text.split_once('.').map_or(text.get(19..).unwrap_or_default(), |(before, _)| &text[before.len()..]);
+    Err(cannot_parse(text, layout, rest, ".000000"))
+}
+
+fn cannot_parse(text: &str, layout: &str, rest: &str, wanted: &str) -> String {
+    format!("parsing time {} as {layout:?}: cannot parse {} as {wanted:?}", quoted_time(text), quoted_time(rest))
+}
+
+/// The first part of Go's layout that a text does not fit.
+fn misfit(text: &str, layout: &str) -> String {
+    let parts = [
+        ("", "2006", 0..=9999, ""),
+        ("-", "01", 1..=12, "month"),
+        ("-", "02", 0..=99, ""),
+        ("T", "15", 0..=23, "hour"),
+        (":", "04", 0..=59, "minute"),
+        (":", "05", 0..=59, "second"),
+    ];
+    let mut rest = text;
+    for (before, part, range, what) in parts {
+        let Some(at) = rest.strip_prefix(before) else { return cannot_parse(text, layout, rest, before) };
+        let number = at.get(..part.len()).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()));
+        let Some(number) = number else { return cannot_parse(text, layout, at, part) };
+        rest = &at[part.len()..];
+        if number.parse().is_ok_and(|number: u32| !range.contains(&number)) {
+            return format!("parsing time {}: {what} out of range", quoted_time(text));
+        }
+    }
+    let digits = rest.strip_prefix(['.', ',']).filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()));
+    let fraction = digits.map(|digits| digits.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let zone = fraction.unwrap_or(rest);
+    match zone.strip_prefix('Z') {
+        None => cannot_parse(text, layout, zone, "Z07:00"),
+        // All of it fits, and still there is no such day.
+        Some("") => format!("parsing time {}: day out of range", quoted_time(text)),
+        Some(more) => format!("parsing time {}: extra text: {}", quoted_time(text), quoted_time(more)),
+    }
 }
 
 /// A text as Go's package of times quotes it: byte by byte.

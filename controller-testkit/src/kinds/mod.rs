@@ -17,6 +17,7 @@ mod quantity;
 mod ranges;
 mod restore;
 mod schedule;
+mod signing;
 mod strategy;
 mod table;
 #[cfg(test)]
@@ -27,11 +28,11 @@ mod whole;
 
 pub(crate) use allot::{Unmet, Wish, draw, families};
 pub(crate) use armour::sync_armour;
-pub(crate) use check::check;
+pub(crate) use check::{check, check_time};
 pub(crate) use defaults::default;
 pub(crate) use normal::{complete, normalize, stored, zero};
 pub(crate) use quantity::{Amount, amount, nanos};
-pub(crate) use ranges::{beyond_of_claim, beyond_of_pod, fill, requests_of_pod};
+pub(crate) use ranges::{Amounts, add, amounts, beyond_of_claim, beyond_of_pod, fill, of_all, raise, requests_of_pod};
 pub(crate) use restore::restore;
 pub(crate) use schedule::Schedule;
 pub(crate) use strategy::{prepare_create, prepare_update, stamp, tolerate};
@@ -40,3 +41,4 @@ pub(crate) use table::types;
 pub(crate) use table::{Field, Form, ListType, RESOURCES, Type, Wire, named, of_kind, schema_props};
 pub(crate) use validate::{validate, validate_ephemeral, validate_resize, validate_status};
 pub(crate) use warning::warnings;
+pub(crate) use whole::quality;

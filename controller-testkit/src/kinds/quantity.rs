@@ -117,6 +117,11 @@ pub(crate) fn amount(text: &str) -> Option<Amount> {
 }
 
 impl Amount {
+    /// So many whole ones.
+    pub(crate) fn of(count: i64) -> Self {
+        Amount { nanos: i128::from(count) * NANO, is_binary: false }
+    }
+
     pub(crate) fn is_zero(self) -> bool {
         self.nanos == 0
     }
@@ -125,6 +130,17 @@ impl Amount {
     pub(super) fn plus(self, other: Self) -> Self {
         let is_binary = if self.is_zero() { other.is_binary } else { self.is_binary };
         Amount { nanos: self.nanos.saturating_add(other.nanos), is_binary }
+    }
+
+    /// What it is more than the other one, if it is more.
+    pub(crate) fn beyond(self, other: Self) -> Option<Self> {
+        let nanos = self.nanos.saturating_sub(other.nanos);
+        (nanos > 0).then_some(Amount { nanos, ..self })
+    }
+
+    /// In whole ones, rounded up.
+    pub(crate) fn rounded(self) -> Self {
+        Amount { nanos: self.whole().saturating_mul(NANO), ..self }
     }
 
     /// How often the other one is in it.

@@ -111,7 +111,8 @@ fn items<'a>(range: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a Value>
     kinds_of_items(range).filter(move |item| item.get("type").is_some_and(|known| known == kind))
 }
 
-fn amounts(of: Option<&Value>) -> Amounts {
+/// The amounts of a list of resources.
+pub(crate) fn amounts(of: Option<&Value>) -> Amounts {
     let all = of.and_then(Value::as_object).into_iter().flatten();
     all.filter_map(|(name, text)| Some((name.clone(), amount(text.as_str()?)?))).collect()
 }
@@ -131,14 +132,19 @@ fn of_pod(pod: &Value, member: &str) -> Amounts {
 
 /// What all of its containers have at most at one time.
 pub(super) fn of_containers(spec: &Value, member: &str) -> Amounts {
+    of_all(spec, &|container| of_container(container, member))
+}
+
+/// The same, of whatever each of them has.
+pub(crate) fn of_all(spec: &Value, own: &dyn Fn(&Value) -> Amounts) -> Amounts {
     let containers = |list: &str| spec.get(list).and_then(Value::as_array).into_iter().flatten();
     let mut total = Amounts::new();
     for container in containers("containers") {
-        add(&mut total, of_container(container, member));
+        add(&mut total, own(container));
     }
     let (mut beside, mut most) = (Amounts::new(), Amounts::new());
     for container in containers("initContainers") {
-        let own = of_container(container, member);
+        let own = own(container);
         // One that goes on while the others run is one of them.
         let mut now = beside.clone();
         add(&mut now, own.clone());
@@ -152,7 +158,8 @@ pub(super) fn of_containers(spec: &Value, member: &str) -> Amounts {
     total
 }
 
-fn add(total: &mut Amounts, more: Amounts) {
+/// Adds amounts to others.
+pub(crate) fn add(total: &mut Amounts, more: Amounts) {
     for (name, amount) in more {
         match total.get_mut(&name) {
             Some(known) => *known = known.plus(amount),
@@ -161,7 +168,8 @@ fn add(total: &mut Amounts, more: Amounts) {
     }
 }
 
-fn raise(total: &mut Amounts, others: Amounts) {
+/// Takes of each resource what is more.
+pub(crate) fn raise(total: &mut Amounts, others: Amounts) {
     for (name, amount) in others {
         if total.get(&name).is_none_or(|known| amount > *known) {
             total.insert(name, amount);

@@ -77,7 +77,7 @@ pub(super) fn fill(spec: &mut Value) {
 }
 
 /// The quality of service class: how firmly a Pod's containers, or it as a whole, hold their processors and memory.
-pub(super) fn quality(pod: &Value) -> &'static str {
+pub(crate) fn quality(pod: &Value) -> &'static str {
     let nothing = json!({});
     let spec = pod.get("spec").unwrap_or(&nothing);
     let own = ["limits", "requests"].iter().filter_map(|kind| spec.get("resources")?.get(kind)?.as_object());

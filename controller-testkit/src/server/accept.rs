@@ -197,6 +197,19 @@ pub(crate) fn negotiate(headers: &HeaderMap, watch: bool, builtin: bool) -> Resu
     })
 }
 
+/// Whether a log can be had: its own form is a text, but what goes wrong with it is told as an object.
+pub(crate) fn negotiate_log(headers: &HeaderMap) -> Result<(), ApiError> {
+    let clauses = clauses(headers);
+    if clauses.iter().any(|clause| clause.media().is_some() && clause.form() == Some(Form::Object)) {
+        return Ok(());
+    }
+    let is_known = clauses.iter().any(|clause| clause.is_text() || clause.media().is_some());
+    Err(match is_known {
+        true => ApiError::not_acceptable(&KNOWN),
+        false => ApiError::nothing_acceptable(&[&["text/plain"], KNOWN.as_slice()].concat()),
+    })
+}
+
 /// How a document of discovery is written that has but one form; what is wrong with the wish is said as its root says it.
 pub(crate) fn negotiate_document(headers: &HeaderMap, root: Root) -> Result<Media, ApiError> {
     let clauses = clauses(headers);

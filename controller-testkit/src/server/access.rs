@@ -1,14 +1,16 @@
 //! Who sends a request and whether they may, before anybody looks at what it asks for.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use http::request::Parts;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::flows::Marks;
 use super::query::Query;
 use super::read::subject;
-use super::route::decode;
+use super::route::{Route, decode};
 use super::scope::key;
 use super::{Server, meta};
 use crate::auth::{self, Ask, Authorization, Caller, Gate, Grant, Hints, Roles, User};
@@ -23,25 +25,38 @@ impl Server {
         &mut self.gate
     }
 
-    /// The user as whom a request is to be done, if its sender may do what it asks.
+    /// The user as whom a request is to be done, if its sender may act as that one.
     pub(super) fn enter(&self, head: &Parts, now: Timestamp) -> Result<Arc<User>, ApiError> {
         let caller = head.extensions.get::<Caller>();
         let sender = self.gate.identify(caller, &head.headers, now, |namespace, name| self.account(namespace, name))?;
-        let wanted = auth::wanted(&head.headers)?;
-        let may_do_all = sender.is_master() || matches!(caller, Some(Caller::Controller(_)));
-        if wanted.is_none() && may_do_all {
-            return Ok(sender);
-        }
-        let ask = asked(head);
-        let user = match wanted {
-            None => sender,
+        match auth::wanted(&head.headers)? {
+            None => Ok(sender),
             Some(wanted) => {
                 let decide = |ask: &Ask| self.gate.decide(&self.store, &sender, ask);
-                Arc::new(auth::act_as(&sender, &wanted, &ask, decide)?)
+                Ok(Arc::new(auth::act_as(&sender, &wanted, &asked(head), decide)?))
             }
-        };
-        self.gate.check(&self.store, &user, &ask)?;
-        Ok(user)
+        }
+    }
+
+    /// Notes how a request comes in, and refuses what its user may not do.
+    pub(super) fn admit_to(
+        &mut self,
+        route: &Route,
+        user: &User,
+        head: &Parts,
+        marks: &mut Marks,
+    ) -> Result<(), ApiError> {
+        let ask = LazyCell::new(|| asked(head));
+        let caller = head.extensions.get::<Caller>();
+        match (route, caller) {
+            // Nobody reads the answers to the cluster itself, and what can't be read has not come in.
+            (Route::Unescapable, _) | (_, Some(Caller::Inside | Caller::Controller(_))) => *marks = Marks::default(),
+            _ => self.sort(marks, user, route, &ask),
+        }
+        match user.is_master() || matches!(caller, Some(Caller::Controller(_))) {
+            true => Ok(()),
+            false => self.gate.check(&self.store, user, &ask),
+        }
     }
 
     /// The uid of a service account.
@@ -155,7 +170,7 @@ impl Server {
 }
 
 /// What a request asks to do.
-fn asked(head: &Parts) -> Ask {
+pub(super) fn asked(head: &Parts) -> Ask {
     // Read as the route reads it: what is asked about is what is done.
     let path = decode(head.uri.path(), false);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

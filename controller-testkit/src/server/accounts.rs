@@ -1,13 +1,14 @@
 //! Under which service account a pod runs, and what it is given for that: where the cluster's own controllers are at
 //! work, as a real cluster's admission has it. A bare server, which has nobody to make accounts, asks for none.
 //!
-//! The account `default` is on its way wherever it is not there yet. Which secrets an account may mount is not looked at.
+//! The account `default` is on its way wherever it is not there yet.
 
 use serde_json::{Value, json};
 
 use super::admit::refused;
 use super::scope::key;
-use super::{Server, meta};
+use super::{Server, meta, secrets};
+use crate::admission::Change;
 use crate::status::ApiError;
 
 /// Whether pods need the account that they name.
@@ -42,6 +43,9 @@ impl Server {
             |name: &str| self.store.get("/serviceaccounts", &key(namespace, name)).map(|found| found.value());
         let is_mirror = pod.pointer("/metadata/annotations").is_some_and(|all| all.get(MIRROR).is_some());
         let needed = self.accounts == Accounts::Needed;
+        if let Some(why) = secrets::beyond_mirror(pod).filter(|_| needed && is_mirror) {
+            return Err(refused(pod, why));
+        }
         if is_mirror || !needed && is_there(DEFAULT).is_none() {
             return Ok(());
         }
@@ -71,7 +75,26 @@ impl Server {
         if let Some(secrets) = account.get("imagePullSecrets").filter(|_| !has_own) {
             spec.insert("imagePullSecrets".into(), secrets.clone());
         }
-        Ok(())
+        match secrets::beyond_account(&account, pod) {
+            Some(why) => Err(refused(pod, &why)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses containers that are added to a pod and refer to what its account does not let it have.
+    pub(super) fn keep_secrets(&self, change: &Change<'_>) -> Result<(), ApiError> {
+        let is_meant = change.resource.group.is_empty()
+            && change.resource.plural == "pods"
+            && change.part == "ephemeralcontainers"
+            && self.accounts == Accounts::Needed;
+        let Some(pod) = change.new.filter(|_| is_meant) else { return Ok(()) };
+        let name = pod.pointer("/spec/serviceAccountName").and_then(Value::as_str).unwrap_or_default();
+        let account = self.store.get("/serviceaccounts", &key(Some(change.namespace), name));
+        // A real server takes it for a failure of its own.
+        match account.and_then(|account| secrets::beyond_account_added(&account.value(), pod)) {
+            Some(why) => Err(ApiError::unforeseen(why)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -59,6 +59,7 @@ impl Server {
     /// Refuses a change of which everything is known that will be stored, in the order of a real server.
     pub(super) fn admit(&self, change: &Change<'_>, cx: &mut Cx<'_>) -> Result<(), ApiError> {
         self.keep_to_ranges(change)?;
+        self.keep_secrets(change)?;
         self.secure(change, &mut cx.warnings)?;
         self.one_default(change)?;
         self.may_grow(change)?;

@@ -108,7 +108,9 @@ impl Server {
         // Nothing is said of an object that is refused.
         unmet.inspect_err(|_| cx.warnings.truncate(told))?;
         shape::tidy(resource, &mut object);
-        self.approve(&Reviewed { name: &name, new: Some(&object), ..change }, cx)?;
+        let change = Reviewed { name: &name, new: Some(&object), ..change };
+        self.approve(&change, cx)?;
+        self.charge(&change, cx)?;
         // Only the storage minds, which a dry run never gets to.
         if !cx.dry_run && claimed.parse::<u64>().is_ok_and(|version| version != 0) {
             return Err(ApiError::unforeseen("resourceVersion should not be set on objects to be created"));

@@ -7,7 +7,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::accept::{Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::accept::{Accepted, Form, Media, clauses, negotiate, negotiate_document, preferred, unacceptable};
+use super::components::is_of_components;
+use super::connect::Way;
+use super::flows::Marks;
 use super::open_api::{bare, open_api};
 use super::present::Look;
 use super::query::Query;
@@ -55,28 +58,41 @@ impl Server {
     /// Answers one request.
     pub(crate) fn handle(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
         let wants_head = request.method() == Method::HEAD;
-        match self.answer(request, now, rng) {
+        let mut marks = self.marks(request.headers(), rng);
+        let mut answer = self.answer(request, &mut marks, now, rng);
+        marks.put(&mut answer);
+        match answer {
             Answer::Whole(response) if wants_head => Answer::Whole(response.map(|_| Bytes::new())),
             answer => answer,
         }
     }
 
-    fn answer(&mut self, request: Request<Bytes>, now: Timestamp, rng: &mut fastrand::Rng) -> Answer {
+    fn answer(
+        &mut self,
+        request: Request<Bytes>,
+        marks: &mut Marks,
+        now: Timestamp,
+        rng: &mut fastrand::Rng,
+    ) -> Answer {
         self.age(now);
         let (mut head, body) = request.into_parts();
         if let Err(error) = deadline::check(&head) {
             return Answer::Whole(reply::error(&error, preferred(&head.headers)));
         }
-        match self.enter(&head, now) {
-            Ok(user) => head.extensions.insert(user),
+        let user = match self.enter(&head, now) {
+            Ok(user) => user,
             Err(error) => return Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
+        let route = Route::find(&self.catalog, head.uri.path());
+        if let Err(error) = self.admit_to(&route, &user, &head, marks) {
+            return Answer::Whole(reply::error(&error, preferred(&head.headers)));
+        }
+        head.extensions.insert(user);
         // A request that comes again lives through the same again.
         let pending = head.extensions.get::<Pending>();
         let is_new = pending.is_none();
         let (start, first) = pending.map_or_else(|| (rng.clone(), now), |pending| (pending.rng.clone(), pending.now));
         let (shared, rng, now) = (rng, &mut start.clone(), first);
-        let route = Route::find(&self.catalog, head.uri.path());
         let converter = match &route {
             Route::Resource(target) => target.resource.converter().cloned(),
             _ => None,
@@ -109,6 +125,7 @@ impl Server {
             let waits = matches!(done, Ok(Done::Call(_)));
             *shared = if waits { start.clone().fork() } else { rng.clone() };
         }
+        let is_unrouted = matches!(&done, Err(error) if error.is_unrouted());
         let mut answer = match done {
             Ok(Done::Answer(answer)) => *answer,
             Ok(Done::Future(rv)) => return self.later(head, body, rv, now),
@@ -118,7 +135,7 @@ impl Server {
             Err(error) => Answer::Whole(reply::error(&error, preferred(&head.headers))),
         };
         if let Route::Resource(target) = &route
-            && let Some(warning) = shape::deprecation(&target.resource)
+            && let Some(warning) = shape::deprecation(&target.resource).filter(|_| !is_unrouted)
         {
             reply::warn_first(answer.headers_mut(), warning);
         }
@@ -162,6 +179,14 @@ impl Server {
         {
             return Err(ApiError::not_found(subject(&target.resource), name));
         }
+        match Way::of(target) {
+            Some(Way::Log) => return self.log(head, target, &query).map(Done::from),
+            Some(_) => {
+                let accepted = Accepted { media: preferred(&head.headers), form: Form::Object };
+                return self.do_write(&Writing { head, body, query: &query, target, accepted, look }, now, rng);
+            }
+            None => {}
+        }
         let verb = verb_of(&head.method, target).ok_or_else(ApiError::method_not_allowed)?;
         let served = match &target.subresource {
             Some(name) => target.resource.subresource(name).is_some_and(|found| found.verbs.contains(&verb)),
@@ -185,6 +210,11 @@ impl Server {
             let name = target.name.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
             let key = format!("/{}/{namespace}{name}", target.resource.plural);
             return Err(ApiError::unforeseen(format!("invalid key: {}", echo::quote(&key))));
+        }
+        if is_of_components(&target.resource) {
+            let accepted = negotiate(&head.headers, false, builtin)?;
+            let look = Look { form: accepted.form, ..look };
+            return self.read_components(target, &query, (accepted, look), now).map(Done::from);
         }
         match (verb, &target.name) {
             ("get", Some(name)) if target.subresource.is_none() && !target.watch => {
@@ -211,13 +241,16 @@ impl Server {
             _ => {
                 let accepted = negotiate(&head.headers, false, builtin)?;
                 let look = Look { form: accepted.form, ..look };
-                let writing = Writing { head, body, query: &query, target, accepted, look };
-                Ok(match self.write(&writing, now, rng)? {
-                    Written::Answer(answer) => answer.into(),
-                    Written::Call(calls) => Done::Call(calls),
-                })
+                self.do_write(&Writing { head, body, query: &query, target, accepted, look }, now, rng)
             }
         }
+    }
+
+    fn do_write(&mut self, writing: &Writing<'_>, now: Timestamp, rng: &mut fastrand::Rng) -> Result<Done, ApiError> {
+        Ok(match self.write(writing, now, rng)? {
+            Written::Answer(answer) => answer.into(),
+            Written::Call(calls) => Done::Call(calls),
+        })
     }
 
     /// One of the two roots of discovery, in the first form that the client names.

@@ -6,6 +6,7 @@
 
 // The modules stand in the order in which a request meets them.
 mod access;
+mod flows;
 mod first;
 mod handle;
 mod site;
@@ -16,6 +17,7 @@ mod accept;
 mod scope;
 mod fields;
 mod read;
+mod components;
 mod page;
 mod watch;
 mod present;
@@ -30,7 +32,9 @@ mod create;
 mod admit;
 mod ranges;
 mod accounts;
+mod secrets;
 mod security;
+mod quotas;
 mod priorities;
 mod etcd;
 mod runtimes;
@@ -48,6 +52,7 @@ mod delete;
 mod subresource;
 mod scale;
 mod pods;
+mod connect;
 mod evictions;
 mod review;
 mod deadline;
@@ -92,6 +97,7 @@ pub(crate) struct Server {
     /// The policies that were asked last.
     shelf: policies::Shelf,
     accounts: Accounts,
+    flows: flows::Flows,
     /// How long the log is kept.
     log_kept: SignedDuration,
     /// When the log got how far, oldest first.
@@ -157,8 +163,8 @@ impl Server {
     /// A server over what has been stored before.
     pub(crate) fn over(store: Store) -> Self {
         let (catalog, gate, marks) = (Catalog::builtin(), Gate::default(), VecDeque::new());
-        let (shelf, accounts) = (policies::Shelf::default(), Accounts::default());
-        Self { store, catalog, gate, shelf, accounts, log_kept: LOG_KEPT, marks }
+        let (shelf, accounts, flows) = (policies::Shelf::default(), Accounts::default(), flows::Flows::default());
+        Self { store, catalog, gate, shelf, accounts, flows, log_kept: LOG_KEPT, marks }
     }
 
     /// Takes this store for the empty one that it has.

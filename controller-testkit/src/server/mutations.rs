@@ -128,7 +128,7 @@ impl Shelf {
 
 /// The type of the objects that are changed; an error names what has none.
 fn node_of<'a>(change: &Change<'_>, shown: &'a Resource) -> Result<Node<'a>, String> {
-    match kind_of_part(change.part) {
+    match kind_of_part(change) {
         None => Ok(Node::of(shown)),
         // A real server finds no type for it in the documents that it reads.
         Some([group, version, kind @ "Scale"]) => Err(format!("{}, Kind={kind}", api_version(group, version))),
@@ -141,7 +141,7 @@ fn node_of<'a>(change: &Change<'_>, shown: &'a Resource) -> Result<Node<'a>, Str
 
 /// What a policy has made, as an object of the resource.
 fn taken(change: &Change<'_>, shown: &Resource, mut made: Value) -> Result<Value, ApiError> {
-    let unknown = match kind_of_part(change.part) {
+    let unknown = match kind_of_part(change) {
         Some([group, version, kind]) => match kinds::of_kind(group, version, kind) {
             Some(ty) => kinds::check(ty, &made).map_err(ApiError::internal)?,
             None => Vec::new(),
@@ -152,7 +152,7 @@ fn taken(change: &Change<'_>, shown: &Resource, mut made: Value) -> Result<Value
         let faults: Vec<String> = unknown.iter().map(super::body::unknown_field).collect();
         return Err(ApiError::internal(format!("strict decoding error: {}", faults.join(", "))));
     }
-    if shown.version != change.resource.version && kind_of_part(change.part).is_none() {
+    if shown.version != change.resource.version && kind_of_part(change).is_none() {
         made = convert::to_version(change.resource, &made);
     }
     Ok(made)

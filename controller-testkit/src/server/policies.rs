@@ -303,7 +303,7 @@ pub(super) fn is_policy(change: &Change<'_>) -> bool {
 
 /// An object in the version in which it is meant; what is sent to a subresource has but one.
 pub(super) fn as_shown(change: &Change<'_>, shown: &Resource, object: Option<&Value>) -> Option<Value> {
-    let is_other = shown.version != change.resource.version && kind_of_part(change.part).is_none();
+    let is_other = shown.version != change.resource.version && kind_of_part(change).is_none();
     object.map(|object| if is_other { convert::to_version(shown, object) } else { object.clone() })
 }
 

@@ -102,7 +102,9 @@ impl Server {
         }
         managers.put(&mut new);
         let new_scale = seen_as_scale(through, resource, &new)?;
-        self.approve(&Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change }, cx)?;
+        let change = Reviewed { new: Some(new_scale.as_ref().unwrap_or(&new)), ..change };
+        self.approve(&change, cx)?;
+        self.charge(&change, cx)?;
         // An object of a changed definition may be kept otherwise than it would be now: then even no change is written.
         if new == *old && shape::is_kept_so(resource, &new, &stored) {
             return Ok((stored, StatusCode::OK));

@@ -141,7 +141,7 @@ impl Server {
                     return failed("received undecodable patch in webhook response");
                 };
                 let mut patched = patch.apply(object).map_err(|error| ApiError::internal(error.to_string()))?;
-                if kind_of_part(change.part).is_some() {
+                if kind_of_part(change).is_some() {
                     return Ok(Said::Patched(patched));
                 }
                 if shown.version != change.resource.version {

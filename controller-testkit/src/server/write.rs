@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::accept::Accepted;
 use super::body::{self, Body, Language};
+use super::connect::Way;
 use super::part::Part;
 use super::present::Look;
 use super::query::{FieldValidation, Query, WriteOptions};
@@ -230,7 +231,9 @@ impl Server {
         rng: &mut fastrand::Rng,
     ) -> Result<Written, ApiError> {
         let verb = writing.head.method.as_str();
+        let way = Way::of(writing.target);
         let WriteOptions { dry_run, validation } = match verb {
+            _ if way.is_some() => WriteOptions { dry_run: false, validation: FieldValidation::Ignore },
             "POST" => writing.query.write_options("CreateOptions")?,
             "PUT" => writing.query.write_options("UpdateOptions")?,
             "PATCH" => writing.query.write_options("PatchOptions")?,
@@ -258,6 +261,7 @@ impl Server {
             owners: None,
         };
         let done = match verb {
+            _ if way.is_some() => self.connect(writing, &mut cx),
             "DELETE" => self.delete_by_request(writing, &mut cx),
             _ if writing.target.subresource.as_deref().is_some_and(|part| part != "status") => {
                 self.write_subresource(writing, &mut cx)

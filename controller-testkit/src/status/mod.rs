@@ -91,6 +91,17 @@ impl ApiError {
             .with(Details::default())
     }
 
+    /// Whether nothing is there to take such a request at all.
+    pub(crate) fn is_unrouted(&self) -> bool {
+        self.code == 405 && self.details.as_ref().is_some_and(|details| details.kind.is_empty())
+    }
+
+    /// What can be listed and does not tell of changes.
+    pub(crate) fn watch_not_supported(subject: Subject<'_>) -> Self {
+        let message = format!("watch is not supported on resources of kind {:?}", subject.to_string());
+        Self::new(405, "MethodNotAllowed", message).with(subject.details(""))
+    }
+
     pub(crate) fn not_acceptable(accepted: &[&str]) -> Self {
         Self::wrong_form(format!("only the following media types are accepted: {}", accepted.join(", ")))
     }
@@ -129,6 +140,11 @@ impl ApiError {
     pub(crate) fn not_implemented(what: &str) -> Self {
         Self::new(501, "NotImplemented", format!("{what} is not available on the embedded API server yet"))
             .with(Details::default())
+    }
+
+    /// What is asked for is there, and can't be reached now.
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message)
     }
 
     pub(crate) fn already_exists(subject: Subject<'_>, name: &str) -> Self {

@@ -32,6 +32,7 @@ pub(super) fn of(work: &Work, path: &str) -> Caller {
         Work::Job(_) => "job-controller",
         Work::CronJob(_) => "cronjob-controller",
         Work::Budget(_) => "disruption-controller",
+        Work::Quota(_) => "resourcequota-controller",
         Work::Claim(_) | Work::Volume(_) => "persistent-volume-binder",
         Work::Service(_) if path.contains("/endpointslices") => "endpointslice-controller",
         Work::Service(_) => "endpoint-controller",

@@ -153,7 +153,7 @@ fn believed(budget: &Value, pods: &[Seen], now: Timestamp) -> BTreeMap<String, T
 }
 
 /// The patch that makes one map of another.
-fn patch_of(old: &Map<String, Value>, new: Map<String, Value>) -> Value {
+pub(super) fn patch_of(old: &Map<String, Value>, new: Map<String, Value>) -> Value {
     let mut patch: Map<String, Value> = old.keys().map(|name| (name.clone(), Value::Null)).collect();
     patch.extend(new);
     if patch.is_empty() { Value::Null } else { patch.into() }

@@ -66,6 +66,7 @@ pub(super) mod kind {
         REVISIONS: "apps" "v1" "controllerrevisions" "apps/v1" "ControllerRevision";
         JOBS: "batch" "v1" "jobs" "batch/v1" "Job";
         CRON_JOBS: "batch" "v1" "cronjobs" "batch/v1" "CronJob";
+        QUOTAS: "" "v1" "resourcequotas" "v1" "ResourceQuota";
         BUDGETS: "policy" "v1" "poddisruptionbudgets" "policy/v1" "PodDisruptionBudget";
         DEFINITIONS: "apiextensions.k8s.io" "v1" "customresourcedefinitions" "apiextensions.k8s.io/v1"
             "CustomResourceDefinition";
@@ -185,6 +186,11 @@ impl<'a> Hand<'a> {
     /// The places of all objects of a kind in a namespace.
     pub(super) fn places_of(&self, kind: &Kind, namespace: &str) -> Vec<Place> {
         self.scan(&kind.table(), &format!("{namespace}/"))
+    }
+
+    /// The places of all objects of a resource in a namespace.
+    pub(super) fn places_within(&self, group: &str, plural: &str, namespace: &str) -> Vec<Place> {
+        self.scan(&format!("{group}/{plural}"), &format!("{namespace}/"))
     }
 
     /// The places of all objects in a namespace, of whatever kind.

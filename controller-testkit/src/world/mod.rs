@@ -24,6 +24,7 @@ mod object;
 mod placement;
 mod pods;
 mod queue;
+mod quotas;
 mod references;
 mod revisions;
 mod roles;
@@ -122,7 +123,8 @@ impl World {
 
     /// Plays these stages too, in this order and before its own. One that is named as one of its own (`pod-remove`,
     /// `pod-schedule`, `pod-create`, `pod-start`, `pod-complete`) or as a controller (`replicaset`, `deployment`,
-    /// `statefulset`, `daemonset`, `job`, `cronjob`, `poddisruptionbudget`, `persistentvolume`, `endpoints`) takes its place.
+    /// `statefulset`, `daemonset`, `job`, `cronjob`, `poddisruptionbudget`, `resourcequota`, `persistentvolume`, `endpoints`) takes
+    /// its place.
     pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
         self.stages.extend(stages);
         self
@@ -146,6 +148,7 @@ impl World {
             queue: Queue::default(),
             services: Services::default(),
             budgets: BTreeSet::new(),
+            quotas: BTreeSet::new(),
             unbound: BTreeSet::new(),
             stuck: BTreeMap::new(),
             waiting: Waiting::default(),
@@ -181,6 +184,8 @@ pub(crate) struct Clockwork {
     services: Services,
     /// The disruption budgets that there are.
     budgets: BTreeSet<Place>,
+    /// The quotas that there are.
+    quotas: BTreeSet<Place>,
     /// The claims that have no volume yet.
     unbound: BTreeSet<Place>,
     /// The pods that lack something, and what was told of it.
@@ -300,6 +305,7 @@ impl Clockwork {
             self.see_workload(place, object, now);
             self.see_service(place, object, change, now);
             self.see_budget(place, change, now);
+            self.see_quota(place, change, now);
             self.see_volume(place, object, change, now);
             self.see_needs(place, now);
         }
@@ -384,6 +390,8 @@ impl Clockwork {
             Work::Volume(place) => self.volume(place, hand),
             Work::Budget(_) if self.is_replaced("poddisruptionbudget") => {}
             Work::Budget(place) => self.budget(place, hand),
+            Work::Quota(_) if self.is_replaced("resourcequota") => {}
+            Work::Quota(place) => self.quota(place, hand),
             Work::Service(_) if self.is_replaced("endpoints") => {}
             Work::Service(place) => self.service(place, hand),
         }

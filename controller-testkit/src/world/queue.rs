@@ -69,6 +69,8 @@ pub(super) enum Work {
     Volume(Place),
     /// Count for a disruption budget how many of its pods may go.
     Budget(Place),
+    /// Count what of a quota is used.
+    Quota(Place),
     /// Bring the endpoints of a service up to date.
     Service(Place),
 }

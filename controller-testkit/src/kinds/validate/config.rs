@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::super::signing;
 use super::at::{At, Faults};
 use super::texts::config_key;
 use crate::field::name;
@@ -124,13 +125,14 @@ pub(super) fn priority_class(new: &At<'_>, old: Option<&At<'_>>, f: &mut Faults)
     f.unchanged(&new.field("preemptionPolicy"), &old.field("preemptionPolicy"));
 }
 
-/// What is to be signed is a request in PEM; what is in it is for the signer to judge.
+/// What is to be signed is a request in PEM; whose it is and for which key is for the signer to judge.
 pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
     use base64::Engine;
     let request = new.at("spec.request");
     let text = base64::engine::general_purpose::STANDARD.decode(request.text()).unwrap_or_default();
-    if !is_request(&String::from_utf8_lossy(&text)) {
-        f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST");
+    match in_pem(&String::from_utf8_lossy(&text)) {
+        None => f.invalid(&request, "PEM block type must be CERTIFICATE REQUEST"),
+        Some(der) => signing::fault(&der).into_iter().for_each(|why| f.invalid(&request, why)),
     }
     let usages = new.at("spec.usages");
     f.needs(&usages);
@@ -150,11 +152,11 @@ pub(super) fn signing_request(new: &At<'_>, f: &mut Faults) {
     }
 }
 
-/// Whether a text is one block in PEM, of a request.
-fn is_request(text: &str) -> bool {
+/// What is in a text that is one block in PEM, of a request.
+fn in_pem(text: &str) -> Option<Vec<u8>> {
     const WORDS: [&str; 2] = ["-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"];
-    let inner = text.split_once(WORDS[0]).and_then(|(_, rest)| rest.split_once(WORDS[1]));
-    inner.is_some_and(|(inner, _)| STANDARD.decode(inner.replace(['\n', '\r'], "")).is_ok())
+    let (inner, _) = text.split_once(WORDS[0])?.1.split_once(WORDS[1])?;
+    STANDARD.decode(inner.replace(['\n', '\r'], "")).ok()
 }
 
 /// Who is to sign: a domain, and a path of it.

@@ -78,7 +78,11 @@ fn who_asks_for_a_certificate_is_known_from_the_request() {
     let mut rig = rig();
     role(&mut rig, "asks", json!([{"apiGroups": ["*"], "resources": ["certificatesigningrequests"], "verbs": ["*"]}]));
     bind(&mut rig, "asks", "bob");
-    let block = "-----BEGIN CERTIFICATE REQUEST-----\neA==\n-----END CERTIFICATE REQUEST-----\n";
+    let block = "-----BEGIN CERTIFICATE REQUEST-----\n\
+        MIHaMIGBAgEAMB8xDzANBgNVBAoMBnBlb3BsZTEMMAoGA1UEAwwDZXZlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYOm2l07y\n\
+        IHN630rVdFXi1zcEzQRGp2njqgZYQJjpRMEKioFdOkMlYdsfF5YUYBjwBe4cbJ0IfdLtUUbPzPUmi6AAMAoGCCqGSM49BAMCA0gA\n\
+        MEUCID3Gz+sxPu95+8dUKf3hWGiOi+TPB+ztl4kAu913Fp7cAiEAzgztiVEderm/Jy7JUWpS6uCDsZwAnbIODFAI3cbYZCY=\n\
+        -----END CERTIFICATE REQUEST-----\n";
     let request = base64::engine::general_purpose::STANDARD.encode(block);
     let spec = json!({
         "request": request, "signerName": "example.com/x", "usages": ["client auth"],

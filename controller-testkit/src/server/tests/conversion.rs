@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::webhooks::send;
+use super::webhooks::{configure, hook, send, yes};
 use super::{Rig, text};
 use crate::admission::{Call, Host, Reply};
 
@@ -74,6 +74,35 @@ fn convert(call: &Call) -> Reply {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview",
         "response": {"uid": request["uid"], "convertedObjects": converted, "result": {"status": "Success"}},
     }))
+}
+
+#[test]
+fn what_waits_for_webhooks_is_charged_once() {
+    let mut rig = rig();
+    let hooks = json!([hook(
+        "t.example.com",
+        json!({
+            "rules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["places"]}],
+        })
+    )]);
+    configure(&mut rig, "Validating", "t", hooks);
+    let quotas = "/api/v1/namespaces/default/resourcequotas";
+    let hard = json!({"count/places.test.example.com": "3"});
+    rig.post(quotas, json!({"metadata": {"name": "q"}, "spec": {"hard": hard}})).is(201);
+    let status = json!({"hard": hard, "used": {"count/places.test.example.com": "0"}});
+    rig.patch(&format!("{quotas}/q/status"), json!({"status": status})).is(200);
+    let mut calls = 0;
+    let mut hear = |call: &Call| {
+        calls += 1;
+        if text(&call.review["kind"]) == "ConversionReview" { convert(call) } else { yes(call) }
+    };
+    for (count, name) in [(1, "a"), (2, "b")] {
+        let place = place("v2", name, json!({"host": "h", "port": 1}));
+        send(&mut rig, "POST", V2, place, &mut hear).is(201);
+        let used = rig.get(&format!("{quotas}/q")).body["status"]["used"].take();
+        assert_eq!(used, json!({"count/places.test.example.com": count.to_string()}));
+    }
+    assert!(calls >= 4, "both are asked, of each");
 }
 
 #[test]

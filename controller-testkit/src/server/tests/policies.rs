@@ -164,6 +164,40 @@ fn webhooks_are_asked_about_scales_bindings_and_evictions() {
     assert_eq!(rig.get(&format!("{PODS}/p")).body["spec"]["nodeName"], "other");
 }
 
+/// As a kube-apiserver v1.37.2 asks about the same, and heeds only those who refuse.
+#[test]
+fn webhooks_are_asked_about_who_connects() {
+    let mut rig = Rig::new();
+    const PODS: &str = "/api/v1/namespaces/default/pods";
+    rig.post(PODS, pod("p")).is(201);
+    watcher(&mut rig, "Mutating", "m.example.com", &["pods/exec"]);
+    watcher(&mut rig, "Validating", "v.example.com", &["pods/exec"]);
+    let mut told = Vec::new();
+    let mut see = |call: &Call| {
+        let request = &call.review["request"];
+        told.push(request.clone());
+        match format!("{:?}", call.host).contains("m.example.com") {
+            true => patch(call, json!([{"op": "add", "path": "/container", "value": "nobody"}])),
+            false if request["object"]["container"] == "no" => {
+                answer(call, json!({"allowed": false, "status": {"message": "not there"}}))
+            }
+            false => yes(call),
+        }
+    };
+    let mut ask = |rig: &mut Rig, query: &str| {
+        let path = format!("{PODS}/p/exec?{query}");
+        send(rig, "POST", &path, Value::Null, &mut see).is(400).message().to_owned()
+    };
+    let denied = "admission webhook \"v.example.com\" denied the request: not there";
+    assert_eq!(ask(&mut rig, "command=ls&container=no"), denied);
+    assert_eq!(ask(&mut rig, "command=ls&stdin=true"), "pod p does not have a host assigned");
+    let options = json!({"kind": "PodExecOptions", "apiVersion": "v1", "command": ["ls"], "stdin": true});
+    let last = told.last().expect("somebody was asked");
+    assert_eq!((told.len(), &last["object"]), (4, &options), "what the first one made of it is lost");
+    let kind = json!({"group": "", "version": "v1", "kind": "PodExecOptions"});
+    assert_eq!((&last["operation"], &last["kind"], &last["options"]), (&json!("CONNECT"), &kind, &Value::Null));
+}
+
 /// A mutating policy on config maps that adds to what stands in `data.b`, and sees again what others change.
 fn adding(rig: &mut Rig, name: &str, adds: &str, reinvocation: &str) {
     rig.post(
