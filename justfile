@@ -107,9 +107,10 @@ fuzz *seconds:
 clients *languages:
     tests/clients/run.sh {{languages}}
 
-# Tests of controller-runtime, Flux, kube-rs and kr8s themselves against the program `apiserver`, those of the first by
-# its own envtest. They need Go, and Python with kubectl, and are built below target/suites: `just suites`, `just suites
-# kube`, or `just suites runtime client webhook` for some packages of controller-runtime.
+# Tests of controller-runtime, Flux, kube-rs and kr8s themselves, and the scripts by which Kubernetes tests kubectl,
+# against the program `apiserver`, those of the first by its own envtest. They need Go, and Python with kubectl, and are
+# built below target/suites: `just suites`, `just suites kube`, or `just suites runtime client webhook` for some packages
+# of controller-runtime.
 suites *suites:
     tests/suites/run.sh {{suites}}
 

@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-suites=(runtime flux kube kr8s)
+suites=(runtime flux kube kr8s kubectl)
 if [ "${1:-}" = runtime ]; then
     shift
     exec tests/suites/runtime/run.sh "$@"

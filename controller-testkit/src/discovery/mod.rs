@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::{Catalog, Group, Resource, Shape, Subresource, api_version};
 
+mod order;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use order::written;
 
 /// Which of the two roots a document describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -115,3 +115,37 @@ fn aggregated_discovery_splits_core_from_the_rest() {
         ])
     );
 }
+
+#[test]
+fn members_are_written_in_the_order_of_the_real_server_s_types() {
+    let check = |document: &Value, expect: &str| {
+        let text = String::from_utf8(written(document)).expect("text");
+        assert!(text.starts_with(expect), "{expect}\nis not the beginning of\n{text}");
+    };
+    let catalog = Catalog::builtin();
+    check(
+        &resource_list(&catalog, "autoscaling", "v1").expect("it is served"),
+        concat!(
+            r#"{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"autoscaling/v1","resources":[{"#,
+            r#""name":"horizontalpodautoscalers","singularName":"horizontalpodautoscaler","namespaced":true,"#,
+            r#""kind":"HorizontalPodAutoscaler","verbs":["create","delete","deletecollection","get","list","#,
+            r#""patch","update","watch"],"shortNames":["hpa"],"categories":["all"],"storageVersionHash":""#,
+        ),
+    );
+    check(
+        &api_group(&catalog, "apps").expect("it is served"),
+        concat!(
+            r#"{"kind":"APIGroup","apiVersion":"v1","name":"apps","versions":[{"groupVersion":"apps/v1","#,
+            r#""version":"v1"}],"preferredVersion":{"#,
+        ),
+    );
+    check(
+        &aggregated(&catalog, Root::Api),
+        concat!(
+            r#"{"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","metadata":{},"items":[{"#,
+            r#""metadata":{},"versions":[{"version":"v1","resources":[{"resource":"bindings","#,
+            r#""responseKind":{"group":"","version":"","kind":"Binding"},"scope":"Namespaced","#,
+            r#""singularResource":"binding","verbs":["create"]},"#,
+        ),
+    );
+}

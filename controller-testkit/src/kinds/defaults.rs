@@ -408,6 +408,9 @@ fn apps(ty: &str, object: &mut Object) {
 }
 
 fn batch(ty: &str, object: &mut Object) {
+    if ty == "v1.PodFailurePolicyOnPodConditionsPattern" && text(object, "status").is_empty() {
+        object.insert("status".into(), "True".into());
+    }
     let Some(spec) = child(object, "spec") else { return };
     match ty {
         "v1.Job" => {

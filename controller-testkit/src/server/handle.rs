@@ -278,7 +278,7 @@ impl Server {
         });
         let media = match chosen {
             None => return Err(unacceptable(&accepted, root)),
-            Some(("", media)) => return Ok(reply::object(StatusCode::OK, &legacy(), media)),
+            Some(("", media)) => return Ok(discovered(&legacy(), media)),
             Some((_, media)) => media,
         };
         let value = discovery::aggregated(&self.catalog, root);
@@ -287,7 +287,7 @@ impl Server {
         let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
         let mut answer = match known {
             true => reply::text(StatusCode::NOT_MODIFIED, ""),
-            false => reply::object(StatusCode::OK, &value, media),
+            false => discovered(&value, media),
         };
         let headers = answer.headers_mut();
         if let Ok(content_type) = HeaderValue::from_str(&content_type) {
@@ -303,7 +303,7 @@ impl Server {
     /// Answers what is no resource.
     fn document(&self, head: &Parts, route: &Route) -> Result<Response<Bytes>, ApiError> {
         let found = |value: Option<Value>| match value {
-            Some(value) => Ok(reply::object(StatusCode::OK, &value, negotiate_document(&head.headers, Root::Api)?)),
+            Some(value) => Ok(discovered(&value, negotiate_document(&head.headers, Root::Api)?)),
             None => Err(ApiError::no_such_resource()),
         };
         match route {
@@ -329,9 +329,7 @@ impl Server {
             }
             Route::Root => Ok(reply::object(StatusCode::OK, &site::paths(&self.catalog), Media::Json)),
             Route::ApiGroup(group) => match discovery::api_group(&self.catalog, group) {
-                Some(value) => {
-                    Ok(reply::object(StatusCode::OK, &value, negotiate_document(&head.headers, Root::Apis)?))
-                }
+                Some(value) => Ok(discovered(&value, negotiate_document(&head.headers, Root::Apis)?)),
                 None => Err(ApiError::no_such_resource()),
             },
             Route::ResourceList { group, version } => found(discovery::resource_list(&self.catalog, group, version)),
@@ -350,6 +348,14 @@ impl Server {
             Route::NoSuchResource => Err(ApiError::no_such_resource()),
             _ => Ok(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")),
         }
+    }
+}
+
+/// A document of discovery as the client wants it.
+fn discovered(document: &Value, media: Media) -> Response<Bytes> {
+    match media {
+        Media::Json => reply::json(StatusCode::OK, discovery::written(document)),
+        _ => reply::object(StatusCode::OK, document, media),
     }
 }
 

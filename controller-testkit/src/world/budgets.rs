@@ -47,6 +47,11 @@ impl Clockwork {
     pub(super) fn budget(&mut self, place: &Place, hand: &mut Hand<'_>) {
         let Some(budget) = hand.get(place) else { return };
         let pods = pods(&budget, place.namespace().unwrap_or_default(), hand);
+        // Once, not at each look.
+        let is_new = object::number(&budget, "/status/observedGeneration") != Some(object::generation(&budget));
+        if is_new && pods.is_empty() {
+            hand.tell(&telling::BUDGET_OF_NONE, &budget, &[]);
+        }
         let count = match self.count(&budget, &pods, hand) {
             Ok(count) => count,
             Err(why) => {

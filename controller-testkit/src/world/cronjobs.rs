@@ -16,6 +16,9 @@ use crate::kinds::Schedule;
 
 const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
+/// Whoever has missed more times is told.
+const MANY: i64 = 100;
+
 /// What a CronJob's status says.
 struct Status {
     active: Vec<Value>,
@@ -86,15 +89,21 @@ fn start_what_is_due(
         "" => TimeZone::UTC,
         name => TimeZone::get(name).ok()?,
     };
-    let schedule = Schedule::parse(object::text(cron, "/spec/schedule")).ok()?;
+    let text = object::text(cron, "/spec/schedule");
+    let schedule = Schedule::parse(text).ok()?;
     let next = schedule.next(hand.now(), &zone);
-    let patience = object::number(cron, "/spec/startingDeadlineSeconds").map(SignedDuration::from_secs);
-    let earliest = status.last_schedule.or_else(|| time(cron, "/metadata/creationTimestamp"))?;
+    if next.is_none() {
+        hand.tell(&telling::CRON_NEVER, cron, &[("schedule", text)]);
+        return None;
+    }
+    let mut earliest = status.last_schedule.or_else(|| time(cron, "/metadata/creationTimestamp"))?;
+    // What is too late is as if it had never been due.
+    if let Some(patience) = object::number(cron, "/spec/startingDeadlineSeconds") {
+        earliest = earliest.max(hand.now().checked_sub(SignedDuration::from_secs(patience)).unwrap_or(earliest));
+    }
     let Some(due) = schedule.last(earliest, hand.now(), &zone) else { return next };
-    if patience.is_some_and(|patience| hand.now().duration_since(due) > patience) {
-        hand.tell(&telling::CRON_TOO_LATE, cron, &[("time", object::time(due).as_str())]);
-        status.last_schedule = Some(due);
-        return next;
+    if is_far_behind(&schedule, earliest, &zone, hand.now()) {
+        hand.tell(&telling::CRON_MISSED_MANY, cron, &[]);
     }
     match object::text(cron, "/spec/concurrencyPolicy") {
         "Forbid" if !status.active.is_empty() => {
@@ -125,6 +134,15 @@ fn start_what_is_due(
     }));
     status.last_schedule = Some(due);
     next
+}
+
+/// Whether about a hundred times have been missed: as many as fit between the first one and now at the distance of the
+/// first two.
+fn is_far_behind(schedule: &Schedule, earliest: Timestamp, zone: &TimeZone, now: Timestamp) -> bool {
+    let Some(first) = schedule.next(earliest, zone) else { return false };
+    let Some(second) = schedule.next(first, zone) else { return false };
+    let distance = second.duration_since(first).as_secs().max(1);
+    second <= now && now.duration_since(first).as_secs() / distance + 1 > MANY
 }
 
 fn job(cron: &Value, name: &str, due: Timestamp, zone: &TimeZone) -> Value {
@@ -266,6 +284,40 @@ mod tests {
             let newest = if policy == "Forbid" { "tick-29536440" } else { "tick-29536442" };
             assert_eq!(names.last().map(String::as_str), Some(newest), "{policy}");
             assert_eq!(status(&hand).await["active"].as_array().map(Vec::len), Some(active), "{policy}");
+        }
+    }
+
+    async fn told(hand: &Hand) -> Vec<(String, i64)> {
+        let events = hand.get("/api/v1/namespaces/default/events").await;
+        let of_cron = |event: &&Value| event["involvedObject"]["kind"] == "CronJob";
+        let text = |event: &Value| format!("{}: {}", object::text(event, "/reason"), object::text(event, "/message"));
+        let items = events["items"].as_array().into_iter().flatten().filter(of_cron);
+        items.map(|event| (text(event), object::number(event, "/count").unwrap_or(0))).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_schedule_that_never_comes_is_told() {
+        let hand = cluster(1);
+        hand.create(CRONS, cron("59 23 31 2 *", json!({}))).await;
+        pass(600).await;
+        let why = "invalid schedule: 59 23 31 2 * : time difference between two schedules is less than 1 second";
+        assert_eq!(told(&hand).await, [(format!("InvalidSchedule: {why}"), 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_late_is_forgotten_and_what_is_missed_too_often_is_told() {
+        for (patience, late) in [(Some(60), false), (Some(1000), true), (None, true)] {
+            let hand = cluster(1);
+            let more = json!({"suspend": true, "startingDeadlineSeconds": patience});
+            hand.create(CRONS, cron("*/5 * * * *", more)).await;
+            // Ten hours and ten minutes, and two minutes more.
+            pass(36_600 + 120).await;
+            hand.patch(&format!("{CRONS}/tick"), json!({"spec": {"suspend": false}})).await;
+            pass(1).await;
+            let started = if late { json!("2026-02-27T20:10:00Z") } else { Value::Null };
+            assert_eq!(status(&hand).await["lastScheduleTime"], started, "{patience:?}");
+            let many = told(&hand).await.iter().any(|(text, _)| text.starts_with("TooManyMissedTimes: too many"));
+            assert_eq!(many, patience.is_none(), "{patience:?}: {:?}", told(&hand).await);
         }
     }
 }

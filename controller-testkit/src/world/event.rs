@@ -62,6 +62,10 @@ pub(super) mod telling {
         CONTROLLER_DELETED_POD: Normal "replication-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         DAEMON_MADE_POD: Normal "daemonset-controller" "SuccessfulCreate" "Created pod: {made}";
         DAEMON_MADE_NO_POD: Warning "daemonset-controller" "FailedCreate" "Error creating: {why}";
+        DAEMON_POD_FAILED: Warning "daemonset-controller" "FailedDaemonPod"
+            "Found failed daemon pod {namespace}/{pod} on node {node}, will try to kill it";
+        DAEMON_POD_SUCCEEDED: Normal "daemonset-controller" "SucceededDaemonPod"
+            "Found succeeded daemon pod {namespace}/{pod} on node {node}, will try to delete it";
         DAEMON_DELETED_POD: Normal "daemonset-controller" "SuccessfulDelete" "Deleted pod: {pod}";
         JOB_MADE_POD: Normal "job-controller" "SuccessfulCreate" "Created pod: {made}";
         JOB_MADE_NO_POD: Warning "job-controller" "FailedCreate" "Error creating: {why}";
@@ -71,17 +75,18 @@ pub(super) mod telling {
         JOB_SUSPENDED: Normal "job-controller" "Suspended" "Job suspended";
         JOB_RESUMED: Normal "job-controller" "Resumed" "Job resumed";
         STATEFUL_MADE_POD: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Pod {made} in StatefulSet {name} successful";
+            "Create Pod {made} in StatefulSet {name} successful";
         STATEFUL_MADE_NO_POD: Warning "statefulset-controller" "FailedCreate"
-            "create Pod {pod} in StatefulSet {name} failed error: {why}";
+            "Create Pod {pod} in StatefulSet {name} failed error: {why}";
         STATEFUL_DELETED_POD: Normal "statefulset-controller" "SuccessfulDelete"
-            "delete Pod {pod} in StatefulSet {name} successful";
+            "Delete Pod {pod} in StatefulSet {name} successful";
         STATEFUL_MADE_CLAIM: Normal "statefulset-controller" "SuccessfulCreate"
-            "create Claim {made} Pod {pod} in StatefulSet {name} success";
+            "Create Claim {made} Pod {pod} in StatefulSet {name} success";
         STATEFUL_MADE_NO_CLAIM: Warning "statefulset-controller" "FailedCreate"
-            "create Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {why}";
+            "Create Claim {claim} for Pod {pod} in StatefulSet {name} failed error: {why}";
         MADE_NO_SET: Warning "deployment-controller" "ReplicaSetCreateError"
             "Failed to create new replica set \"{set}\": {why}";
+        BUDGET_OF_NONE: Normal "controllermanager" "NoPods" "No matching pods found";
         BUDGET_UNKNOWN: Warning "controllermanager" "CalculateExpectedPodCountFailed"
             "Failed to calculate the number of expected pods: {why}";
         CLAIM_WAITS: Normal "persistentvolume-controller" "WaitForFirstConsumer"
@@ -95,7 +100,10 @@ pub(super) mod telling {
         CRON_DELETED_JOB: Normal "cronjob-controller" "SuccessfulDelete" "Deleted job {job}";
         CRON_SAW_JOB: Normal "cronjob-controller" "SawCompletedJob" "Saw completed job: {job}, condition: {condition}";
         CRON_MISSES_JOB: Normal "cronjob-controller" "MissingJob" "Active job went missing: {job}";
-        CRON_TOO_LATE: Warning "cronjob-controller" "MissSchedule" "Missed scheduled time to start a job: {time}";
+        CRON_NEVER: Warning "cronjob-controller" "InvalidSchedule"
+            "invalid schedule: {schedule} : time difference between two schedules is less than 1 second";
+        CRON_MISSED_MANY: Warning "cronjob-controller" "TooManyMissedTimes"
+            "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew";
         CRON_STILL_AT_WORK: Normal "cronjob-controller" "JobAlreadyActive"
             "Not starting job because prior execution is running and concurrency policy is Forbid";
         SCALED_UP: Normal "deployment-controller" "ScalingReplicaSet" "Scaled up replica set {set} from {from} to {to}";

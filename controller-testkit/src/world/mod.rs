@@ -26,6 +26,7 @@ mod pods;
 mod queue;
 mod quotas;
 mod references;
+mod revisions;
 mod roles;
 mod replicasets;
 mod rollout;

@@ -87,12 +87,14 @@ pub(super) fn time(at: Timestamp) -> String {
 }
 
 /// Which fields a condition has besides type, status, reason and message.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum Stamps {
     /// When the status changed.
     Transition,
     /// And when anything of it was last written.
     TransitionAndUpdate,
+    /// And when it was last looked at.
+    TransitionAndProbe,
 }
 
 /// Sets a condition in a list as controllers do: the transition time moves only with the status.
@@ -109,8 +111,10 @@ pub(super) fn set_condition(conditions: &mut Vec<Value>, new: Condition<'_>, sta
             condition[field] = json!(value);
         }
     }
-    if stamps == Stamps::TransitionAndUpdate {
-        condition["lastUpdateTime"] = json!(now);
+    match stamps {
+        Stamps::Transition => {}
+        Stamps::TransitionAndUpdate => condition["lastUpdateTime"] = json!(now),
+        Stamps::TransitionAndProbe => condition["lastProbeTime"] = json!(now),
     }
     match old.and_then(|at| conditions.get_mut(at)) {
         Some(place) => {

@@ -84,7 +84,7 @@ impl Clockwork {
             let found = object::map(pod, "/metadata/labels");
             labels.iter().all(|(name, value)| found.get(name) == Some(value))
         });
-        let status = Map::from_iter([
+        let mut status = Map::from_iter([
             ("replicas".to_owned(), json!(pods.active.len())),
             ("fullyLabeledReplicas".to_owned(), count(labelled.count() as i64)),
             ("readyReplicas".to_owned(), count(pods.ready)),
@@ -92,6 +92,9 @@ impl Clockwork {
             ("observedGeneration".to_owned(), json!(object::generation(&set))),
             ("conditions".to_owned(), conditions(&set, hand)),
         ]);
+        if kind::REPLICASETS.is(place) {
+            status.insert("terminatingReplicas".to_owned(), json!(pods.leaving));
+        }
         if let Some(patch) = difference(&set, status) {
             hand.patch_status(place, &patch);
         }

@@ -96,7 +96,9 @@ pub(super) fn difference(object: &Value, status: Map<String, Value>) -> Option<V
 pub(super) struct Pods {
     /// Neither ended nor leaving.
     pub(super) active: Vec<(Place, Seen)>,
+    /// On their way out, and not over yet.
     pub(super) leaving: usize,
+    pub(super) leaving_ready: i64,
     pub(super) ready: i64,
     pub(super) available: i64,
     /// When a pod that is ready becomes available by having been so for long enough.
@@ -107,14 +109,15 @@ impl Clockwork {
     /// The pods that a workload owns.
     pub(super) fn pods_of(&self, workload: &Value, hand: &Hand<'_>) -> Pods {
         let wait = SignedDuration::from_secs(object::number(workload, "/spec/minReadySeconds").unwrap_or(0));
-        let mut pods = Pods { active: Vec::new(), leaving: 0, ready: 0, available: 0, next: None };
+        let mut pods = Pods { active: Vec::new(), leaving: 0, leaving_ready: 0, ready: 0, available: 0, next: None };
         for place in self.index.dependents_in(object::uid(workload), &kind::PODS.table()) {
             let Some(pod) = hand.get(&place) else { continue };
-            if object::is_deleting(&pod) {
-                pods.leaving += 1;
+            if object::is_over(&pod) || object::controller(&pod) != Some(object::uid(workload)) {
                 continue;
             }
-            if object::is_over(&pod) || object::controller(&pod) != Some(object::uid(workload)) {
+            if object::is_deleting(&pod) {
+                pods.leaving += 1;
+                pods.leaving_ready += i64::from(object::is_true(&pod, "Ready"));
                 continue;
             }
             if object::is_ready(&pod) {

@@ -6,12 +6,14 @@ use serde_json::{Map, Value, json};
 
 use super::Clockwork;
 use super::event::telling;
-use super::hand::{Hand, Kind, Seen, kind};
+use super::hand::{Hand, Seen, kind};
 use super::object;
 use super::queue::{Place, Work};
+use super::revisions::Revisions;
 use super::rollout::{count, difference, pod, wanted};
 
 const REVISION: &str = "controller-revision-hash";
+const REVISION_HASH: &str = "controller.kubernetes.io/hash";
 
 impl Clockwork {
     pub(super) fn statefulset(&mut self, place: &Place, hand: &mut Hand<'_>) {
@@ -19,7 +21,8 @@ impl Clockwork {
         if object::is_deleting(&set) {
             return;
         }
-        let update = revision(&set, &kind::STATEFULSETS, place, hand);
+        let revisions = Revisions::of(&set, &kind::STATEFULSETS, REVISION_HASH, place, hand);
+        let update = revisions.present.clone();
         let current = match object::text(&set, "/status/currentRevision") {
             "" => update.clone(),
             current => current.to_owned(),
@@ -34,9 +37,9 @@ impl Clockwork {
         let (current, in_current) = if done { (update.clone(), updated) } else { (current.clone(), at(&current)) };
         let status = Map::from_iter([
             ("observedGeneration".to_owned(), json!(object::generation(&set))),
-            ("replicas".to_owned(), json!(pods.active.len())),
-            ("readyReplicas".to_owned(), count(pods.ready)),
-            ("availableReplicas".to_owned(), json!(pods.available)),
+            ("replicas".to_owned(), json!(pods.active.len() + pods.leaving)),
+            ("readyReplicas".to_owned(), count(pods.ready + pods.leaving_ready)),
+            ("availableReplicas".to_owned(), json!(pods.available + pods.leaving_ready)),
             ("currentReplicas".to_owned(), count(in_current)),
             ("updatedReplicas".to_owned(), count(updated)),
             ("currentRevision".to_owned(), json!(current)),
@@ -46,6 +49,9 @@ impl Clockwork {
         if let Some(patch) = difference(&set, status) {
             hand.patch_status(place, &patch);
         }
+        let is_used =
+            |name: &str| name == current || pods.active.iter().any(|(_, pod)| object::text(pod, LABEL) == name);
+        revisions.forget(&set, |revision| is_used(object::name(revision)), hand);
         self.look_again(Work::StatefulSet(place.clone()), pods.next);
     }
 
@@ -114,6 +120,9 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
         if hand.get(&kind::CLAIMS.place(namespace, &claim)).is_none() {
             let mut metadata = object::map(template, "/metadata");
             metadata.insert("name".into(), json!(claim));
+            let mut labels = object::map(template, "/metadata/labels");
+            labels.extend(object::map(set, "/spec/selector/matchLabels"));
+            metadata.insert("labels".into(), json!(labels));
             metadata.remove("creationTimestamp");
             let body = json!({"metadata": metadata, "spec": template.get("spec")});
             let tellings = [&telling::STATEFUL_MADE_CLAIM, &telling::STATEFUL_MADE_NO_CLAIM];
@@ -131,6 +140,7 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
     ];
     let mut new = pod(set, &kind::STATEFULSETS, &labels);
     new["metadata"]["name"] = json!(name);
+    new["metadata"]["generateName"] = json!(format!("{}-", object::name(set)));
     new["spec"]["hostname"] = json!(name);
     let service = object::text(set, "/spec/serviceName");
     if !service.is_empty() {
@@ -146,38 +156,4 @@ fn make(set: &Value, ordinal: i64, revision: &str, namespace: &str, hand: &mut H
 fn drop_pod(set: &Value, place: &Place, pod: &Value, hand: &mut Hand<'_>) {
     hand.delete(place, object::uid(pod), "Background");
     hand.tell(&telling::STATEFUL_DELETED_POD, set, &[("pod", place.name())]);
-}
-
-/// The name of the present template's revision, whose ControllerRevision is made if there is none.
-pub(super) fn revision(set: &Value, of: &Kind, place: &Place, hand: &mut Hand<'_>) -> String {
-    let template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    let hash = object::hash(&template);
-    let name = format!("{}-{hash}", object::name(set));
-    let namespace = place.namespace().unwrap_or_default();
-    if hand.get(&kind::REVISIONS.place(namespace, &name)).is_none() {
-        let mut labels = object::map(set, "/spec/template/metadata/labels");
-        labels.insert(REVISION.into(), json!(hash));
-        let number = hand
-            .places(kind::REVISIONS.group, kind::REVISIONS.plural)
-            .iter()
-            .filter(|found| found.namespace() == Some(namespace))
-            .filter_map(|found| hand.get(found))
-            .filter(|found| object::controller(found) == Some(object::uid(set)))
-            .filter_map(|found| object::number(&found, "/revision"))
-            .max()
-            .unwrap_or(0);
-        let mut data = template;
-        data["$patch"] = json!("replace");
-        let body = json!({
-            "metadata": {
-                "name": name,
-                "labels": labels,
-                "ownerReferences": object::controlled_by(set, of.api_version, of.kind),
-            },
-            "data": {"spec": {"template": data}},
-            "revision": number + 1,
-        });
-        hand.create(&kind::REVISIONS, namespace, &body);
-    }
-    name
 }

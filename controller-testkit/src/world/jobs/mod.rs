@@ -101,7 +101,7 @@ impl Clockwork {
         let mut conditions = object::items(job, "/status/conditions").to_vec();
         let mut set = |kind, status, reason: &str, message: &str| {
             let condition = Condition { kind, status, reason, message };
-            object::set_condition(&mut conditions, condition, Stamps::Transition, hand.now());
+            object::set_condition(&mut conditions, condition, Stamps::TransitionAndProbe, hand.now());
         };
         match verdict {
             Verdict::Complete(why) => {

@@ -5,48 +5,19 @@ use std::cmp::Reverse;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+mod set;
+
+use self::set::{REVISION, Set, first_annotations};
 use super::Clockwork;
 use super::event::telling;
-use super::hand::{Hand, Seen, kind};
+use super::hand::{Hand, kind};
 use super::object::{self, Condition, Stamps};
 use super::queue::{Place, Work};
 use super::replicasets::FAILURE;
 use super::rollout::{Rounding, count, difference, share, wanted};
 
 const HASH: &str = "pod-template-hash";
-const REVISION: &str = "deployment.kubernetes.io/revision";
 const PROGRESS: &str = "Progressing";
-
-/// A ReplicaSet of the deployment, as it is now.
-struct Set {
-    place: Place,
-    object: Seen,
-    wanted: i64,
-    have: i64,
-    ready: i64,
-    available: i64,
-}
-
-impl Set {
-    fn of(place: Place, object: Seen) -> Set {
-        let status = |field: &str| object::number(&object, &format!("/status/{field}")).unwrap_or(0);
-        let (have, ready, available) = (status("replicas"), status("readyReplicas"), status("availableReplicas"));
-        Set { wanted: wanted(&object), place, object, have, ready, available }
-    }
-
-    fn revision(&self) -> i64 {
-        self.object["metadata"]["annotations"][REVISION].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
-    }
-
-    fn scale(&mut self, deployment: &Value, to: i64, hand: &mut Hand<'_>) {
-        let to = to.max(0);
-        if to != self.wanted {
-            hand.patch(&self.place, &json!({"spec": {"replicas": to}}));
-            tell_scaled(deployment, self.place.name(), (self.wanted, to), hand);
-            self.wanted = to;
-        }
-    }
-}
 
 /// How many more and how many fewer pods than asked for a roll may have.
 struct Room {
@@ -56,6 +27,9 @@ struct Room {
 
 impl Room {
     fn of(deployment: &Value) -> Room {
+        if is_recreate(deployment) {
+            return Room { surge: 0, unavailable: 0 };
+        }
         let rolling = |field: &str| deployment.pointer(&format!("/spec/strategy/rollingUpdate/{field}"));
         let quarter = json!("25%");
         let total = wanted(deployment);
@@ -86,8 +60,12 @@ impl Clockwork {
         old.sort_by_cached_key(|set| (set.revision(), set.place.clone()));
         let template = bare_template(&deployment);
         let mut new = old.iter().position(|set| bare_template(&set.object) == template).map(|at| old.remove(at));
+        let latest = old.iter().map(Set::revision).max().unwrap_or(0);
+        if let Some(set) = &mut new {
+            set.inform(&deployment, latest + 1, hand);
+        }
         let paused = deployment.pointer("/spec/paused").is_some_and(|paused| paused == true);
-        let recreate = object::text(&deployment, "/spec/strategy/type") == "Recreate";
+        let recreate = is_recreate(&deployment);
         if !paused {
             if recreate {
                 for set in &mut old {
@@ -95,19 +73,11 @@ impl Clockwork {
                 }
             }
             let in_the_way = recreate && old.iter().any(|set| set.have > 0 || self.has_pods(set, hand));
-            let latest = old.iter().map(Set::revision).max().unwrap_or(0);
-            match &mut new {
+            if in_the_way && new.is_none() {
                 // The last of the old pods may go without changing any ReplicaSet.
-                None if in_the_way => self.queue.add(Work::Deployment(place.clone()), hand.after(self.pace)),
-                None => new = self.new_set(&deployment, place, &template, latest + 1, &old, hand),
-                Some(set) if set.revision() <= latest => {
-                    let revision = (latest + 1).to_string();
-                    hand.patch(&set.place, &json!({"metadata": {"annotations": {REVISION: revision}}}));
-                    if let Some(object) = hand.get(&set.place) {
-                        set.object = object;
-                    }
-                }
-                Some(_) => {}
+                self.queue.add(Work::Deployment(place.clone()), hand.after(self.pace));
+            } else if new.is_none() {
+                new = self.new_set(&deployment, place, &template, latest + 1, &old, hand);
             }
             if let Some(new) = &mut new {
                 if recreate {
@@ -151,21 +121,16 @@ impl Clockwork {
             labels.insert(HASH.into(), json!(hash));
             labels
         };
-        let mut annotations = object::map(deployment, "/metadata/annotations");
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-        annotations.insert(REVISION.into(), json!(revision.to_string()));
         let total = wanted(deployment);
         let room = Room::of(deployment);
-        annotations.insert("deployment.kubernetes.io/desired-replicas".into(), json!(total.to_string()));
-        annotations.insert("deployment.kubernetes.io/max-replicas".into(), json!((total + room.surge).to_string()));
         let running: i64 = old.iter().map(|set| set.wanted).sum();
-        let recreate = object::text(deployment, "/spec/strategy/type") == "Recreate";
+        let recreate = is_recreate(deployment);
         let first = if recreate { total } else { (total + room.surge - running).clamp(0, total) };
         let mut set = json!({
             "metadata": {
                 "name": format!("{}-{hash}", object::name(deployment)),
                 "labels": labels("/spec/template/metadata/labels"),
-                "annotations": annotations,
+                "annotations": first_annotations(deployment, revision),
                 "ownerReferences": object::controlled_by(
                     deployment, kind::DEPLOYMENTS.api_version, kind::DEPLOYMENTS.kind),
             },
@@ -211,7 +176,7 @@ impl Clockwork {
         let asked = sum(|set| set.wanted);
         let complete = updated == total && have == total && available == total;
         let mut conditions = object::items(&deployment, "/status/conditions").to_vec();
-        let enough = available >= total - if is_recreate(&deployment) { 0 } else { Room::of(&deployment).unavailable };
+        let enough = available >= total - Room::of(&deployment).unavailable;
         let mut set = |kind, status, reason, message: &str| {
             let condition = Condition { kind, status, reason, message };
             object::set_condition(&mut conditions, condition, Stamps::TransitionAndUpdate, hand.now());
@@ -257,6 +222,7 @@ impl Clockwork {
             ("updatedReplicas".to_owned(), count(updated)),
             ("readyReplicas".to_owned(), count(ready)),
             ("availableReplicas".to_owned(), count(available)),
+            ("terminatingReplicas".to_owned(), json!(sum(|set| set.terminating))),
             ("unavailableReplicas".to_owned(), count((asked - available).max(0))),
             ("conditions".to_owned(), json!(conditions)),
         ]);
