@@ -176,7 +176,8 @@ fn of_devices(claim: &Value) -> Amounts {
             *known = count.max(*known);
         }
         for (class, count) in most {
-            *used.entry(class).or_default() += count;
+            let used = used.entry(class).or_default();
+            *used = used.saturating_add(count);
         }
     }
     used.into_iter().map(|(class, count)| (class, Amount::of(count))).collect()

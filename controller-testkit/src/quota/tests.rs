@@ -128,6 +128,27 @@ fn claims_use_storage_of_their_classes() {
 }
 
 #[test]
+fn claims_use_devices_of_their_classes_at_most() {
+    let used = |requests: Value| {
+        let claim = json!({"spec": {"devices": {"requests": requests}}});
+        let usage = Measure::of("resource.k8s.io", "resourceclaims").expect("it is counted").usage(&claim, now());
+        usage.iter().map(|(name, amount)| format!("{name}={amount}")).collect::<Vec<_>>().join(" ")
+    };
+    let of =
+        |class: &str, count: i64| json!({"deviceClassName": class, "allocationMode": "ExactCount", "count": count});
+    assert_eq!(
+        used(json!([
+            {"exactly": of("gpu", 2)},
+            {"firstAvailable": [of("gpu", 3), of("gpu", 1), {"deviceClassName": "nic", "allocationMode": "All"}]},
+        ])),
+        "count/resourceclaims.resource.k8s.io=1 gpu.deviceclass.resource.k8s.io/devices=5 \
+         nic.deviceclass.resource.k8s.io/devices=32"
+    );
+    let most = used(json!([{"exactly": of("gpu", i64::MAX)}, {"exactly": of("gpu", i64::MAX)}]));
+    assert!(most.contains(&format!("gpu.deviceclass.resource.k8s.io/devices={}", i64::MAX)), "{most}");
+}
+
+#[test]
 fn a_name_is_of_those_who_are_counted_by_it() {
     let kinds = ["pods", "services", "persistentvolumeclaims", "secrets"];
     for (name, expect) in [

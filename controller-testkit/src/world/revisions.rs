@@ -35,7 +35,7 @@ impl Revisions {
             .filter_map(|place| hand.get(&place).map(|found| (place, found)))
             .filter(|(_, found)| object::controller(found) == Some(object::uid(set)))
             .collect();
-        let next = others.iter().map(|(_, found)| number(found)).max().unwrap_or(0) + 1;
+        let next = others.iter().map(|(_, found)| number(found)).max().unwrap_or(0).saturating_add(1);
         let there = kind::REVISIONS.place(namespace, &present);
         match hand.get(&there) {
             Some(found) if number(&found) < next => hand.patch(&there, &json!({"revision": next})),
@@ -131,5 +131,19 @@ mod tests {
             let expect = [(3, "a".to_owned()), (4, "c".to_owned())];
             assert_eq!(kept(&hand).await, expect, "{kind}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_number_is_above_the_greatest() {
+        let hand = Hand(Cluster::new().client());
+        let path = "/apis/apps/v1/namespaces/default/statefulsets";
+        let spec = |image: &str| json!({"selector": {"matchLabels": {"app": "web"}}, "template": template(image)});
+        hand.create(path, json!({"metadata": {"name": "web"}, "spec": spec("a")})).await;
+        pass(10).await;
+        let first = hand.names(REVISIONS).await.concat();
+        hand.patch(&format!("{REVISIONS}/{first}"), json!({"revision": i64::MAX})).await;
+        hand.patch(&format!("{path}/web"), json!({"spec": spec("b")})).await;
+        pass(10).await;
+        assert_eq!(kept(&hand).await, [(i64::MAX, "a".to_owned()), (i64::MAX, "b".to_owned())]);
     }
 }

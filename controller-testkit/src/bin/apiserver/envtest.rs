@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use controller_testkit::{Authorization, Serve};
 
-use super::{Fault, Options, Verbosity, World};
+use super::{Fault, Options, Verbosity, World, read};
 
 /// As whom the program was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,10 +156,6 @@ pub(crate) fn kube_apiserver(words: impl IntoIterator<Item = OsString>) -> Resul
         _ => return Err("a certificate and its key are given together: --tls-cert-file, --tls-private-key-file".into()),
     }
     Ok(Wanted::Serve(Box::new(options)))
-}
-
-fn read(path: &Path) -> Result<String, Fault> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// The flags as Go reads them: `--name=value`, `--name value`, and `--name` alone, which is true.

@@ -5,7 +5,7 @@ mod log;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -171,17 +171,15 @@ async fn run(options: Options) -> Result<ExitCode, Fault> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let mut world = options.world;
     for path in options.stages {
-        let read = |text: String| Ok::<_, Fault>(Stage::read(&text)?);
-        let stages = std::fs::read_to_string(&path).map_err(Into::into).and_then(read);
-        world = world.stages(stages.map_err(|error| format!("{}: {error}", path.display()))?);
+        let stages = Stage::read(&read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
+        world = world.stages(stages);
     }
     let mut builder = Cluster::builder().world(world).seed(fastrand::u64(..)).authorization(options.authorization);
     for (token, user) in options.tokens {
         builder = builder.token(token, user);
     }
     for path in options.token_files {
-        let table = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        builder = builder.token_table(&table).map_err(|error| format!("{}: {error}", path.display()))?;
+        builder = builder.token_table(&read(&path)?).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if let Some(age) = options.forget_after {
         builder = builder.forget_after(age);
@@ -206,6 +204,10 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 
 /// An error and what led to it, in one line.

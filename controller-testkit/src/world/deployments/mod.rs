@@ -60,9 +60,9 @@ impl Clockwork {
         old.sort_by_cached_key(|set| (set.revision(), set.place.clone()));
         let template = bare_template(&deployment);
         let mut new = old.iter().position(|set| bare_template(&set.object) == template).map(|at| old.remove(at));
-        let latest = old.iter().map(Set::revision).max().unwrap_or(0);
+        let next = old.iter().map(Set::revision).max().unwrap_or(0).saturating_add(1);
         if let Some(set) = &mut new {
-            set.inform(&deployment, latest + 1, hand);
+            set.inform(&deployment, next, hand);
         }
         let paused = deployment.pointer("/spec/paused").is_some_and(|paused| paused == true);
         let recreate = is_recreate(&deployment);
@@ -77,7 +77,7 @@ impl Clockwork {
                 // The last of the old pods may go without changing any ReplicaSet.
                 self.queue.add(Work::Deployment(place.clone()), hand.after(self.pace));
             } else if new.is_none() {
-                new = self.new_set(&deployment, place, &template, latest + 1, &old, hand);
+                new = self.new_set(&deployment, place, &template, next, &old, hand);
             }
             if let Some(new) = &mut new {
                 if recreate {

@@ -165,6 +165,24 @@ mod tests {
         assert_eq!((&now[REVISION], &now[HISTORY]), (&json!("5"), &Value::Null));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn no_revision_is_above_the_greatest() {
+        let hand = crate::cluster::tests::Hand(Cluster::new().client());
+        hand.create(DEPLOYMENTS, deployment("a")).await;
+        pass(5).await;
+        let greatest = i64::MAX.to_string();
+        let annotations = json!({"metadata": {"annotations": {REVISION: greatest}}});
+        hand.patch(&format!("{SETS}/{}", hand.names(SETS).await.concat()), annotations).await;
+        let template = json!({"spec": {"template": deployment("b")["spec"]["template"]}});
+        hand.patch(&format!("{DEPLOYMENTS}/web"), template).await;
+        pass(30).await;
+        let now = hand.get(&format!("{DEPLOYMENTS}/web")).await;
+        assert_eq!(
+            (&now["metadata"]["annotations"][REVISION], &now["status"]["updatedReplicas"]),
+            (&json!(greatest), &json!(4))
+        );
+    }
+
     #[test]
     fn a_history_forgets_its_first_revisions() {
         assert_eq!(lengthened("", "1"), "1");
